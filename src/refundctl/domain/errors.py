@@ -1,0 +1,113 @@
+"""What can go wrong, in the words of the person at the terminal, and the exit code it ends with.
+
+One class per thing a user can get wrong; each builds its own sentence. `cli` alone catches them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Every way a command can end; documented in docs/exit-codes.md."""
+
+    OK = 0
+    BUG = 1
+    USAGE = 2
+    PARTIAL = 3
+    REFUSED = 4
+    FINDINGS = 5
+    BAD_INPUT = 65
+    NO_INPUT = 66
+    WRITE_FAILED = 74
+    BUSY = 75
+    BAD_CAMPAIGNS = 78
+    INTERRUPTED = 130
+
+
+class RefundctlError(Exception):
+    """Base of every expected error: a stable `code`, one sentence, and where it stands."""
+
+    exit_code = ExitCode.BUG
+    code = "bug"
+
+    def __init__(self, message: str, *, code: str | None = None, **details: str | int | None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+        self.details: Mapping[str, str | int] = {k: v for k, v in details.items() if v is not None}
+
+
+class UsageError(RefundctlError):
+    """The command line itself is wrong."""
+
+    exit_code = ExitCode.USAGE
+    code = "usage"
+
+
+class Refused(RefundctlError):
+    """A rule said no: no money, card or booking changed."""
+
+    exit_code = ExitCode.REFUSED
+    code = "refused"
+
+
+class BadInput(RefundctlError):
+    """An input file as a whole can't be taken, or the ledger is foreign or newer: nothing changed."""
+
+    exit_code = ExitCode.BAD_INPUT
+    code = "bad_input"
+
+
+class InputMissing(RefundctlError):
+    """An input file is missing or can't be read."""
+
+    exit_code = ExitCode.NO_INPUT
+    code = "input_missing"
+
+
+class WriteFailed(RefundctlError):
+    """Writing failed; nothing half-done is left."""
+
+    exit_code = ExitCode.WRITE_FAILED
+    code = "write_failed"
+
+
+class Busy(RefundctlError):
+    """Another process is writing: try again."""
+
+    exit_code = ExitCode.BUSY
+    code = "busy"
+
+
+class Interrupted(RefundctlError):
+    """Ctrl-C or a termination signal; nothing half-done is left."""
+
+    exit_code = ExitCode.INTERRUPTED
+    code = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignProblem:
+    """One mistake in the campaigns file: where (1-based line and column), what, and how to mend it."""
+
+    path: str
+    line: int
+    column: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}: {self.key}: {self.message}"
+
+
+class BadCampaigns(RefundctlError):
+    """The campaigns file is wrong; carries every problem found, not only the first."""
+
+    exit_code = ExitCode.BAD_CAMPAIGNS
+    code = "bad_campaigns"
+
+    def __init__(self, message: str, problems: tuple[CampaignProblem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems

@@ -1,0 +1,1 @@
+"""Ledger rows become the rows of files for mail tools and finance."""

@@ -1,0 +1,1 @@
+"""Outside bytes to domain values and back: campaign YAML, booking CSV, safe writing of files."""
