@@ -1,0 +1,400 @@
+"""Whole columns of bookings read by the rules of one value, at the speed of a column.
+
+A column is taken as it is where one regular expression shows that each of its texts is right as it stands,
+and read text by text otherwise, each distinct text once. Both ways give the same.
+"""
+
+import json
+import operator
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from refundctl.domain.bookings import (
+    FIELDS,
+    NOT_AVAILABLE,
+    REQUIRED,
+    USUAL_EMAIL,
+    WHITESPACE,
+    Fault,
+    RejectCode,
+    read_country,
+    read_currency,
+    read_date,
+    read_email,
+    read_id,
+    read_line_id,
+    read_locale,
+    read_name,
+    read_not_available,
+    read_text,
+    read_tickets,
+    read_yes_no,
+    split_currency,
+)
+from refundctl.domain.card_numbers import holds_card_number, may_hold_card_number
+from refundctl.domain.money import AmountError, is_currency, parse_amount, parse_amounts
+
+#: Texts whose outcome a column keeps in mind.
+REMEMBERED_MAX = 20_000
+
+_PLAIN_ID = r"(?:#(?=[0-9]))?+[A-Za-z0-9][A-Za-z0-9_.:/#-]{0,99}+"
+#: Texts that their rule returns as they are, for columns whose texts rarely repeat. Each can be read in one
+#: way only, so the possessive signs (`++`) never lose a match; all letters from U+00C0 to U+02BF are in NFC.
+_PLAIN = {
+    "booking_id": _PLAIN_ID,
+    "refund_id": _PLAIN_ID,
+    "customer_id": _PLAIN_ID,
+    "email": USUAL_EMAIL,
+    "name": r"[A-Za-z\u00c0-\u02bf][A-Za-z\u00c0-\u02bf .'\u2019-]{0,98}+(?<! )",
+    "phone": r"\+?+[0-9][0-9 ()./-]{0,48}+(?<! )",
+}
+_PLAIN_COLUMNS = {name: re.compile(f"(?:(?:{value})?+\n)*+") for name, value in _PLAIN.items()}
+
+_RULES: dict[str, Callable[[str], Any]] = {
+    "booking_id": read_line_id,
+    "refund_id": read_line_id,
+    "currency": read_currency,
+    "cash_amount": read_not_available,
+    "bonus_amount": read_not_available,
+    "customer_id": read_id,
+    "email": read_email,
+    "name": read_name,
+    "locale": read_locale,
+    "country": read_country,
+    "tickets": read_tickets,
+    "accepted": read_yes_no,
+    "marketing_consent": read_yes_no,
+}
+
+Texts = Sequence[str]
+Values = Sequence[Any]
+
+_RANKS = {name: rank for rank, name in enumerate(FIELDS)}
+
+
+class Faults:
+    """What is wrong with which row (from 0): of several faults in a row, the first in the order of FIELDS.
+
+    Only a payment card's number goes before all others, since its row needs more care than mending.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[int, tuple[int, str, Fault]] = {}
+
+    def add(self, row: int, name: str, fault: Fault) -> None:
+        """Note a fault in the field `name` of a row."""
+        last = len(FIELDS)
+        rank = -1 if fault.code is RejectCode.PAYMENT_CARD_NUMBER else _RANKS.get(name, last)
+        if row not in self._first or rank < self._first[row][0]:
+            self._first[row] = (rank, name, fault)
+
+    def __contains__(self, row: int) -> bool:
+        return row in self._first
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    def __iter__(self) -> Iterator[tuple[int, str, Fault]]:
+        """Row, field and fault, by row."""
+        for row in sorted(self._first):
+            _, name, fault = self._first[row]
+            yield row, name, fault
+
+
+@dataclass(slots=True)
+class BookingRules:
+    """The rules of a source's columns. It remembers texts that it has read, since most of them repeat.
+
+    `blanks` are texts that count as blank, besides the empty one; `constants` stand where a column is absent,
+    and in its blank cells.
+    """
+
+    decimal: str = "."
+    thousands: str | None = None
+    date_format: str | None = None
+    blanks: frozenset[str] = frozenset()
+    constants: Mapping[str, str] = field(default_factory=dict)
+    _remembered: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.blanks -= {""}
+
+    def read(self, texts: Mapping[str, Texts], count: int, faults: Faults) -> dict[str, Values | None]:
+        """The values of `count` rows, given as columns of texts; what is wrong with a row goes to `faults`.
+
+        Each canonical column has an entry, None where there is neither column nor constant. Amounts are in
+        minor units. The values of a row at fault mean nothing.
+        """
+        given = self._with_constants(texts, count)
+        columns: dict[str, Values | None] = dict.fromkeys(FIELDS)
+        columns |= self._read_money(given, faults)
+        for name in given:
+            if columns[name] is None:
+                columns[name] = self.read_column(name, given[name], faults)
+        booking_ids = columns["booking_id"] or []
+        _require(booking_ids, "booking_id", faults)
+        columns["refund_id"] = _own_ids(columns["refund_id"], booking_ids)
+        ids = columns["customer_id"]
+        if ids is None or None in ids:
+            columns["customer_id"] = ids = _customer_ids(ids, columns["email"], count)
+            self._require_customers(given, ids, faults)
+        for name in NOT_AVAILABLE:
+            del columns[name]
+        return columns
+
+    def read_column(self, name: str, texts: Texts, faults: Faults) -> Values:
+        """The values of one column; None where a text is blank, and where it is at fault."""
+        plain = _PLAIN_COLUMNS.get(name)
+        if plain is not None and not self._has_null(texts):
+            joined = "\n".join((*texts, ""))
+            # A text with a line break in it looks like two.
+            if plain.fullmatch(joined) and joined.count("\n") == len(texts):
+                return [text or None for text in texts] if "" in texts else texts
+        return self._read_by_text(name, texts, faults)
+
+    def _has_null(self, texts: Texts) -> bool:
+        return bool(self.blanks) and not self.blanks.isdisjoint(texts)
+
+    def _read_by_text(self, name: str, texts: Texts, faults: Faults) -> Values:
+        distinct = set(texts)
+        outcomes = self._outcomes(name, distinct)
+        if all(outcomes[text] == text for text in distinct):
+            return texts
+        values = [outcomes[text] for text in texts]
+        if any(isinstance(outcomes[text], Fault) for text in distinct):
+            _take_out_faults(name, values, faults)
+        return values
+
+    def _outcomes(self, name: str, distinct: set[str]) -> dict[str, Any]:
+        """At least for these texts, the value or the Fault of each."""
+        known = self._remembered.setdefault(name, {})
+        unread = distinct.difference(known)
+        if len(known) + len(unread) > REMEMBERED_MAX:
+            known.clear()
+            unread = distinct
+        rule = self._rule(name)
+        for text in unread:
+            known[text] = self._outcome(rule, text)
+        return known
+
+    def _rule(self, name: str) -> Callable[[str], Any]:
+        if name in ("booked_at", "cancelled_at"):
+            return partial(read_date, date_format=self.date_format)
+        return _RULES.get(name, read_text)
+
+    def _outcome(self, rule: Callable[[str], Any], text: str) -> Any:
+        text = self.trimmed(text)
+        if not text:
+            return None
+        try:
+            return rule(text)
+        except Fault as fault:
+            return fault
+
+    def trimmed(self, text: str) -> str:
+        """The text without the white space around it; empty where it counts as blank."""
+        text = text.strip(WHITESPACE)
+        return "" if text in self.blanks else text
+
+    def _with_constants(self, texts: Mapping[str, Texts], count: int) -> dict[str, Texts]:
+        given = dict(texts)
+        for name, constant in self.constants.items():
+            column = texts.get(name)
+            if column is None:
+                given[name] = [constant] * count
+            else:
+                given[name] = [text if self.trimmed(text) else constant for text in column]
+        return given
+
+    def _require_customers(self, given: Mapping[str, Texts], ids: Values, faults: Faults) -> None:
+        columns = [given[name] for name in ("customer_id", "email") if name in given]
+        fault = Fault(RejectCode.NO_CUSTOMER, "is blank, and so is the e-mail; fill in one of them")
+        for row, customer_id in enumerate(ids):
+            # An id or e-mail at fault is missing here too, but has been named already.
+            if customer_id is None and not any(self.trimmed(column[row]) for column in columns):
+                faults.add(row, "customer_id", fault)
+
+    # --- Money ---
+
+    def _read_money(self, given: Mapping[str, Texts], faults: Faults) -> dict[str, Values | None]:
+        orders = given["order_amount"]
+        currencies = self._currencies(given.get("currency"), orders, faults)
+        order_amounts = self._amounts("order_amount", orders, currencies, faults)
+        refund_amounts: Sequence[int | None] = order_amounts
+        if "refund_amount" in given:
+            refunds = self._amounts("refund_amount", given["refund_amount"], currencies, faults)
+            refund_amounts = _filled(refunds, order_amounts)
+            _require_refund_within_order(refund_amounts, order_amounts, faults)
+        return {"currency": currencies, "order_amount": order_amounts, "refund_amount": refund_amounts}
+
+    def _currencies(self, texts: Texts | None, orders: Texts, faults: Faults) -> Values:
+        """The currency of each row: from its own column, or else from its order amount."""
+        if texts is None:
+            currencies: list[str | None] = [None] * len(orders)
+        else:
+            currencies = list(self.read_column("currency", texts, faults))
+        if None in currencies:
+            for row, currency in enumerate(currencies):
+                if currency is None and row not in faults:
+                    currencies[row] = self._currency_of(row, orders[row], faults)
+        return currencies
+
+    def _currency_of(self, row: int, order: str, faults: Faults) -> str | None:
+        order = self.trimmed(order)
+        glued, _ = split_currency(order)
+        try:
+            if not order:
+                faults.add(row, "order_amount", _MISSING)
+                return None
+            if glued is None:
+                raise Fault(RejectCode.MISSING_VALUE, "is blank, and the amount names none; fill it in")
+            return read_currency(glued)
+        except Fault as fault:
+            faults.add(row, "currency", fault)
+            return None
+
+    def _amounts(self, name: str, texts: Texts, currencies: Values, faults: Faults) -> Sequence[int | None]:
+        """Minor units in each row's currency; None where the text is blank, the row or the text at fault."""
+        groups = set(currencies)
+        if len(groups) == 1:
+            return self._amounts_in(currencies[0], name, texts, range(len(texts)), faults)
+        values: list[int | None] = [None] * len(texts)
+        for currency in groups:
+            rows = [row for row, of_row in enumerate(currencies) if of_row == currency]
+            amounts = self._amounts_in(currency, name, [texts[row] for row in rows], rows, faults)
+            for row, amount in zip(rows, amounts, strict=True):
+                values[row] = amount
+        return values
+
+    def _amounts_in(
+        self, currency: str | None, name: str, texts: Texts, rows: Sequence[int], faults: Faults
+    ) -> Sequence[int | None]:
+        if currency is None:
+            return [None] * len(texts)
+        if not self._has_null(texts):
+            found = parse_amounts(texts, currency, decimal=self.decimal, thousands=self.thousands)
+            if found is not None:
+                return found
+        values: list[int | None] = []
+        for row, text in zip(rows, texts, strict=True):
+            try:
+                values.append(self.read_amount(name, text, currency))
+            except Fault as fault:
+                faults.add(row, name, fault)
+                values.append(None)
+        return values
+
+    def read_amount(self, name: str, text: str, currency: str) -> int | None:
+        """Minor units of an amount, which may name its currency; None where it may be blank and is.
+
+        Faults: missing_value, malformed_amount, too_many_decimals, amount_not_positive, currency_mismatch.
+        """
+        text = self.trimmed(text)
+        if not text:
+            if name in REQUIRED:
+                raise _MISSING
+            return None
+        try:
+            return parse_amount(
+                _without_currency(text, currency), currency, decimal=self.decimal, thousands=self.thousands
+            )
+        except AmountError as error:
+            raise Fault(RejectCode(error.code), error.sentence) from None
+
+
+_MISSING = Fault(RejectCode.MISSING_VALUE, "is blank; fill it in")
+
+
+def _without_currency(text: str, currency: str) -> str:
+    glued, amount = split_currency(text)
+    if glued == currency:
+        return amount
+    if glued is not None and is_currency(glued):
+        reason = f"is in {glued}, but the currency of its row is {currency}; correct one of them"
+        raise Fault(RejectCode.CURRENCY_MISMATCH, reason)
+    return text
+
+
+def _take_out_faults(name: str, values: list[Any], faults: Faults) -> None:
+    for row, value in enumerate(values):
+        if isinstance(value, Fault):
+            faults.add(row, name, value)
+            values[row] = None
+
+
+def _require(values: Values, name: str, faults: Faults) -> None:
+    if None in values:
+        for row, value in enumerate(values):
+            if value is None:
+                faults.add(row, name, _MISSING)
+
+
+def _filled(values: Sequence[int | None], others: Sequence[int | None]) -> Sequence[int | None]:
+    if None not in values:
+        return values
+    return [other if value is None else value for value, other in zip(values, others, strict=True)]
+
+
+def _require_refund_within_order(refunds: Values, orders: Values, faults: Faults) -> None:
+    if None not in refunds and None not in orders and not any(map(operator.gt, refunds, orders)):
+        return
+    fault = Fault(RejectCode.REFUND_EXCEEDS_ORDER, "is above the order amount; correct one of them")
+    for row, (refund, order) in enumerate(zip(refunds, orders, strict=True)):
+        if refund is not None and order is not None and refund > order:
+            faults.add(row, "refund_amount", fault)
+
+
+def _own_ids(refund_ids: Values | None, booking_ids: Values) -> Values | None:
+    """A refund line that has the id of its booking needs none of its own."""
+    if refund_ids is None:
+        return None
+    return [
+        None if refund_id == booking_id else refund_id
+        for refund_id, booking_id in zip(refund_ids, booking_ids, strict=True)
+    ]
+
+
+def _customer_ids(ids: Values | None, emails: Values | None, count: int) -> Values:
+    """The customer's id, or else the e-mail in lower case."""
+    nobody = [None] * count
+    return [
+        customer_id or (email and unicodedata.normalize("NFC", email.lower()))
+        for customer_id, email in zip(ids or nobody, emails or nobody, strict=True)
+    ]
+
+
+# --- Metadata and card numbers ---
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def metadata_texts(columns: Mapping[str, Values]) -> Values | None:
+    """One JSON object per row with sorted keys and without blank values; None where a row has no value."""
+    if not columns:
+        return None
+    names = sorted(columns)
+    return [_metadata_text(names, row) for row in zip(*(columns[name] for name in names), strict=True)]
+
+
+def _metadata_text(names: Sequence[str], row: Iterable[str | None]) -> str | None:
+    said = {name: text for name, text in zip(names, row, strict=True) if text is not None}
+    return _encode(said) if said else None
+
+
+def find_card_numbers(columns: Mapping[str, Texts], faults: Faults) -> None:
+    """Add the rows in which a field holds a payment card's number; the reason never repeats it.
+
+    A phone number that starts with + is none: calling codes begin with the same digits as card numbers.
+    """
+    reason = "holds the number of a payment card, which may not be kept; take it out"
+    for name, texts in columns.items():
+        if not may_hold_card_number("\n".join(texts).encode()):
+            continue
+        for row, text in enumerate(texts):
+            international = name == "phone" and text.strip(WHITESPACE).startswith("+")
+            if not international and holds_card_number(text):
+                faults.add(row, name, Fault(RejectCode.PAYMENT_CARD_NUMBER, reason))

@@ -1,0 +1,317 @@
+"""What a booking's cells may say: the rules of one value, and the codes under which a row is rejected.
+
+A rule takes a trimmed text that is not blank and returns the value to keep, or raises Fault.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from refundctl.domain.countries import country_code
+from refundctl.domain.money import is_currency
+
+if TYPE_CHECKING:
+    from email_validator import ValidatedEmail
+
+#: The columns of a booking in the order in which they are checked: the first fault of a row names it.
+FIELDS = (
+    "booking_id", "order_amount", "currency", "refund_id", "refund_amount", "cash_amount", "bonus_amount",
+    "customer_id", "email", "name", "phone", "locale", "country", "status", "booked_at", "cancelled_at",
+    "channel", "category", "tier", "tickets", "accepted", "marketing_consent",
+)  # fmt: skip
+REQUIRED = ("booking_id", "order_amount", "currency")
+#: Read only so that what is owed in another form is never put on a card.
+NOT_AVAILABLE = ("cash_amount", "bonus_amount")
+
+#: Unicode characters.
+ID_LENGTH_MAX = 300
+TEXT_LENGTH_MAX = 1000
+#: RFC 5321, 4.5.3.1.3, as corrected by erratum 1690 of RFC 3696.
+EMAIL_LENGTH_MAX = 254
+#: A value up to this length may be quoted in a reason; a longer one may be a code or a card's number.
+QUOTED_LENGTH_MAX = 11
+
+#: Not the separators U+001C to U+001F and U+0085, which Python would strip, but which are control characters.
+WHITESPACE = " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"  # noqa: E501
+#: What a spreadsheet takes for the start of a formula (OWASP, CSV Injection), full-width forms too.
+FORMULA_SIGNS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+
+
+class RejectCode(StrEnum):
+    """Why a row is not loaded; `meaning` is the line that the documentation has about it."""
+
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str = "") -> "RejectCode":
+        """A member is its code; the meaning is given where the member is defined."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    WRONG_FIELD_COUNT = "wrong_field_count", "the row has more or fewer fields than the header"
+    PAYMENT_CARD_NUMBER = "payment_card_number", "a field that is kept holds the number of a payment card"
+    MISSING_VALUE = "missing_value", "a required field is blank"
+    VALUE_TOO_LONG = "value_too_long", "an id has more than 300 characters, or another field more than 1,000"
+    CONTROL_CHARACTERS = "control_characters", "a field holds control characters, such as a line break"
+    FORMULA = "formula", "an id, a name or an e-mail starts like a spreadsheet formula"
+    MALFORMED_ID = (
+        "malformed_id",
+        "an id that can't be one, such as 1.2E+15, which a spreadsheet has shortened",
+    )
+    UNKNOWN_CURRENCY = "unknown_currency", "no currency of ISO 4217 in which amounts can be kept"
+    CURRENCY_MISMATCH = "currency_mismatch", "an amount names another currency than its row"
+    MALFORMED_AMOUNT = "malformed_amount", "an amount that is none in the source's notation"
+    TOO_MANY_DECIMALS = "too_many_decimals", "an amount has more decimals than its currency"
+    AMOUNT_NOT_POSITIVE = "amount_not_positive", "an amount of zero or below"
+    REFUND_EXCEEDS_ORDER = "refund_exceeds_order", "the refund amount is above the order amount"
+    NOT_AVAILABLE = "not_available", "an amount owed in cash or as bonus, which this version can't pay"
+    NO_CUSTOMER = "no_customer", "neither a customer id nor an e-mail"
+    MALFORMED_EMAIL = "malformed_email", "an e-mail address that no mail tool would take"
+    MALFORMED_DATE = "malformed_date", "a date that doesn't exist or is not in the source's format"
+    MALFORMED_VALUE = "malformed_value", "a country, locale, number of tickets or yes/no that is none"
+    EXCEEDS_ORDER_AMOUNT = (
+        "exceeds_order_amount",
+        "the refund lines of a booking exceed its order amount together",
+    )
+    CONTRADICTION = "contradiction", "rows of one call contradict each other about a booking"
+    BOOKING_CONFLICT = (
+        "booking_conflict",
+        "a line that was funded now says another amount, currency or customer",
+    )
+
+
+class Fault(ValueError):  # noqa: N818 - a row has faults, an error would be the program's
+    """Why one value can't be taken: the reason is a phrase without the field's name in front."""
+
+    def __init__(self, code: RejectCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A row that is not loaded: `line` is the physical line (from 1) on which it starts."""
+
+    line: int
+    field: str
+    code: str
+    reason: str
+
+
+# --- Rules of one value ---
+
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_SPREADSHEET = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]+|#(?:N/A|REF!|VALUE!|NAME\?|NUM!|NULL!|DIV/0!)")
+_ISO_DATE = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]{1,9})?)?"
+    r" ?([Zz]|([+-])([0-9]{2})(?::?([0-9]{2}))?)?)?"
+)
+_LOCALE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?")
+_TICKETS = re.compile(r"([0-9]{1,9})(?:\.0+)?")
+_ZERO = re.compile(r"0+(?:[.,]0+)?")
+_YES_NO = {
+    "yes": "yes", "y": "yes", "true": "yes", "1": "yes", "no": "no", "n": "no", "false": "no", "0": "no",
+}  # fmt: skip
+_GLUED = re.compile(
+    r"([A-Za-z]{3})[ \u00a0\u202f]?([^A-Za-z \u00a0\u202f].*)"
+    r"|(.*[^A-Za-z \u00a0\u202f])[ \u00a0\u202f]?([A-Za-z]{3})"
+)
+
+
+#: What nearly all addresses look like, within the lengths of RFC 5321; others are left to email_validator.
+USUAL_EMAIL = (
+    r"[A-Za-z0-9_]{1,20}+(?:[.+_-][A-Za-z0-9_]{1,20}+){0,2}+"
+    r"@(?:[a-z0-9]{1,15}+(?:-[a-z0-9]{1,15}+){0,2}+\.){1,3}+"
+    r"(?!(?:arpa|local|localhost|onion)(?![a-z]))[a-z]{2,20}+"
+)
+_USUAL_EMAIL = re.compile(USUAL_EMAIL)
+
+
+def quoted(text: str) -> str:
+    """A value as a reason may show it; of a long one only its length."""
+    return repr(text) if len(text) <= QUOTED_LENGTH_MAX else f"a text of {len(text)} characters"
+
+
+def read_text(text: str, length_max: int = TEXT_LENGTH_MAX) -> str:
+    """Any text on one line, in Unicode's form NFC. Faults: value_too_long, control_characters."""
+    if len(text) > length_max:
+        reason = f"has {len(text)} characters, at most {length_max} are kept; shorten it"
+        raise Fault(RejectCode.VALUE_TOO_LONG, reason)
+    if found := _CONTROL.search(text):
+        reason = f"holds the control character U+{ord(found[0]):04X}; take it out"
+        raise Fault(RejectCode.CONTROL_CHARACTERS, reason)
+    return unicodedata.normalize("NFC", text)
+
+
+def read_name(text: str, length_max: int = TEXT_LENGTH_MAX) -> str:
+    """A text that a spreadsheet would not run. Faults: those of `read_text`, formula."""
+    if text[0] in FORMULA_SIGNS:
+        reason = f"starts with {text[0]}, which a spreadsheet takes for a formula; take that sign away"
+        raise Fault(RejectCode.FORMULA, reason)
+    return read_text(text, length_max)
+
+
+def read_id(text: str) -> str:
+    """An id of any shape that a person could copy. Faults: those of `read_name`, malformed_id."""
+    text = read_name(text, ID_LENGTH_MAX)
+    if not text.isprintable():
+        raise Fault(RejectCode.MALFORMED_ID, "holds an invisible character; take it out")
+    if _SPREADSHEET.fullmatch(text):
+        reason = (
+            f"{quoted(text)} was written by a spreadsheet in place of the id; take the id from its origin"
+        )
+        raise Fault(RejectCode.MALFORMED_ID, reason)
+    return text
+
+
+def read_line_id(text: str) -> str:
+    """The id of a booking or refund line: mail files join several with a semicolon, so none may hold one."""
+    text = read_id(text)
+    if ";" in text:
+        raise Fault(RejectCode.MALFORMED_ID, "holds a semicolon, which separates ids; write it without")
+    return text
+
+
+def read_email(text: str) -> str:
+    """The address with its domain in lower case (RFC 5321, 2.4: only that part has no case)."""
+    text = read_name(text)
+    local, _, domain = text.rpartition("@")
+    usual = f"{local}@{domain.lower()}"
+    if _USUAL_EMAIL.fullmatch(usual):
+        return usual
+    try:
+        if len(text) > EMAIL_LENGTH_MAX:
+            sentence = "the library would say so too, but takes its time with long ones"
+            raise ValueError(sentence)
+        return read_name(_email_validator()(text).normalized)
+    except ValueError:
+        reason = "is not an e-mail address that a mail tool would take; correct it or leave it blank"
+        raise Fault(RejectCode.MALFORMED_EMAIL, reason) from None
+
+
+@cache
+def _email_validator() -> Callable[[str], "ValidatedEmail"]:
+    # Imported late: it brings the tables of international domain names with it.
+    import email_validator  # noqa: PLC0415
+
+    # Rehearsals use addresses below these domains of RFC 6761. The list is part of the library's interface.
+    for name in ("test", "invalid"):
+        if name in email_validator.SPECIAL_USE_DOMAIN_NAMES:
+            email_validator.SPECIAL_USE_DOMAIN_NAMES.remove(name)
+    return partial(email_validator.validate_email, check_deliverability=False)
+
+
+def read_currency(text: str) -> str:
+    """A code of ISO 4217 in capitals. Faults: unknown_currency."""
+    # Some letters outside ASCII have an ASCII capital.
+    code = text.upper() if text.isascii() else text
+    if not is_currency(code):
+        reason = f"{quoted(text)} is not a currency of ISO 4217 that has amounts; write one such as EUR"
+        raise Fault(RejectCode.UNKNOWN_CURRENCY, reason)
+    return code
+
+
+def read_country(text: str) -> str:
+    """`PL`, or `US-ME` with a part of the country (ISO 3166), also from `POL`. Faults: malformed_value."""
+    code = country_code(text)
+    if code is None:
+        reason = f"{quoted(text)} is not a code of ISO 3166; write one such as PL or US-ME"
+        raise Fault(RejectCode.MALFORMED_VALUE, reason)
+    return code
+
+
+def read_locale(text: str) -> str:
+    """`pl`, `pl-PL` or `zh-Hant-TW` (BCP 47). Faults: malformed_value."""
+    found = _LOCALE.fullmatch(text)
+    if found is None:
+        raise Fault(RejectCode.MALFORMED_VALUE, f"{quoted(text)} is not a locale; write one such as pl-PL")
+    language, script, region = found.groups(default="")
+    return "-".join(part for part in (language.lower(), script.title(), region.upper()) if part)
+
+
+def read_yes_no(text: str) -> str:
+    """`yes` or `no`. Faults: malformed_value."""
+    answer = _YES_NO.get(text.lower())
+    if answer is None:
+        raise Fault(RejectCode.MALFORMED_VALUE, f"{quoted(text)} is neither yes nor no; write one of them")
+    return answer
+
+
+def read_tickets(text: str) -> int:
+    """A whole number, zero or more. Faults: malformed_value."""
+    found = _TICKETS.fullmatch(text)
+    if found is None:
+        raise Fault(RejectCode.MALFORMED_VALUE, f"{quoted(text)} is not a whole number; write digits only")
+    return int(found[1])
+
+
+def read_not_available(text: str) -> None:
+    """Zero in any notation. Faults: not_available."""
+    if not _ZERO.fullmatch(text):
+        reason = "is owed in another form than a gift card, which this version can't pay; settle it elsewhere"
+        raise Fault(RejectCode.NOT_AVAILABLE, reason)
+
+
+def read_date(text: str, date_format: str | None = None) -> str:
+    """`YYYY-MM-DD`, or `YYYY-MM-DDTHH:MM:SS` with the offset where one is given. Faults: malformed_date.
+
+    ISO 8601, or the source's format. No text can be read as both, since a format that begins with the year
+    stands alone.
+    """
+    value = _date_in_format(text, date_format) if date_format else None
+    if value is None and not (date_format or "").startswith("%Y"):
+        value = _iso_date(text)
+    if value is None:
+        how = f"as {date_format}" if date_format else "as YYYY-MM-DD, or name the source's `date_format`"
+        raise Fault(RejectCode.MALFORMED_DATE, f"{quoted(text)} is not a date; write it {how}")
+    return value
+
+
+def _iso_date(text: str) -> str | None:
+    found = _ISO_DATE.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, zone, sign, zone_hours, zone_minutes = found.groups(default="")
+    try:
+        read = datetime(  # noqa: DTZ001 - the zone follows, where there is one
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0)
+        )
+        if sign:
+            ahead = timedelta(hours=int(zone_hours), minutes=int(zone_minutes or 0))
+            read = read.replace(tzinfo=timezone(ahead if sign == "+" else -ahead))
+        elif zone:
+            read = read.replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    if zone_minutes and int(zone_minutes) > 59:
+        return None
+    return read.isoformat() if hour else read.date().isoformat()
+
+
+def _date_in_format(text: str, date_format: str) -> str | None:
+    if not text.isascii():
+        # strptime would take digits of every script.
+        return None
+    try:
+        read = datetime.strptime(text, date_format)  # noqa: DTZ007 - the zone is the format's business
+    except ValueError:
+        return None
+    timed = re.search("%[HIMScXfzp]", date_format)
+    return read.isoformat(timespec="seconds") if timed else read.date().isoformat()
+
+
+def split_currency(text: str) -> tuple[str | None, str]:
+    """The currency before or behind an amount, in capitals, and the amount: `300 USD`, `USD300`."""
+    found = _GLUED.fullmatch(text)
+    if found is None:
+        return None, text
+    before, after_it, before_it, behind = found.groups()
+    return (before.upper(), after_it) if before else (behind.upper(), before_it)

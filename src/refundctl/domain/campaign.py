@@ -1,0 +1,297 @@
+"""Campaigns: which bookings become which cards, as `campaigns` in the campaigns file says it.
+
+Voucherify's names for keys and values where it has one (https://docs.voucherify.io/api-reference/campaigns).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from refundctl.domain.codes import CODE_BITS_MIN, CodeConfigError, CodePattern
+from refundctl.domain.conditions import Condition
+from refundctl.domain.mistakes import Mistake, MistakesFound, did_you_mean, placed, shown
+from refundctl.domain.money import is_currency
+from refundctl.domain.validity import Duration, ValidityError, is_timezone
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+_ZERO = re.compile(r"0+(?:\.0+)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: ISO 3166: a country, or with one to three more signs a subdivision of it.
+_PLACE = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
+#: Names that mean another zone on another machine, or none.
+_NO_TIMEZONES = frozenset({"Factory", "localtime", "posixrules"})
+#: A duration that leaves the calendar from here is a slip of the pen.
+_FAR_DAY = date(2199, 12, 31)
+
+
+def campaign_name(name: str) -> str:
+    """The name itself. Raises ValueError where no campaign may be called so."""
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"{shown(name)} can't be a campaign's name: write at most 63 small letters a-z, digits, - and _,"
+            " a letter or digit first, such as flight-refunds"
+        )
+    return name
+
+
+def _text_or_none(given: object) -> object:
+    return "" if given is None else given
+
+
+def _no_effect(given: object) -> None:
+    if given is not None:
+        sentence = "has no effect in this version yet: leave it out, or write null"
+        raise ValueError(sentence)
+
+
+def _made_when_published(given: object) -> object:
+    if given == "STATIC":
+        sentence = "STATIC has no effect in this version yet: leave it out, or write AUTO_UPDATE"
+        raise ValueError(sentence)
+    return given
+
+
+def _zero(amount: str) -> str:
+    if not _ZERO.fullmatch(amount):
+        raise ValueError(f'{shown(amount)} is not zero: write "0.00", since cards get their money by topup')
+    return "0.00"
+
+
+def _currency(text: str) -> str:
+    if not is_currency(text):
+        near = f"; did you mean `{text.upper()}`?" if is_currency(text.upper()) else ""
+        raise ValueError(
+            f"{shown(text)} is no currency of ISO 4217{near or ': write three capitals such as EUR'}"
+        )
+    return text
+
+
+def _timezone(text: str) -> str:
+    machines_own = text in _NO_TIMEZONES or text.startswith(("posix/", "right/"))
+    if machines_own or not is_timezone(text):
+        advice = _near_timezone(text) or ": write a name such as Europe/Warsaw or UTC"
+        raise ValueError(f"{shown(text)} is no time zone of the IANA database{advice}")
+    return text
+
+
+def _near_timezone(text: str) -> str:
+    from zoneinfo import available_timezones  # noqa: PLC0415 - reads a folder tree, only for this sentence
+
+    return did_you_mean(text, sorted(available_timezones() - _NO_TIMEZONES))
+
+
+def _duration(text: str) -> str:
+    try:
+        duration = Duration.parse(text)
+        duration.after(_FAR_DAY)
+    except ValidityError as error:
+        raise ValueError(str(error)) from None
+    # P12M and P1Y end on the same day, whatever the day they begin on.
+    years, months = divmod(duration.years * 12 + duration.months, 12)
+    return str(Duration(years, months, duration.days))
+
+
+def _day(given: object) -> object:
+    if not isinstance(given, str):
+        return given
+    if not _DATE.fullmatch(given):
+        raise ValueError(f"{shown(given)} is not a date: write it like 2027-12-31")
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise ValueError(f"there is no day {given}: correct it") from None
+
+
+def _country(text: str) -> str:
+    code = text.strip().upper()
+    if not _PLACE.fullmatch(code):
+        raise ValueError(f"{shown(text)} is no country or subdivision of ISO 3166: write it like US or US-ME")
+    return code
+
+
+def _condition(given: object) -> Condition:
+    if isinstance(given, Condition):
+        return given
+    try:
+        return Condition.parse(given)
+    except MistakesFound as error:
+        raise placed(error.mistakes) from None
+
+
+def _sorted(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(texts)))
+
+
+NoEffect = Annotated[None, BeforeValidator(_no_effect)]
+ConditionKey = Annotated[Condition, PlainValidator(_condition), PlainSerializer(Condition.written)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Gift(_Strict):
+    """What a card is worth when it is made."""
+
+    amount: Annotated[str, AfterValidator(_zero)] = Field(default="0.00", examples=['"0.00"'])
+
+
+class Redemption(_Strict):
+    """How often a card may be used."""
+
+    quantity: NoEffect = None
+
+
+class CodeConfig(_Strict):
+    """How codes look; `pattern` between `prefix` and `postfix`, or `length` random signs of `charset`."""
+
+    pattern: str | None = Field(default=None, examples=['"RF-####-####-####-####"'])
+    charset: str | None = Field(default=None, examples=['"23456789ABCDEFGHJKMNPQRSTUVWXYZ"'])
+    length: int | None = Field(default=None, examples=["16"])
+    prefix: str | None = Field(default=None, examples=['"RF-"'])
+    postfix: str | None = Field(default=None, examples=['"-EU"'])
+
+    @model_validator(mode="after")
+    def _makes_codes(self) -> Self:
+        try:
+            self.code_pattern()
+        except CodeConfigError as error:
+            raise placed([Mistake((error.key,), error.sentence)]) from None
+        return self
+
+    def code_pattern(self) -> CodePattern:
+        """The pattern that these keys stand for."""
+        return CodePattern.build(self.pattern, self.charset, self.length, self.prefix, self.postfix)
+
+    def spelled_out(self) -> dict[str, str | int | None]:
+        """The same for all keys that stand for the same codes; with the charset, lest its default change."""
+        pattern = self.code_pattern()
+        charset = "".join(sorted(pattern.charset))
+        nothing = dict.fromkeys(("length", "prefix", "postfix"))
+        return {"pattern": pattern.text, "charset": charset, **nothing}
+
+
+class Voucher(_Strict):
+    """What kind of card it is."""
+
+    type: Literal["GIFT_VOUCHER"] = "GIFT_VOUCHER"
+    gift: Gift = Gift()
+    redemption: Redemption = Redemption()
+    code_config: CodeConfig = CodeConfig()
+
+
+class Campaign(_Strict):
+    """One campaign; `name` is its key in the file and no part of the definition.
+
+    Raises pydantic's ValidationError with every mistake.
+    """
+
+    #: Keys that a later version takes.
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {
+            "refund",
+            "budget",
+            "approval",
+            "validity",
+            "invoice",
+            "minimum_order",
+            "mail",
+            "reminders",
+            "alerts",
+        }
+    )
+
+    name: Annotated[str, AfterValidator(campaign_name)] = Field(exclude=True)
+    description: Annotated[str, BeforeValidator(_text_or_none)] = Field(
+        default="", examples=["Flights cancelled in April 2020"]
+    )
+    campaign_type: Literal["GIFT_VOUCHERS"] = "GIFT_VOUCHERS"
+    currency: Annotated[str, AfterValidator(_currency)] = Field(examples=["EUR"])
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(default="UTC", examples=["Europe/Warsaw"])
+    card_per: Literal["booking", "customer"] = "booking"
+    redeemable_by: Literal["holder", "anyone"] = "holder"
+    type: Annotated[Literal["AUTO_UPDATE"], BeforeValidator(_made_when_published)] = "AUTO_UPDATE"
+    vouchers_count: NoEffect = None
+    #: Stands before `voucher`, whose check reads it.
+    weak_codes: bool = Field(default=False, examples=["true"])
+    voucher: Voucher = Voucher()
+    activity_duration_after_publishing: Annotated[str, AfterValidator(_duration)] | None = Field(
+        default=None, examples=["P365D"]
+    )
+    start_date: NoEffect = None
+    expiration_date: Annotated[date | None, BeforeValidator(_day)] = Field(
+        default=None, examples=["2027-12-31"]
+    )
+    validity_day_of_week: NoEffect = None
+    validity_hours: NoEffect = None
+    no_expiry_in: Annotated[tuple[Annotated[str, AfterValidator(_country)], ...], AfterValidator(_sorted)] = (
+        Field(default=(), examples=["[US-ME]"])
+    )
+    eligible: ConditionKey = Field(default=Condition(), examples=["{status: [cancelled]}"])
+    metadata: Mapping[str, str] = Field(default={}, examples=["{department: Customer care}"])
+
+    @field_validator("voucher")
+    @classmethod
+    def _strong_codes(cls, voucher: Voucher, info: ValidationInfo) -> Voucher:
+        pattern = voucher.code_config.code_pattern()
+        # Without a valid `weak_codes` that mistake comes first.
+        if pattern.is_weak and info.data.get("weak_codes") is False:
+            sentence = (
+                f"{shown(pattern.text)} makes codes of {pattern.bits:.0f} bits, which can be guessed: write"
+                f" more # for at least {CODE_BITS_MIN} bits, or `weak_codes: true` to take the risk"
+            )
+            raise placed([Mistake(("code_config", "pattern"), sentence)])
+        return voucher
+
+    @field_validator("eligible")
+    @classmethod
+    def _amounts_of_the_currency(cls, eligible: Condition, info: ValidationInfo) -> Condition:
+        too_fine = eligible.too_fine_for(info.data["currency"]) if "currency" in info.data else ()
+        if too_fine:
+            raise placed(too_fine)
+        return eligible
+
+    @property
+    def code_pattern(self) -> CodePattern:
+        """How this campaign's codes look."""
+        return self.voucher.code_config.code_pattern()
+
+    @property
+    def duration(self) -> Duration | None:
+        """How long a card is valid from the day of its publication; None where that sets no end."""
+        text = self.activity_duration_after_publishing
+        return None if text is None else Duration.parse(text)
+
+    def definition(self) -> str:
+        """JSON with every key but the name, sorted: the same text for every campaign of the same meaning.
+
+        A later version has more keys: compare a stored text by `from_definition(...).definition()`, never as
+        it stands.
+        """
+        keys = self.model_dump(mode="json")
+        keys["voucher"]["code_config"] = self.voucher.code_config.spelled_out()
+        return json.dumps(keys, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_definition(cls, name: str, text: str) -> Self:
+        """The campaign of a stored definition.
+
+        Raises ValueError (pydantic's ValidationError) for a text that `definition` never made.
+        """
+        return cls.model_validate_json(json.dumps({**json.loads(text), "name": name}))

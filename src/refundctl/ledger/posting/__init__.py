@@ -1,0 +1,1 @@
+"""The only writer of facts. Every function works inside the transaction that its caller holds."""

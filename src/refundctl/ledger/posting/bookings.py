@@ -1,0 +1,452 @@
+"""Posting what a file says of customers and bookings: new rows, new versions, or nothing where nothing is new.
+
+All of it is set-based and depends on the set of rows only, never on their order. `compare` decides, `post` writes.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+from refundctl.ledger.staging import PERSON_COLUMNS, SEGMENT_COLUMNS
+
+_WORK_TABLES = """
+    DROP TABLE IF EXISTS temp.known;
+    DROP TABLE IF EXISTS temp.several_lines;
+    DROP TABLE IF EXISTS temp.said_again;
+    DROP TABLE IF EXISTS temp.whose;
+    DROP TABLE IF EXISTS temp.whose_booking;
+    DROP TABLE IF EXISTS temp.changed_customers;
+    -- staged rows whose refund line the ledger has; person_differs is NULL where the customer is another one
+    CREATE TEMP TABLE known (
+        staged_id INTEGER PRIMARY KEY, booking INTEGER NOT NULL, line INTEGER NOT NULL, line_version INTEGER NOT NULL,
+        version INTEGER NOT NULL, customer INTEGER NOT NULL, money_differs INTEGER NOT NULL,
+        rest_differs INTEGER NOT NULL, person_differs INTEGER
+    );
+    -- bookings with lines that are new or changed, and with more than one line in the ledger and the files together
+    CREATE TEMP TABLE several_lines (booking_id TEXT PRIMARY KEY) WITHOUT ROWID;
+    -- the ledger's lines of those bookings that the files speak of
+    CREATE TEMP TABLE said_again (line INTEGER PRIMARY KEY);
+    -- rows for which no customer of their own was made, and whose they are; the same for bookings
+    CREATE TEMP TABLE whose (staged_id INTEGER PRIMARY KEY, customer INTEGER NOT NULL, person_differs INTEGER NOT NULL);
+    CREATE TEMP TABLE whose_booking (staged_id INTEGER PRIMARY KEY, booking INTEGER NOT NULL);
+    CREATE TEMP TABLE changed_customers (customer INTEGER PRIMARY KEY);
+"""
+_TAKEN = """
+    NOT EXISTS (SELECT 1 FROM set_aside WHERE set_aside.staged_id = staged.id)
+    AND NOT EXISTS (SELECT 1 FROM repeats WHERE repeats.staged_id = staged.id)
+"""
+_NEW = f"{_TAKEN} AND NOT EXISTS (SELECT 1 FROM known WHERE known.staged_id = staged.id)"
+_NEW_OR_CHANGED = f"""
+    {_TAKEN} AND NOT EXISTS (SELECT 1 FROM known WHERE known.staged_id = staged.id AND NOT money_differs)
+"""
+_PERSON_DIFFERS = " OR ".join(
+    # A blank never overwrites what is known.
+    f"(staged.{name} IS NOT NULL AND staged.{name} IS NOT customers.{name})"
+    for name in PERSON_COLUMNS
+)
+# What is digested of a person and of metadata; the salt keeps a digest from being found by guessing.
+PERSON_TEXT = "json_array(hex(salt), customer_id, email, name, phone, locale, marketing_consent)"
+METADATA_TEXT = "json_array(hex({salt}), {metadata})"
+
+
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """The highest ids before this run: a new row gets its base plus the number of the staged row it was made for."""
+
+    booking: int
+    customer: int
+    line_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostedBookings:
+    """How many rows were new lines, changed ones, or already known as they are (repeats within the call included)."""
+
+    loaded: int
+    updated: int
+    unchanged: int
+
+
+def compare(connection: sqlite3.Connection, source: str) -> None:
+    """Hold the staged rows against the ledger: find the known lines, and set aside what may not be.
+
+    A funded line that now says another amount, currency or customer is a booking_conflict, as is a line that
+    contradicts another line of its booking in the ledger; new lines that together exceed the order amount go, all of them.
+    """
+    connection.executescript(_WORK_TABLES)
+    register_functions(connection)
+    _map_segments(connection, source)
+    _find_known(connection)
+    _set_aside_funded(connection)
+    connection.execute(
+        f"""
+        INSERT OR IGNORE INTO several_lines
+        SELECT booking_id FROM staged
+        WHERE {_NEW_OR_CHANGED} AND (
+            booking_id IN (SELECT booking_id FROM shared_bookings)
+            OR EXISTS (SELECT 1 FROM bookings WHERE bookings.booking_id = staged.booking_id)
+        )
+        """
+    )
+    if _any(connection, "several_lines"):
+        _set_aside_strangers(connection)
+        _set_aside_excess(connection)
+
+
+def post(connection: sqlite3.Connection, run_id: int, source: str) -> PostedBookings:
+    """Write the staged rows that stand, and say what became of them; rows that say nothing new write nothing."""
+    bases = Bases(*(_highest(connection, table) for table in ("bookings", "customers", "line_versions")))
+    _post_segments(connection, run_id, source)
+    _post_customers(connection, run_id, bases)
+    _salt_metadata(connection)
+    loaded = _post_new_lines(connection, run_id, bases)
+    _post_changed_lines(connection, run_id, bases)
+    _post_metadata(connection, bases)
+    updated = _count(
+        connection,
+        f"""
+        SELECT count(*) FROM known CROSS JOIN staged ON staged.id = known.staged_id
+        WHERE (money_differs OR rest_differs OR (
+            person_differs AND customer IN (SELECT customer FROM changed_customers)
+        )) AND {_TAKEN}
+        """,
+    )
+    accepted = _count(connection, "SELECT (SELECT count(*) FROM staged) - (SELECT count(*) FROM set_aside)")
+    return PostedBookings(loaded, updated, accepted - loaded - updated)
+
+
+def register_functions(connection: sqlite3.Connection) -> None:
+    """Give the connection sha256(TEXT), the one function that SQLite lacks for us."""
+    connection.create_function("sha256", 1, _sha256, deterministic=True)
+
+
+def _sha256(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _count(connection: sqlite3.Connection, sql: str) -> int:
+    return int(connection.execute(sql).fetchone()[0])
+
+
+def _any(connection: sqlite3.Connection, table: str) -> bool:
+    return bool(_count(connection, f"SELECT EXISTS (SELECT 1 FROM {table})"))
+
+
+def _highest(connection: sqlite3.Connection, table: str) -> int:
+    return _count(connection, f"SELECT coalesce(max(id), 0) FROM {table}")
+
+
+def _find_known(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        f"""
+        INSERT INTO known
+        SELECT
+            staged.id, first.booking, first.id, now.id, now.version, now.customer,
+            customers.customer_id IS NOT staged.customer_id
+                OR now.order_amount_minor <> staged.order_amount_minor
+                OR now.refund_amount_minor <> staged.refund_amount_minor
+                OR now.currency <> staged.currency,
+            now.segment IS NOT staged_segments.segment
+                OR now.booked_at IS NOT staged.booked_at
+                OR now.cancelled_at IS NOT staged.cancelled_at
+                OR now.tickets IS NOT staged.tickets
+                OR (staged.metadata IS NOT NULL AND staged.metadata IS NOT (
+                    SELECT metadata FROM line_metadata WHERE line_version = now.id
+                )),
+            CASE WHEN customers.customer_id IS staged.customer_id THEN {_PERSON_DIFFERS} END
+        FROM staged
+        CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
+        CROSS JOIN line_versions AS first
+            ON first.booking = bookings.id AND first.refund_id = coalesce(staged.refund_id, '') AND first.version = 1
+        CROSS JOIN line_versions AS now ON now.id = coalesce(
+            (
+                SELECT later.id FROM line_versions AS later
+                WHERE later.booking = first.booking AND later.refund_id = first.refund_id AND later.version > 1
+                ORDER BY later.version DESC LIMIT 1
+            ),
+            first.id
+        )
+        CROSS JOIN customers ON customers.id = now.customer
+        CROSS JOIN staged_segments ON staged_segments.id = staged.segment
+        WHERE {_TAKEN}
+        """
+    )
+
+
+def _map_segments(connection: sqlite3.Connection, source: str) -> None:
+    same = " AND ".join(
+        f"coalesce(segments.{name}, '') = coalesce(staged_segments.{name}, '')" for name in SEGMENT_COLUMNS
+    )
+    connection.execute(
+        f"UPDATE staged_segments SET segment = (SELECT id FROM segments WHERE source = ? AND {same})", (source,)
+    )
+
+
+def _post_segments(connection: sqlite3.Connection, run_id: int, source: str) -> None:
+    columns = ", ".join(SEGMENT_COLUMNS)
+    # Rows that were set aside leave nothing behind, not even their segment.
+    used = f"AND id IN (SELECT segment FROM staged WHERE {_TAKEN})" if _any(connection, "set_aside") else ""
+    connection.execute(
+        f"""
+        INSERT INTO segments (source, {columns}, run_id)
+        SELECT ?, {columns}, ? FROM staged_segments WHERE segment IS NULL {used} ORDER BY key
+        """,
+        (source, run_id),
+    )
+    _map_segments(connection, source)
+
+
+def _set_aside_funded(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        """
+        INSERT INTO set_aside
+        SELECT
+            staged.id, 'booking_id', 'booking_conflict',
+            'booking ' || booking_id || ' is already funded with another amount, currency or customer; '
+                || 'nothing was changed: find out which is right'
+        FROM known CROSS JOIN staged ON staged.id = known.staged_id
+        WHERE money_differs AND EXISTS (
+            SELECT 1 FROM transactions WHERE transactions.line = known.line AND type = 'CREDITS_ADDITION'
+        )
+        """
+    )
+
+
+def _set_aside_strangers(connection: sqlite3.Connection) -> None:
+    """A line must agree with those lines of its booking that the files don't speak of."""
+    connection.execute(
+        f"""
+        INSERT INTO said_again
+        SELECT line FROM known CROSS JOIN staged ON staged.id = known.staged_id
+        WHERE booking_id IN (SELECT booking_id FROM several_lines) AND {_TAKEN}
+        """
+    )
+    connection.execute(
+        f"""
+        INSERT OR IGNORE INTO set_aside
+        SELECT
+            staged.id, 'booking_id', 'booking_conflict',
+            'booking ' || staged.booking_id || ' has another refund line in the ledger, with another customer, currency '
+                || 'or order amount; load all its lines together, or find out which is right'
+        FROM staged
+        CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
+        CROSS JOIN refund_lines AS other ON other.booking = bookings.id
+        CROSS JOIN customers ON customers.id = other.customer
+        WHERE staged.booking_id IN (SELECT booking_id FROM several_lines)
+            AND {_NEW_OR_CHANGED}
+            AND other.line NOT IN (SELECT line FROM said_again)
+            AND (
+                customers.customer_id IS NOT staged.customer_id
+                OR other.currency <> staged.currency
+                OR other.order_amount_minor <> staged.order_amount_minor
+            )
+        """
+    )
+
+
+def _set_aside_excess(connection: sqlite3.Connection) -> None:
+    """Refund lines of one booking must not exceed its order amount together; all its new lines go."""
+    connection.execute(
+        f"""
+        INSERT OR IGNORE INTO set_aside
+        SELECT
+            staged.id, 'refund_amount', 'exceeds_order_amount',
+            'the refund lines of booking ' || staged.booking_id || ' together exceed its order amount'
+        FROM staged
+        WHERE {_NEW_OR_CHANGED} AND booking_id IN (
+            SELECT booking_id FROM (
+                SELECT staged.booking_id, staged.order_amount_minor, staged.refund_amount_minor
+                FROM staged
+                WHERE {_TAKEN} AND booking_id IN (SELECT booking_id FROM several_lines)
+                UNION ALL
+                SELECT refund_lines.booking_id, refund_lines.order_amount_minor, refund_lines.refund_amount_minor
+                FROM several_lines
+                CROSS JOIN bookings ON bookings.booking_id = several_lines.booking_id
+                CROSS JOIN refund_lines ON refund_lines.booking = bookings.id
+                WHERE refund_lines.line NOT IN (SELECT line FROM said_again)
+            )
+            GROUP BY booking_id HAVING sum(refund_amount_minor) > max(order_amount_minor)
+        )
+        """
+    )
+
+
+def _post_customers(connection: sqlite3.Connection, run_id: int, bases: Bases) -> None:
+    stranger = f"""
+        {_TAKEN} AND NOT EXISTS (
+            SELECT 1 FROM known WHERE known.staged_id = staged.id AND person_differs IS NOT NULL
+        )
+    """
+    columns = ", ".join(PERSON_COLUMNS)
+    connection.execute(
+        f"""
+        INSERT INTO customers (id, customer_id, {columns}, salt)
+        SELECT :base + staged.id, customer_id, {columns}, randomblob(16)
+        FROM staged WHERE {stranger} ORDER BY staged.id
+        ON CONFLICT (customer_id) DO NOTHING
+        """,
+        {"base": bases.customer},
+    )
+    connection.execute(
+        f"""
+        INSERT INTO whose
+        SELECT staged.id, customers.id, {_PERSON_DIFFERS}
+        FROM staged
+        LEFT JOIN customers AS own ON own.id = :base + staged.id
+        CROSS JOIN customers ON customers.customer_id = staged.customer_id
+        WHERE own.id IS NULL AND {stranger}
+        """,
+        {"base": bases.customer},
+    )
+    _merge_people(connection)
+    connection.execute(
+        f"""
+        INSERT INTO customer_versions (customer, digest, run_id)
+        SELECT id, sha256({PERSON_TEXT}), :run FROM customers
+        WHERE id > :base OR id IN (SELECT customer FROM changed_customers)
+        ORDER BY id
+        """,
+        {"base": bases.customer, "run": run_id},
+    )
+
+
+def _merge_people(connection: sqlite3.Connection) -> None:
+    """Settle what rows say differently of one person: for each field, the last non-blank value in order of the ids.
+
+    By booking_id and refund_id, not by place in the file, so that a file's order never matters.
+    """
+    said = connection.execute(
+        f"""
+        SELECT customers.id, {", ".join(f"staged.{name}" for name in PERSON_COLUMNS)}
+        FROM staged CROSS JOIN customers ON customers.customer_id = staged.customer_id
+        WHERE {_TAKEN} AND customers.id IN (
+            SELECT customer FROM known WHERE person_differs UNION SELECT customer FROM whose WHERE person_differs
+        )
+        ORDER BY customers.id, staged.booking_id, staged.refund_id
+        """
+    )
+    for customer, rows in groupby(said, itemgetter(0)):
+        _merge_person(connection, customer, (row[1:] for row in rows))
+
+
+def _merge_person(connection: sqlite3.Connection, customer: int, rows: Iterable[tuple[str | None, ...]]) -> None:
+    columns = ", ".join(PERSON_COLUMNS)
+    known = connection.execute(f"SELECT {columns} FROM customers WHERE id = ?", (customer,)).fetchone()
+    merged = known
+    for values in rows:
+        merged = tuple(before if value is None else value for value, before in zip(values, merged, strict=True))
+    if merged != known:
+        settings = ", ".join(f"{name} = ?" for name in PERSON_COLUMNS)
+        connection.execute(f"UPDATE customers SET {settings} WHERE id = ?", (*merged, customer))
+        connection.execute("INSERT INTO changed_customers VALUES (?)", (customer,))
+
+
+def _salt_metadata(connection: sqlite3.Connection) -> None:
+    # A source that keeps no metadata doesn't wipe what another load has kept.
+    connection.execute(
+        f"""
+        UPDATE staged SET metadata = (
+            SELECT line_metadata.metadata FROM known JOIN line_metadata ON line_metadata.line_version = known.line_version
+            WHERE known.staged_id = staged.id
+        )
+        WHERE metadata IS NULL AND id IN (
+            SELECT staged_id FROM known WHERE (money_differs OR rest_differs)
+                AND EXISTS (SELECT 1 FROM line_metadata WHERE line_metadata.line_version = known.line_version)
+        ) AND {_TAKEN}
+        """
+    )
+    connection.execute("UPDATE staged SET metadata_salt = randomblob(16) WHERE metadata IS NOT NULL")
+
+
+_DIGEST = f"CASE WHEN metadata IS NOT NULL THEN sha256({METADATA_TEXT.format(salt='metadata_salt', metadata='metadata')}) END"
+_LINE_COLUMNS = """
+    id, booking, refund_id, version, customer, order_amount_minor, refund_amount_minor, currency,
+    booked_at, cancelled_at, tickets, segment, metadata_digest, run_id
+"""
+
+
+def _post_new_lines(connection: sqlite3.Connection, run_id: int, bases: Bases) -> int:
+    """Write bookings and first versions for rows that the ledger doesn't know; give their number."""
+    base = {"booking": bases.booking, "customer": bases.customer, "line": bases.line_version, "run": run_id}
+    connection.execute(
+        f"""
+        INSERT INTO bookings (id, booking_id, run_id)
+        SELECT :booking + staged.id, booking_id, :run FROM staged WHERE {_NEW} ORDER BY staged.id
+        ON CONFLICT (booking_id) DO NOTHING
+        """,
+        base,
+    )
+    if _any(connection, "several_lines"):
+        connection.execute(
+            f"""
+            INSERT INTO whose_booking
+            SELECT staged.id, bookings.id
+            FROM staged
+            LEFT JOIN bookings AS own ON own.id = :booking + staged.id
+            CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
+            WHERE own.id IS NULL AND {_NEW}
+            """,
+            base,
+        )
+    return connection.execute(
+        f"""
+        INSERT INTO line_versions ({_LINE_COLUMNS})
+        SELECT
+            :line + staged.id,
+            coalesce(whose_booking.booking, :booking + staged.id),
+            coalesce(refund_id, ''),
+            1,
+            coalesce(whose.customer, :customer + staged.id),
+            order_amount_minor, refund_amount_minor, currency, booked_at, cancelled_at, tickets,
+            staged_segments.segment, {_DIGEST}, :run
+        FROM staged
+        CROSS JOIN staged_segments ON staged_segments.id = staged.segment
+        LEFT JOIN whose_booking ON whose_booking.staged_id = staged.id
+        LEFT JOIN whose ON whose.staged_id = staged.id
+        WHERE {_NEW}
+        ORDER BY staged.id
+        """,
+        base,
+    ).rowcount
+
+
+def _post_changed_lines(connection: sqlite3.Connection, run_id: int, bases: Bases) -> None:
+    connection.execute(
+        f"""
+        INSERT INTO line_versions ({_LINE_COLUMNS})
+        SELECT
+            :line + staged.id,
+            known.booking,
+            coalesce(refund_id, ''),
+            known.version + 1,
+            CASE
+                WHEN known.person_differs IS NOT NULL THEN known.customer
+                ELSE coalesce(whose.customer, :customer + staged.id)
+            END,
+            order_amount_minor, refund_amount_minor, currency, booked_at, cancelled_at, tickets,
+            staged_segments.segment, {_DIGEST}, :run
+        FROM known
+        CROSS JOIN staged ON staged.id = known.staged_id
+        CROSS JOIN staged_segments ON staged_segments.id = staged.segment
+        LEFT JOIN whose ON whose.staged_id = staged.id
+        WHERE (money_differs OR rest_differs) AND {_TAKEN}
+        ORDER BY staged.id
+        """,
+        {"line": bases.line_version, "customer": bases.customer, "run": run_id},
+    )
+
+
+def _post_metadata(connection: sqlite3.Connection, bases: Bases) -> None:
+    connection.execute(
+        """
+        INSERT INTO line_metadata (line_version, metadata, salt)
+        SELECT line_versions.id, metadata, metadata_salt
+        FROM staged CROSS JOIN line_versions ON line_versions.id = :line + staged.id
+        WHERE metadata IS NOT NULL
+        ORDER BY staged.id
+        """,
+        {"line": bases.line_version},
+    )

@@ -1,0 +1,140 @@
+"""The ledger's tables: numbered migrations, and the check that the file's schema is still the program's own."""
+
+import secrets
+import sqlite3
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from refundctl import __version__
+from refundctl.domain.errors import BadInput
+
+APPLICATION_ID = 0x52464E44  # "RFND", at byte 68 of the file, so that file(1) and we know it
+MIGRATIONS = ("0001_first",)  # in order; never edited once released, only added to
+SCHEMA_VERSION = len(MIGRATIONS)
+
+SchemaRow = tuple[str, str, str]
+
+
+class SchemaAltered(BadInput):
+    """A table, trigger, index or view is missing, added or changed."""
+
+    code = "ledger_altered"
+
+
+class LedgerNewer(BadInput):
+    """The ledger was written by a newer program."""
+
+    code = "ledger_newer"
+
+
+class NotALedger(BadInput):
+    """The file is some other program's SQLite database."""
+
+    code = "ledger_foreign"
+
+
+def check_identity(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise NotALedger or LedgerNewer where this file is not for this program."""
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application_id != APPLICATION_ID:
+        raise NotALedger(f"{path} is no refundctl ledger but another program's database: name another with --ledger.")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise LedgerNewer(
+            f"{path} was written by a newer refundctl (schema {version}, this one knows {SCHEMA_VERSION}): "
+            "install the newer program."
+        )
+
+
+def ensure(connection: sqlite3.Connection, path: Path, now: str, *, rehearsal: bool) -> None:
+    """Make the tables in an empty file, bring an older ledger up to date, and refuse an altered schema.
+
+    The caller holds the write transaction, so that a new ledger and its first run are one commit.
+    """
+    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        _migrate(connection)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(
+            "INSERT INTO ledger (id, ledger_id, clock, created_at, made_by) VALUES (1, ?, ?, ?, ?)",
+            (secrets.token_hex(16), "rehearsal" if rehearsal else "system", now, f"refundctl {__version__}"),
+        )
+    check_identity(connection, path)
+    if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+        _migrate(connection)
+    for difference in differences(connection):
+        raise SchemaAltered(
+            f"{path}: {difference}. The ledger was altered by hand; go back to the last backup (`refundctl verify` "
+            "lists everything)."
+        )
+
+
+def clock_of(connection: sqlite3.Connection) -> str:
+    """'system' or 'rehearsal'."""
+    return str(connection.execute("SELECT clock FROM ledger").fetchone()[0])
+
+
+def differences(connection: sqlite3.Connection) -> list[str]:
+    """One plain sentence for each table, index, trigger or view that is not what the program made."""
+    expected = {(kind, name): sql for kind, name, sql in expected_schema()}
+    actual = {(kind, name): sql for kind, name, sql in _schema_of(connection)}
+    return [
+        *(f"the {kind} {name} is missing" for kind, name in expected.keys() - actual.keys()),
+        *(f"the {kind} {name} is not refundctl's" for kind, name in actual.keys() - expected.keys()),
+        *(
+            f"the {kind} {name} was changed"
+            for kind, name in expected.keys() & actual.keys()
+            if expected[kind, name] != actual[kind, name]
+        ),
+    ]
+
+
+@cache
+def expected_schema() -> tuple[SchemaRow, ...]:
+    """The schema as the migrations make it, built in memory."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        for name in MIGRATIONS:
+            connection.executescript(_sql(name))
+        return _schema_of(connection)
+    finally:
+        connection.close()
+
+
+def _schema_of(connection: sqlite3.Connection) -> tuple[SchemaRow, ...]:
+    # sqlite-utils keeps its own account of applied migrations beside ours.
+    return tuple(
+        connection.execute(
+            """
+            SELECT type, name, sql FROM sqlite_master
+            WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'
+                AND tbl_name NOT LIKE '!_sqlite!_migrations%' ESCAPE '!'
+            ORDER BY type, name
+            """
+        )
+    )
+
+
+def _sql(name: str) -> str:
+    return resources.files("refundctl.ledger").joinpath("schema_sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations("refundctl")
+    for name in MIGRATIONS:
+        migrations(name=name)(lambda database, name=name: _run_script(database.conn, _sql(name)))
+    # Inside the caller's transaction each migration is a savepoint of its own.
+    migrations.apply(Database(connection, recursive_triggers=True, execute_plugins=False))
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _run_script(connection: sqlite3.Connection, script: str) -> None:
+    """Run `script` statement by statement: executescript() would commit the transaction that is open."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement.strip())
+            statement = ""

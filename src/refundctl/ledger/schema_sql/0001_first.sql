@@ -1,0 +1,375 @@
+-- Version 1: bookings become funded cards. Facts are only ever added; docs/schema.md tells what each table holds.
+
+-- The one row that says what this file is. `clock` is 'system', or 'rehearsal' where REFUNDCTL_NOW set the time.
+CREATE TABLE ledger (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    ledger_id TEXT NOT NULL CHECK (length(ledger_id) = 32),
+    clock TEXT NOT NULL CHECK (clock IN ('system', 'rehearsal')),
+    created_at TEXT NOT NULL,
+    made_by TEXT NOT NULL
+) STRICT;
+
+-- A command that changed something: who, when, where, with which arguments (never a code). Steps name the run they belong to.
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    parent_run_id INTEGER REFERENCES runs,
+    command TEXT NOT NULL,
+    campaign TEXT,
+    operator TEXT NOT NULL,
+    user_id INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    program TEXT NOT NULL,
+    arguments TEXT NOT NULL CHECK (json_valid(arguments)),
+    started_at TEXT NOT NULL
+) STRICT;
+
+-- How a run ended, in its own figures. counts, totals and files are JSON.
+CREATE TABLE run_outcomes (
+    run_id INTEGER PRIMARY KEY REFERENCES runs,
+    status TEXT NOT NULL CHECK (status IN ('ok', 'partial')),
+    counts TEXT NOT NULL CHECK (json_valid(counts)),
+    totals TEXT NOT NULL CHECK (json_valid(totals)),
+    files TEXT NOT NULL CHECK (json_valid(files)),
+    finished_at TEXT NOT NULL
+) STRICT;
+
+-- The chain: each run's digest over its own rows and the seal before it. encoding is the version of how rows become bytes.
+CREATE TABLE seals (
+    id INTEGER PRIMARY KEY,
+    run_id INTEGER NOT NULL UNIQUE REFERENCES runs,
+    encoding INTEGER NOT NULL,
+    digest TEXT NOT NULL CHECK (length(digest) = 64)
+) STRICT;
+
+-- What was refused: kept outside the seals, so that it survives the rollback of what it tried.
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY,
+    after_run_id INTEGER NOT NULL,
+    command TEXT NOT NULL,
+    campaign TEXT,
+    operator TEXT NOT NULL,
+    user_id INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    program TEXT NOT NULL,
+    arguments TEXT NOT NULL CHECK (json_valid(arguments)),
+    status TEXT NOT NULL CHECK (status IN ('refused', 'error')),
+    error_code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    finished_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE campaigns (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    currency TEXT NOT NULL CHECK (currency GLOB '[A-Z][A-Z][A-Z]'),
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- Each definition that a campaign has had; the last one counts for what is published from then on.
+CREATE TABLE definitions (
+    id INTEGER PRIMARY KEY,
+    campaign INTEGER NOT NULL REFERENCES campaigns,
+    definition TEXT NOT NULL CHECK (json_valid(definition)),
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- People, the one table that may be changed and erased; facts name the key only. salt goes with the person.
+CREATE TABLE customers (
+    id INTEGER PRIMARY KEY,
+    customer_id TEXT UNIQUE,
+    email TEXT,
+    name TEXT,
+    phone TEXT,
+    locale TEXT,
+    marketing_consent TEXT CHECK (marketing_consent IN ('yes', 'no')),
+    salt BLOB
+) STRICT;
+
+-- What the ledger knew of a person and when: SHA-256 over salt and person, which outlives their erasure.
+CREATE TABLE customer_versions (
+    id INTEGER PRIMARY KEY,
+    customer INTEGER NOT NULL REFERENCES customers,
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    run_id INTEGER NOT NULL
+) STRICT;
+
+-- The combinations of descriptive values that refund lines come with, each stored once.
+CREATE TABLE segments (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    status TEXT,
+    channel TEXT,
+    category TEXT,
+    tier TEXT,
+    country TEXT,
+    accepted TEXT CHECK (accepted IN ('yes', 'no')),
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE UNIQUE INDEX segments_values ON segments (
+    source, coalesce(status, ''), coalesce(channel, ''), coalesce(category, ''), coalesce(tier, ''),
+    coalesce(country, ''), coalesce(accepted, '')
+);
+
+CREATE TABLE bookings (
+    id INTEGER PRIMARY KEY,
+    booking_id TEXT NOT NULL UNIQUE,
+    run_id INTEGER NOT NULL
+) STRICT;
+
+-- What a file has said of a refund line, one row per change. The row with version 1 gives the line its identity: other
+-- tables name its id. refund_id is '' where the line is the whole booking.
+CREATE TABLE line_versions (
+    id INTEGER PRIMARY KEY,
+    booking INTEGER NOT NULL REFERENCES bookings,
+    refund_id TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version >= 1),
+    customer INTEGER NOT NULL REFERENCES customers,
+    order_amount_minor INTEGER NOT NULL CHECK (order_amount_minor > 0),
+    refund_amount_minor INTEGER NOT NULL CHECK (refund_amount_minor > 0 AND refund_amount_minor <= order_amount_minor),
+    currency TEXT NOT NULL CHECK (length(currency) = 3),
+    booked_at TEXT,
+    cancelled_at TEXT,
+    tickets INTEGER CHECK (tickets >= 0),
+    segment INTEGER NOT NULL REFERENCES segments,
+    metadata_digest BLOB CHECK (length(metadata_digest) = 32),
+    run_id INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX line_versions_first ON line_versions (booking, refund_id) WHERE version = 1;
+CREATE UNIQUE INDEX line_versions_later ON line_versions (booking, refund_id, version) WHERE version > 1;
+
+-- The other columns that a source keeps, as JSON. Erasable, as they may describe a person; sealed by their salted digest.
+CREATE TABLE line_metadata (
+    line_version INTEGER PRIMARY KEY REFERENCES line_versions,
+    metadata TEXT NOT NULL CHECK (json_valid(metadata)),
+    salt BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE cards (
+    id INTEGER PRIMARY KEY,
+    campaign INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    run_id INTEGER NOT NULL
+) STRICT;
+
+-- The form under which a code is matched and must be unique: no spaces, no dashes, capitals. An index of cards.code,
+-- kept as a table because a million random keys go in three times faster when they are sorted first.
+CREATE TABLE codes (
+    code_key TEXT PRIMARY KEY,
+    card INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A card got its holder. ordinal counts the cards of one holder: 2 is the successor of a card that had expired.
+CREATE TABLE publications (
+    card INTEGER PRIMARY KEY REFERENCES cards,
+    campaign INTEGER NOT NULL,
+    customer INTEGER NOT NULL REFERENCES customers,
+    booking INTEGER REFERENCES bookings,
+    ordinal INTEGER NOT NULL CHECK (ordinal >= 1),
+    expires_on TEXT,
+    run_id INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX publications_booking ON publications (campaign, booking, ordinal) WHERE booking IS NOT NULL;
+CREATE UNIQUE INDEX publications_customer ON publications (campaign, customer, ordinal) WHERE booking IS NULL;
+
+-- A later top-up moved a card's last valid day.
+CREATE TABLE extensions (
+    id INTEGER PRIMARY KEY,
+    card INTEGER NOT NULL REFERENCES publications,
+    expires_on TEXT NOT NULL,
+    run_id INTEGER NOT NULL
+) STRICT;
+CREATE INDEX extensions_card ON extensions (card);
+
+-- Every movement of money, in minor units of the campaign's currency, signed from the card's point of view.
+CREATE TABLE transactions (
+    id INTEGER PRIMARY KEY,
+    campaign INTEGER NOT NULL,
+    card INTEGER REFERENCES cards,
+    line INTEGER REFERENCES line_versions,
+    type TEXT NOT NULL CHECK (type IN ('CREDITS_ADDITION', 'CREDITS_REMOVAL', 'CREDITS_REDEMPTION', 'CREDITS_REFUND')),
+    bucket TEXT NOT NULL CHECK (bucket IN ('paid', 'bonus')),
+    amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
+    contra_account TEXT NOT NULL CHECK (contra_account IN ('refunds_owed')),
+    reason TEXT,
+    related_transaction INTEGER REFERENCES transactions,
+    run_id INTEGER NOT NULL,
+    CHECK (card IS NOT NULL OR line IS NOT NULL),
+    CHECK ((type IN ('CREDITS_ADDITION', 'CREDITS_REFUND')) = (amount_minor > 0))
+) STRICT;
+CREATE UNIQUE INDEX transactions_funded_line ON transactions (line) WHERE type = 'CREDITS_ADDITION' AND bucket = 'paid';
+CREATE INDEX transactions_card ON transactions (card);
+
+-- Credits that are handed over together: reserved by the transaction that funds, so that nobody is mailed twice. Its
+-- credits lie between the two transactions named; balances in its file are as of the last one. everyone is 1 for --all.
+CREATE TABLE batches (
+    id INTEGER PRIMARY KEY,
+    campaign INTEGER NOT NULL REFERENCES campaigns,
+    tool TEXT NOT NULL,
+    directory TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    everyone INTEGER NOT NULL CHECK (everyone IN (0, 1)),
+    first_transaction INTEGER NOT NULL,
+    last_transaction INTEGER NOT NULL,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+CREATE TABLE batch_credits (
+    "transaction" INTEGER NOT NULL REFERENCES transactions,
+    tool TEXT NOT NULL,
+    batch INTEGER NOT NULL,
+    PRIMARY KEY ("transaction", tool)
+) STRICT, WITHOUT ROWID;
+
+-- The batch's files are complete and in place. files is JSON: path, rows, sha256.
+CREATE TABLE deliveries (
+    batch INTEGER PRIMARY KEY REFERENCES batches,
+    files TEXT NOT NULL CHECK (json_valid(files)),
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+
+-- Facts are append-only: a change is a new row.
+CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'ledger is append-only: add a row instead'); END;
+CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'ledger is append-only: add a row instead'); END;
+CREATE TRIGGER runs_no_update BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'runs is append-only: add a row instead'); END;
+CREATE TRIGGER runs_no_delete BEFORE DELETE ON runs BEGIN SELECT RAISE(ABORT, 'runs is append-only: add a row instead'); END;
+CREATE TRIGGER run_outcomes_no_update BEFORE UPDATE ON run_outcomes BEGIN SELECT RAISE(ABORT, 'run_outcomes is append-only: add a row instead'); END;
+CREATE TRIGGER run_outcomes_no_delete BEFORE DELETE ON run_outcomes BEGIN SELECT RAISE(ABORT, 'run_outcomes is append-only: add a row instead'); END;
+CREATE TRIGGER seals_no_update BEFORE UPDATE ON seals BEGIN SELECT RAISE(ABORT, 'seals is append-only: add a row instead'); END;
+CREATE TRIGGER seals_no_delete BEFORE DELETE ON seals BEGIN SELECT RAISE(ABORT, 'seals is append-only: add a row instead'); END;
+CREATE TRIGGER attempts_no_update BEFORE UPDATE ON attempts BEGIN SELECT RAISE(ABORT, 'attempts is append-only: add a row instead'); END;
+CREATE TRIGGER attempts_no_delete BEFORE DELETE ON attempts BEGIN SELECT RAISE(ABORT, 'attempts is append-only: add a row instead'); END;
+CREATE TRIGGER campaigns_no_update BEFORE UPDATE ON campaigns BEGIN SELECT RAISE(ABORT, 'campaigns is append-only: add a row instead'); END;
+CREATE TRIGGER campaigns_no_delete BEFORE DELETE ON campaigns BEGIN SELECT RAISE(ABORT, 'campaigns is append-only: add a row instead'); END;
+CREATE TRIGGER definitions_no_update BEFORE UPDATE ON definitions BEGIN SELECT RAISE(ABORT, 'definitions is append-only: add a row instead'); END;
+CREATE TRIGGER definitions_no_delete BEFORE DELETE ON definitions BEGIN SELECT RAISE(ABORT, 'definitions is append-only: add a row instead'); END;
+CREATE TRIGGER customer_versions_no_update BEFORE UPDATE ON customer_versions BEGIN SELECT RAISE(ABORT, 'customer_versions is append-only: add a row instead'); END;
+CREATE TRIGGER customer_versions_no_delete BEFORE DELETE ON customer_versions BEGIN SELECT RAISE(ABORT, 'customer_versions is append-only: add a row instead'); END;
+CREATE TRIGGER segments_no_update BEFORE UPDATE ON segments BEGIN SELECT RAISE(ABORT, 'segments is append-only: add a row instead'); END;
+CREATE TRIGGER segments_no_delete BEFORE DELETE ON segments BEGIN SELECT RAISE(ABORT, 'segments is append-only: add a row instead'); END;
+CREATE TRIGGER bookings_no_update BEFORE UPDATE ON bookings BEGIN SELECT RAISE(ABORT, 'bookings is append-only: add a row instead'); END;
+CREATE TRIGGER bookings_no_delete BEFORE DELETE ON bookings BEGIN SELECT RAISE(ABORT, 'bookings is append-only: add a row instead'); END;
+CREATE TRIGGER line_versions_no_update BEFORE UPDATE ON line_versions BEGIN SELECT RAISE(ABORT, 'line_versions is append-only: add a row instead'); END;
+CREATE TRIGGER line_versions_no_delete BEFORE DELETE ON line_versions BEGIN SELECT RAISE(ABORT, 'line_versions is append-only: add a row instead'); END;
+CREATE TRIGGER cards_no_update BEFORE UPDATE ON cards BEGIN SELECT RAISE(ABORT, 'cards is append-only: add a row instead'); END;
+CREATE TRIGGER cards_no_delete BEFORE DELETE ON cards BEGIN SELECT RAISE(ABORT, 'cards is append-only: add a row instead'); END;
+CREATE TRIGGER codes_no_update BEFORE UPDATE ON codes BEGIN SELECT RAISE(ABORT, 'codes is append-only: add a row instead'); END;
+CREATE TRIGGER codes_no_delete BEFORE DELETE ON codes BEGIN SELECT RAISE(ABORT, 'codes is append-only: add a row instead'); END;
+CREATE TRIGGER publications_no_update BEFORE UPDATE ON publications BEGIN SELECT RAISE(ABORT, 'publications is append-only: add a row instead'); END;
+CREATE TRIGGER publications_no_delete BEFORE DELETE ON publications BEGIN SELECT RAISE(ABORT, 'publications is append-only: add a row instead'); END;
+CREATE TRIGGER extensions_no_update BEFORE UPDATE ON extensions BEGIN SELECT RAISE(ABORT, 'extensions is append-only: add a row instead'); END;
+CREATE TRIGGER extensions_no_delete BEFORE DELETE ON extensions BEGIN SELECT RAISE(ABORT, 'extensions is append-only: add a row instead'); END;
+CREATE TRIGGER transactions_no_update BEFORE UPDATE ON transactions BEGIN SELECT RAISE(ABORT, 'transactions is append-only: add a row instead'); END;
+CREATE TRIGGER transactions_no_delete BEFORE DELETE ON transactions BEGIN SELECT RAISE(ABORT, 'transactions is append-only: add a row instead'); END;
+CREATE TRIGGER batches_no_update BEFORE UPDATE ON batches BEGIN SELECT RAISE(ABORT, 'batches is append-only: add a row instead'); END;
+CREATE TRIGGER batches_no_delete BEFORE DELETE ON batches BEGIN SELECT RAISE(ABORT, 'batches is append-only: add a row instead'); END;
+CREATE TRIGGER batch_credits_no_update BEFORE UPDATE ON batch_credits BEGIN SELECT RAISE(ABORT, 'batch_credits is append-only: add a row instead'); END;
+CREATE TRIGGER batch_credits_no_delete BEFORE DELETE ON batch_credits BEGIN SELECT RAISE(ABORT, 'batch_credits is append-only: add a row instead'); END;
+CREATE TRIGGER deliveries_no_update BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries is append-only: add a row instead'); END;
+CREATE TRIGGER deliveries_no_delete BEFORE DELETE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries is append-only: add a row instead'); END;
+
+-- INSERT OR REPLACE walks past a delete trigger in connections that have recursive_triggers off.
+CREATE TRIGGER transactions_guard BEFORE INSERT ON transactions
+WHEN NEW.amount_minor < 0 OR EXISTS (SELECT 1 FROM transactions WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'transactions is append-only: add a row instead')
+    WHERE EXISTS (SELECT 1 FROM transactions WHERE id = NEW.id);
+    SELECT RAISE(ABORT, 'a card''s bucket can''t go below zero')
+    WHERE NEW.amount_minor + (
+        SELECT coalesce(sum(amount_minor), 0) FROM transactions WHERE card = NEW.card AND bucket = NEW.bucket
+    ) < 0;
+END;
+CREATE TRIGGER runs_no_replace BEFORE INSERT ON runs WHEN EXISTS (SELECT 1 FROM runs WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'runs is append-only: add a row instead'); END;
+CREATE TRIGGER run_outcomes_no_replace BEFORE INSERT ON run_outcomes WHEN EXISTS (SELECT 1 FROM run_outcomes WHERE run_id = NEW.run_id)
+BEGIN SELECT RAISE(ABORT, 'run_outcomes is append-only: add a row instead'); END;
+CREATE TRIGGER seals_no_replace BEFORE INSERT ON seals WHEN EXISTS (SELECT 1 FROM seals WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'seals is append-only: add a row instead'); END;
+CREATE TRIGGER ledger_no_replace BEFORE INSERT ON ledger WHEN EXISTS (SELECT 1 FROM ledger WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'ledger is append-only: add a row instead'); END;
+CREATE TRIGGER campaigns_no_replace BEFORE INSERT ON campaigns WHEN EXISTS (SELECT 1 FROM campaigns WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'campaigns is append-only: add a row instead'); END;
+CREATE TRIGGER definitions_no_replace BEFORE INSERT ON definitions WHEN EXISTS (SELECT 1 FROM definitions WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'definitions is append-only: add a row instead'); END;
+CREATE TRIGGER batches_no_replace BEFORE INSERT ON batches WHEN EXISTS (SELECT 1 FROM batches WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'batches is append-only: add a row instead'); END;
+CREATE TRIGGER deliveries_no_replace BEFORE INSERT ON deliveries WHEN EXISTS (SELECT 1 FROM deliveries WHERE batch = NEW.batch)
+BEGIN SELECT RAISE(ABORT, 'deliveries is append-only: add a row instead'); END;
+CREATE TRIGGER attempts_no_replace BEFORE INSERT ON attempts WHEN EXISTS (SELECT 1 FROM attempts WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'attempts is append-only: add a row instead'); END;
+CREATE TRIGGER extensions_no_replace BEFORE INSERT ON extensions WHEN EXISTS (SELECT 1 FROM extensions WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'extensions is append-only: add a row instead'); END;
+CREATE TRIGGER segments_no_replace BEFORE INSERT ON segments WHEN EXISTS (SELECT 1 FROM segments WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'segments is append-only: add a row instead'); END;
+
+-- Views: balances, states and totals are computed from the facts, so no stored figure can disagree with them.
+
+-- What the ledger now knows of each refund line.
+CREATE VIEW refund_lines AS
+SELECT
+    first.id AS line,
+    now.id AS line_version,
+    now.version,
+    bookings.id AS booking,
+    bookings.booking_id,
+    coalesce(nullif(now.refund_id, ''), bookings.booking_id) AS refund_id,
+    now.customer,
+    now.order_amount_minor,
+    now.refund_amount_minor,
+    now.currency,
+    now.booked_at,
+    now.cancelled_at,
+    now.tickets,
+    now.segment
+FROM line_versions AS first
+JOIN bookings ON bookings.id = first.booking
+JOIN line_versions AS now ON now.id = coalesce(
+    (
+        SELECT later.id FROM line_versions AS later
+        WHERE later.booking = first.booking AND later.refund_id = first.refund_id AND later.version > 1
+        ORDER BY later.version DESC LIMIT 1
+    ),
+    first.id
+)
+WHERE first.version = 1;
+
+-- Each card's balance in minor units, by bucket and whole.
+CREATE VIEW card_balances AS
+SELECT
+    card,
+    sum(amount_minor) AS balance_minor,
+    sum(amount_minor) FILTER (WHERE bucket = 'paid') AS paid_minor,
+    sum(amount_minor) FILTER (WHERE bucket = 'bonus') AS bonus_minor
+FROM transactions
+WHERE card IS NOT NULL
+GROUP BY card;
+
+-- Each published card's last valid day after all extensions; NULL where it never expires.
+CREATE VIEW card_expiries AS
+SELECT
+    publications.card,
+    coalesce((SELECT max(expires_on) FROM extensions WHERE extensions.card = publications.card), expires_on) AS expires_on
+FROM publications;
+
+-- The transactions with the names that a person reads.
+CREATE VIEW statement AS
+SELECT
+    transactions.id,
+    campaigns.name AS campaign,
+    'c' || transactions.card AS card_id,
+    transactions.type,
+    transactions.bucket,
+    transactions.amount_minor,
+    campaigns.currency,
+    bookings.booking_id,
+    transactions.contra_account,
+    transactions.reason,
+    transactions.related_transaction,
+    transactions.run_id,
+    runs.started_at AS created_at
+FROM transactions
+JOIN campaigns ON campaigns.id = transactions.campaign
+JOIN runs ON runs.id = transactions.run_id
+LEFT JOIN line_versions ON line_versions.id = transactions.line
+LEFT JOIN bookings ON bookings.id = line_versions.booking;

@@ -1,0 +1,172 @@
+"""Which refund lines a step looks at, and what stands in the way of each: temporary tables, filled inside the transaction.
+
+`scope` holds lines; `considered` holds, for each of them, what publishing and topping up need to know.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from refundctl.ledger.staging import SEGMENT_COLUMNS
+
+SEGMENT_FIELDS = frozenset({"source", *SEGMENT_COLUMNS})
+FieldValues = Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRule:
+    """What a campaign says of all lines of a segment."""
+
+    eligible: bool
+    never_expires: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """How a campaign judges lines: by their segment, and where that is not enough by `line` with all its fields."""
+
+    campaign: int
+    currency: str
+    segment: Callable[[FieldValues], SegmentRule]
+    line: Callable[[FieldValues], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """Counts over the lines considered, and over their bookings."""
+
+    lines_by_state: Mapping[str, int]
+    bookings_by_state: Mapping[str, int]
+
+
+OPEN, FUNDED = "open", "funded"
+
+
+def scope_all(connection: sqlite3.Connection) -> None:
+    """Look at every refund line of the ledger."""
+    _make_scope(connection)
+    connection.execute("INSERT INTO scope SELECT id FROM line_versions WHERE version = 1 ORDER BY id")
+
+
+def scope_staged(connection: sqlite3.Connection, lines_before: int) -> None:
+    """Look at the refund lines in the files that were just posted; `lines_before` is the highest version id before."""
+    _make_scope(connection)
+    connection.execute(
+        """
+        INSERT INTO scope
+        SELECT line FROM known WHERE NOT EXISTS (
+            SELECT 1 FROM set_aside WHERE set_aside.staged_id = known.staged_id
+        )
+        """
+    )
+    connection.execute(
+        "INSERT INTO scope SELECT id FROM line_versions WHERE id > ? AND version = 1 ORDER BY id", (lines_before,)
+    )
+
+
+def consider(connection: sqlite3.Connection, judge: Judge) -> None:
+    """Fill `considered` for the lines in scope; a line is open, funded by this campaign, or skipped with a reason."""
+    connection.executescript(
+        """
+        DROP TABLE IF EXISTS temp.considered;
+        DROP TABLE IF EXISTS temp.segment_rules;
+        CREATE TEMP TABLE segment_rules (
+            segment INTEGER PRIMARY KEY, eligible INTEGER NOT NULL, never_expires INTEGER NOT NULL
+        );
+        CREATE TEMP TABLE considered (
+            booking INTEGER NOT NULL, line INTEGER NOT NULL, customer INTEGER NOT NULL, amount_minor INTEGER NOT NULL,
+            never_expires INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (booking, line)
+        ) WITHOUT ROWID;
+        """
+    )
+    _judge_segments(connection, judge)
+    eligible = "segment_rules.eligible"
+    if judge.line is not None:
+        _register_line_judge(connection, judge.line)
+        eligible = f"line_eligible({_LINE_JSON})"
+    connection.execute(
+        f"""
+        INSERT INTO considered
+        SELECT
+            now.booking, first.id, now.customer, now.refund_amount_minor, segment_rules.never_expires,
+            CASE
+                WHEN credit.campaign = :campaign THEN '{FUNDED}'
+                WHEN credit.campaign IS NOT NULL THEN 'funded_elsewhere'
+                WHEN now.currency <> :currency THEN 'other_currency'
+                WHEN NOT {eligible} THEN 'not_eligible'
+                ELSE '{OPEN}'
+            END
+        FROM scope
+        CROSS JOIN line_versions AS first ON first.id = scope.line
+        CROSS JOIN line_versions AS now ON now.id = coalesce(
+            (
+                SELECT later.id FROM line_versions AS later
+                WHERE later.booking = first.booking AND later.refund_id = first.refund_id AND later.version > 1
+                ORDER BY later.version DESC LIMIT 1
+            ),
+            first.id
+        )
+        CROSS JOIN segment_rules ON segment_rules.segment = now.segment
+        LEFT JOIN transactions AS credit
+            ON credit.line = first.id AND credit.type = 'CREDITS_ADDITION' AND credit.bucket = 'paid'
+        """,
+        {"campaign": judge.campaign, "currency": judge.currency},
+    )
+
+
+def counts(connection: sqlite3.Connection) -> Considered:
+    """Count the considered lines by state; a booking counts as its best line: open, then funded, then the reason."""
+    lines = connection.execute("SELECT state, count(*) FROM considered GROUP BY state")
+    bookings = connection.execute(
+        f"""
+        SELECT CASE WHEN open THEN '{OPEN}' WHEN funded THEN '{FUNDED}' ELSE reason END, count(*)
+        FROM (
+            SELECT max(state = '{OPEN}') AS open, max(state = '{FUNDED}') AS funded, min(state) AS reason
+            FROM considered GROUP BY booking
+        )
+        GROUP BY 1
+        """
+    )
+    return Considered(dict(lines.fetchall()), dict(bookings.fetchall()))
+
+
+def _make_scope(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP TABLE IF EXISTS temp.scope")
+    connection.execute("CREATE TEMP TABLE scope (line INTEGER PRIMARY KEY)")
+
+
+def _judge_segments(connection: sqlite3.Connection, judge: Judge) -> None:
+    names = ("source", *SEGMENT_COLUMNS)
+    rows = connection.execute(f"SELECT id, {', '.join(names)} FROM segments").fetchall()
+    rules = ((row[0], judge.segment(dict(zip(names, row[1:], strict=True)))) for row in rows)
+    connection.executemany(
+        "INSERT INTO segment_rules VALUES (?, ?, ?)",
+        ((segment, rule.eligible, rule.never_expires) for segment, rule in rules),
+    )
+
+
+_LINE_FIELDS = {
+    **{name: f"(SELECT {name} FROM segments WHERE segments.id = now.segment)" for name in sorted(SEGMENT_FIELDS)},
+    "order_amount": "now.order_amount_minor",
+    "refund_amount": "now.refund_amount_minor",
+    "currency": "now.currency",
+    "booked_at": "now.booked_at",
+    "cancelled_at": "now.cancelled_at",
+    "tickets": "now.tickets",
+    "locale": "(SELECT locale FROM customers WHERE customers.id = now.customer)",
+    "marketing_consent": "(SELECT marketing_consent FROM customers WHERE customers.id = now.customer)",
+    "metadata": "json((SELECT metadata FROM line_metadata WHERE line_metadata.line_version = now.id))",
+}
+_LINE_JSON = f"json_object({', '.join(f"'{name}', {sql}" for name, sql in _LINE_FIELDS.items())})"
+
+
+def _register_line_judge(connection: sqlite3.Connection, line: Callable[[FieldValues], bool]) -> None:
+    import json
+
+    def judged(text: str) -> bool:
+        values: dict[str, Any] = json.loads(text)
+        metadata = values.pop("metadata") or {}
+        return line({**values, **{f"metadata.{key}": value for key, value in metadata.items()}})
+
+    connection.create_function("line_eligible", 1, judged)

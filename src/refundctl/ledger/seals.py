@@ -1,0 +1,203 @@
+"""Seals: a digest over the rows of each run and the seal before it, so that no row of the past changes unseen.
+
+How rows become bytes is fixed by ENCODING; columns that are added later don't break old seals. The chain shows
+tampering only against a seal that was kept elsewhere, such as the one in manifest.json.
+"""
+
+import hashlib
+import json
+import re
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from refundctl.domain.errors import BadInput
+
+ENCODING = 1
+ROWS_PER_READ = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTable:
+    """A table of facts: its key, what names the run of a row, and the columns that are sealed, as SQL."""
+
+    name: str
+    key: str
+    run: str
+    columns: str
+
+
+# Encoding 1: each row as SQLite's json_array() of these columns, in order of the key, one a line.
+TABLES = (
+    SealedTable("campaigns", "id", "run_id", "id, name, currency"),
+    SealedTable("definitions", "id", "run_id", "id, campaign, definition"),
+    SealedTable("segments", "id", "run_id", "id, source, status, channel, category, tier, country, accepted"),
+    SealedTable("bookings", "id", "run_id", "id, booking_id"),
+    SealedTable("customer_versions", "id", "run_id", "id, customer, hex(digest)"),
+    SealedTable(
+        "line_versions",
+        "id",
+        "run_id",
+        "id, booking, refund_id, version, customer, order_amount_minor, refund_amount_minor, currency, booked_at, "
+        "cancelled_at, tickets, segment, hex(metadata_digest)",
+    ),
+    SealedTable("cards", "id", "run_id", "id, campaign, code"),
+    SealedTable("publications", "card", "run_id", "card, campaign, customer, booking, ordinal, expires_on"),
+    SealedTable("extensions", "id", "run_id", "id, card, expires_on"),
+    SealedTable(
+        "transactions",
+        "id",
+        "run_id",
+        "id, campaign, card, line, type, bucket, amount_minor, contra_account, reason, related_transaction",
+    ),
+    SealedTable(
+        "batches",
+        "id",
+        "run_id",
+        "id, campaign, tool, directory, file_name, everyone, first_transaction, last_transaction",
+    ),
+    SealedTable(
+        "batch_credits",
+        '"transaction"',
+        "(SELECT run_id FROM batches WHERE batches.id = batch)",
+        '"transaction", tool, batch',
+    ),
+    SealedTable("deliveries", "batch", "run_id", "batch, files"),
+)
+
+Marks = Mapping[str, int]  # the highest key of each table before a run wrote to it
+RunRows = dict[int, tuple[int, str]]  # run -> how many rows it wrote to a table, and their digest
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The state of the books after a run, in a line that can be kept elsewhere."""
+
+    ledger_id: str
+    number: int
+    run_id: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"refundctl-seal {self.ledger_id} {self.number} {self.run_id} {self.digest}"
+
+
+_SEAL_LINE = re.compile(r"refundctl-seal ([0-9a-f]{32}) ([0-9]{1,18}) ([0-9]{1,18}) ([0-9a-f]{64})")
+
+
+def parse_seal(text: str, name: str) -> Seal:
+    """Find the seal in `text`: the line that verify prints, or a manifest.json. Raises BadInput where there is none."""
+    found = _SEAL_LINE.search(text)
+    if found is None:
+        raise BadInput(
+            f"{name} holds no seal: name a file with the line that `refundctl verify` printed, or a manifest.json.",
+            code="no_seal",
+        )
+    return Seal(found[1], int(found[2]), int(found[3]), found[4])
+
+
+def marks(connection: sqlite3.Connection) -> Marks:
+    """The highest key of each sealed table now: what comes after belongs to the run that is about to write."""
+    return {
+        table.name: connection.execute(f"SELECT coalesce(max({table.key}), 0) FROM {table.name}").fetchone()[0]
+        for table in TABLES
+    }
+
+
+def seal_run(connection: sqlite3.Connection, run_id: int, since: Marks) -> Seal:
+    """Seal what `run_id` wrote after `since`; the caller holds the transaction and writes nothing more for this run."""
+    digests = {}
+    for table in TABLES:
+        found = _digests(connection, table, after=_start(connection, table, run_id, since), only_run=run_id)
+        if run_id in found:
+            digests[table.name] = found[run_id]
+    number, previous = _last(connection)
+    digest = chained(connection, run_id, previous, digests)
+    connection.execute(
+        "INSERT INTO seals (id, run_id, encoding, digest) VALUES (?, ?, ?, ?)", (number + 1, run_id, ENCODING, digest)
+    )
+    return Seal(ledger_id(connection), number + 1, run_id, digest)
+
+
+def last_seal(connection: sqlite3.Connection) -> Seal | None:
+    """The newest seal, or None in a ledger without runs."""
+    row = connection.execute("SELECT id, run_id, digest FROM seals ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else Seal(ledger_id(connection), *row)
+
+
+def ledger_id(connection: sqlite3.Connection) -> str:
+    """The random name that a ledger gets when it is made: 32 hexadecimal digits."""
+    return str(connection.execute("SELECT ledger_id FROM ledger").fetchone()[0])
+
+
+def digests_by_run(connection: sqlite3.Connection) -> dict[str, RunRows]:
+    """For each sealed table, the digest of each run's rows, as they now stand in the file."""
+    return {table.name: _digests(connection, table) for table in TABLES}
+
+
+def chained(
+    connection: sqlite3.Connection, run_id: int, previous: str, digests: Mapping[str, tuple[int, str]]
+) -> str:
+    """The digest of a run: its own row and outcome, its rows in each table, and the seal before it."""
+    head = connection.execute(
+        """
+        SELECT json_array(
+            runs.id, parent_run_id, command, campaign, operator, user_id, host, program, arguments, started_at,
+            status, counts, totals, files, finished_at
+        )
+        FROM runs LEFT JOIN run_outcomes ON run_outcomes.run_id = runs.id
+        WHERE runs.id = ?
+        """,
+        (run_id,),
+    ).fetchone()
+    rows = [[table.name, *digests[table.name]] for table in TABLES if table.name in digests]
+    text = json.dumps([ENCODING, ledger_id(connection), previous, head and head[0], rows], separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _start(connection: sqlite3.Connection, table: SealedTable, run_id: int, since: Marks) -> int:
+    if table.name != "batch_credits":
+        return since[table.name]
+    # A batch may name credits of long ago, so its rows are not the table's tail.
+    lowest = connection.execute("SELECT min(first_transaction) FROM batches WHERE run_id = ?", (run_id,)).fetchone()[0]
+    return since[table.name] if lowest is None else lowest - 1
+
+
+def _last(connection: sqlite3.Connection) -> tuple[int, str]:
+    row = connection.execute("SELECT id, digest FROM seals ORDER BY id DESC LIMIT 1").fetchone()
+    return (0, "") if row is None else (row[0], row[1])
+
+
+def _digests(
+    connection: sqlite3.Connection, table: SealedTable, *, after: int = -(2**63), only_run: int | None = None
+) -> RunRows:
+    """Digest a table's rows per run, reading a few thousand at a time so that memory stays flat."""
+    counts: Counter[int] = Counter()
+    hashes = defaultdict(hashlib.sha256)
+    for run_id, count, text in _texts(connection, table, after, only_run):
+        counts[run_id] += count
+        hashes[run_id].update(f"{text}\n".encode())
+    return {run_id: (counts[run_id], found.hexdigest()) for run_id, found in hashes.items()}
+
+
+def _texts(
+    connection: sqlite3.Connection, table: SealedTable, after: int, only_run: int | None
+) -> Iterator[tuple[int, int, str]]:
+    """Yield (run, number of rows, their text); most pages hold one run and are put together by SQLite."""
+    page = f"""
+        SELECT {table.key} AS key, {table.run} AS run, json_array({table.columns}) AS row
+        FROM {table.name}
+        WHERE {table.key} > :after AND (:run IS NULL OR {table.run} = :run)
+        ORDER BY {table.key} LIMIT {ROWS_PER_READ}
+    """
+    whole = f"SELECT count(*), max(key), min(run), max(run), group_concat(row, char(10)) FROM ({page})"
+    while True:
+        bounds = {"after": after, "run": only_run}
+        count, after, lowest_run, highest_run, text = connection.execute(whole, bounds).fetchone()
+        if not count:
+            return
+        if lowest_run == highest_run:
+            yield lowest_run, count, text
+        else:
+            yield from ((run_id, 1, row) for _, run_id, row in connection.execute(page, bounds))
