@@ -1,6 +1,7 @@
 """What a booking's cells may say: the rules of one value, and the codes under which a row is rejected.
 
-A rule takes a trimmed text that is not blank and returns the value to keep, or raises Fault.
+A rule takes a trimmed text that is not blank and returns the value to keep, or a Fault. Faults are returned, not
+raised: a million rows may have one, and an exception that is kept keeps the frames that it went through.
 """
 
 import re
@@ -86,13 +87,12 @@ class RejectCode(StrEnum):
     )
 
 
-class Fault(ValueError):  # noqa: N818 - a row has faults, an error would be the program's
-    """Why one value can't be taken: the reason is a phrase without the field's name in front."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why one value can't be taken; the reason is a phrase that follows the field's name."""
 
-    def __init__(self, code: RejectCode, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
+    code: RejectCode
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,9 @@ _SPREADSHEET = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]+|#(?:N/A|REF!|VALUE!
 _ISO_DATE = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]{1,9})?)?"
-    r" ?([Zz]|([+-])([0-9]{2})(?::?([0-9]{2}))?)?)?"
+    r" ?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
+_TIMED = re.compile("%[HIMScXfzp]")
 _LOCALE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?")
 _TICKETS = re.compile(r"([0-9]{1,9})(?:\.0+)?")
 _ZERO = re.compile(r"0+(?:[.,]0+)?")
@@ -140,67 +141,76 @@ def quoted(text: str) -> str:
     return repr(text) if len(text) <= QUOTED_LENGTH_MAX else f"a text of {len(text)} characters"
 
 
-def read_text(text: str, length_max: int = TEXT_LENGTH_MAX) -> str:
+def read_text(text: str, length_max: int = TEXT_LENGTH_MAX) -> str | Fault:
     """Any text on one line, in Unicode's form NFC. Faults: value_too_long, control_characters."""
     if len(text) > length_max:
         reason = f"has {len(text)} characters, at most {length_max} are kept; shorten it"
-        raise Fault(RejectCode.VALUE_TOO_LONG, reason)
+        return Fault(RejectCode.VALUE_TOO_LONG, reason)
     if found := _CONTROL.search(text):
         reason = f"holds the control character U+{ord(found[0]):04X}; take it out"
-        raise Fault(RejectCode.CONTROL_CHARACTERS, reason)
+        return Fault(RejectCode.CONTROL_CHARACTERS, reason)
     return unicodedata.normalize("NFC", text)
 
 
-def read_name(text: str, length_max: int = TEXT_LENGTH_MAX) -> str:
+def read_name(text: str, length_max: int = TEXT_LENGTH_MAX) -> str | Fault:
     """A text that a spreadsheet would not run. Faults: those of `read_text`, formula."""
     if text[0] in FORMULA_SIGNS:
         reason = f"starts with {text[0]}, which a spreadsheet takes for a formula; take that sign away"
-        raise Fault(RejectCode.FORMULA, reason)
+        return Fault(RejectCode.FORMULA, reason)
     return read_text(text, length_max)
 
 
-def read_id(text: str) -> str:
+def read_id(text: str) -> str | Fault:
     """An id of any shape that a person could copy. Faults: those of `read_name`, malformed_id."""
-    text = read_name(text, ID_LENGTH_MAX)
-    if not text.isprintable():
-        raise Fault(RejectCode.MALFORMED_ID, "holds an invisible character; take it out")
-    if _SPREADSHEET.fullmatch(text):
-        reason = (
-            f"{quoted(text)} was written by a spreadsheet in place of the id; take the id from its origin"
-        )
-        raise Fault(RejectCode.MALFORMED_ID, reason)
-    return text
+    read = read_name(text, ID_LENGTH_MAX)
+    if isinstance(read, Fault):
+        return read
+    if not read.isprintable():
+        return Fault(RejectCode.MALFORMED_ID, "holds an invisible character; take it out")
+    if _SPREADSHEET.fullmatch(read):
+        reason = f"{quoted(read)} was written by a spreadsheet in place of the id; take the id from its origin"
+        return Fault(RejectCode.MALFORMED_ID, reason)
+    return read
 
 
-def read_line_id(text: str) -> str:
+def read_line_id(text: str) -> str | Fault:
     """The id of a booking or refund line: mail files join several with a semicolon, so none may hold one."""
-    text = read_id(text)
-    if ";" in text:
-        raise Fault(RejectCode.MALFORMED_ID, "holds a semicolon, which separates ids; write it without")
-    return text
+    read = read_id(text)
+    if isinstance(read, str) and ";" in read:
+        return Fault(RejectCode.MALFORMED_ID, "holds a semicolon, which separates ids; write it without")
+    return read
 
 
-def read_email(text: str) -> str:
-    """The address with its domain in lower case (RFC 5321, 2.4: only that part has no case)."""
-    text = read_name(text)
-    local, _, domain = text.rpartition("@")
+def read_email(text: str) -> str | Fault:
+    """The address with its domain in lower case (RFC 5321, 2.4: only that part has no case).
+
+    Faults: those of `read_name`, malformed_email.
+    """
+    read = read_name(text)
+    if isinstance(read, Fault):
+        return read
+    local, _, domain = read.rpartition("@")
     usual = f"{local}@{domain.lower()}"
-    if _USUAL_EMAIL.fullmatch(usual):
-        return usual
+    return usual if _USUAL_EMAIL.fullmatch(usual) else _read_unusual_email(read)
+
+
+def _read_unusual_email(text: str) -> str | Fault:
+    reason = "is not an e-mail address that a mail tool would take; correct it or leave it blank"
+    fault = Fault(RejectCode.MALFORMED_EMAIL, reason)
+    if "@" not in text or len(text) > EMAIL_LENGTH_MAX:
+        return fault
     try:
-        if len(text) > EMAIL_LENGTH_MAX:
-            sentence = "the library would say so too, but takes its time with long ones"
-            raise ValueError(sentence)
-        return read_name(_email_validator()(text).normalized)
+        address = _email_validator()(text).normalized
     except ValueError:
-        reason = "is not an e-mail address that a mail tool would take; correct it or leave it blank"
-        raise Fault(RejectCode.MALFORMED_EMAIL, reason) from None
+        return fault
+    # What is left to check is what normalizing may have brought in.
+    return fault if isinstance(read_name(address), Fault) else address
 
 
 @cache
 def _email_validator() -> Callable[[str], "ValidatedEmail"]:
     # Imported late: it brings the tables of international domain names with it.
-    import email_validator  # noqa: PLC0415
+    import email_validator
 
     # Rehearsals use addresses below these domains of RFC 6761. The list is part of the library's interface.
     for name in ("test", "invalid"):
@@ -209,58 +219,59 @@ def _email_validator() -> Callable[[str], "ValidatedEmail"]:
     return partial(email_validator.validate_email, check_deliverability=False)
 
 
-def read_currency(text: str) -> str:
+def read_currency(text: str) -> str | Fault:
     """A code of ISO 4217 in capitals. Faults: unknown_currency."""
     # Some letters outside ASCII have an ASCII capital.
     code = text.upper() if text.isascii() else text
     if not is_currency(code):
         reason = f"{quoted(text)} is not a currency of ISO 4217 that has amounts; write one such as EUR"
-        raise Fault(RejectCode.UNKNOWN_CURRENCY, reason)
+        return Fault(RejectCode.UNKNOWN_CURRENCY, reason)
     return code
 
 
-def read_country(text: str) -> str:
+def read_country(text: str) -> str | Fault:
     """`PL`, or `US-ME` with a part of the country (ISO 3166), also from `POL`. Faults: malformed_value."""
     code = country_code(text)
     if code is None:
         reason = f"{quoted(text)} is not a code of ISO 3166; write one such as PL or US-ME"
-        raise Fault(RejectCode.MALFORMED_VALUE, reason)
+        return Fault(RejectCode.MALFORMED_VALUE, reason)
     return code
 
 
-def read_locale(text: str) -> str:
+def read_locale(text: str) -> str | Fault:
     """`pl`, `pl-PL` or `zh-Hant-TW` (BCP 47). Faults: malformed_value."""
     found = _LOCALE.fullmatch(text)
     if found is None:
-        raise Fault(RejectCode.MALFORMED_VALUE, f"{quoted(text)} is not a locale; write one such as pl-PL")
+        return Fault(RejectCode.MALFORMED_VALUE, f"{quoted(text)} is not a locale; write one such as pl-PL")
     language, script, region = found.groups(default="")
     return "-".join(part for part in (language.lower(), script.title(), region.upper()) if part)
 
 
-def read_yes_no(text: str) -> str:
+def read_yes_no(text: str) -> str | Fault:
     """`yes` or `no`. Faults: malformed_value."""
     answer = _YES_NO.get(text.lower())
     if answer is None:
-        raise Fault(RejectCode.MALFORMED_VALUE, f"{quoted(text)} is neither yes nor no; write one of them")
+        return Fault(RejectCode.MALFORMED_VALUE, f"{quoted(text)} is neither yes nor no; write one of them")
     return answer
 
 
-def read_tickets(text: str) -> int:
+def read_tickets(text: str) -> int | Fault:
     """A whole number, zero or more. Faults: malformed_value."""
     found = _TICKETS.fullmatch(text)
     if found is None:
-        raise Fault(RejectCode.MALFORMED_VALUE, f"{quoted(text)} is not a whole number; write digits only")
+        return Fault(RejectCode.MALFORMED_VALUE, f"{quoted(text)} is not a whole number; write digits only")
     return int(found[1])
 
 
-def read_not_available(text: str) -> None:
+def read_not_available(text: str) -> Fault | None:
     """Zero in any notation. Faults: not_available."""
-    if not _ZERO.fullmatch(text):
-        reason = "is owed in another form than a gift card, which this version can't pay; settle it elsewhere"
-        raise Fault(RejectCode.NOT_AVAILABLE, reason)
+    if _ZERO.fullmatch(text):
+        return None
+    reason = "is owed in another form than a gift card, which this version can't pay; settle it elsewhere"
+    return Fault(RejectCode.NOT_AVAILABLE, reason)
 
 
-def read_date(text: str, date_format: str | None = None) -> str:
+def read_date(text: str, date_format: str | None = None) -> str | Fault:
     """`YYYY-MM-DD`, or `YYYY-MM-DDTHH:MM:SS` with the offset where one is given. Faults: malformed_date.
 
     ISO 8601, or the source's format. No text can be read as both, since a format that begins with the year
@@ -271,7 +282,7 @@ def read_date(text: str, date_format: str | None = None) -> str:
         value = _iso_date(text)
     if value is None:
         how = f"as {date_format}" if date_format else "as YYYY-MM-DD, or name the source's `date_format`"
-        raise Fault(RejectCode.MALFORMED_DATE, f"{quoted(text)} is not a date; write it {how}")
+        return Fault(RejectCode.MALFORMED_DATE, f"{quoted(text)} is not a date; write it {how}")
     return value
 
 
@@ -279,21 +290,29 @@ def _iso_date(text: str) -> str | None:
     found = _ISO_DATE.fullmatch(text)
     if found is None:
         return None
-    year, month, day, hour, minute, second, zone, sign, zone_hours, zone_minutes = found.groups(default="")
+    year, month, day, hour, minute, second, zone = found.groups(default="")
     try:
-        read = datetime(  # noqa: DTZ001 - the zone follows, where there is one
+        # The zone follows, where there is one.
+        read = datetime(  # noqa: DTZ001
             int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0)
         )
-        if sign:
-            ahead = timedelta(hours=int(zone_hours), minutes=int(zone_minutes or 0))
-            read = read.replace(tzinfo=timezone(ahead if sign == "+" else -ahead))
-        elif zone:
-            read = read.replace(tzinfo=UTC)
+        if zone:
+            read = read.replace(tzinfo=_time_zone(zone))
     except ValueError:
         return None
-    if zone_minutes and int(zone_minutes) > 59:
-        return None
     return read.isoformat() if hour else read.date().isoformat()
+
+
+def _time_zone(zone: str) -> timezone:
+    """`Z`, `+02`, `+0200` or `+02:00`."""
+    if zone in "Zz":
+        return UTC
+    hours, minutes = int(zone[1:3]), int(zone[3:].removeprefix(":") or 0)
+    if minutes > 59:
+        sentence = "an hour has 60 minutes"
+        raise ValueError(sentence)
+    ahead = timedelta(hours=hours, minutes=minutes)
+    return timezone(ahead if zone[0] == "+" else -ahead)
 
 
 def _date_in_format(text: str, date_format: str) -> str | None:
@@ -301,16 +320,16 @@ def _date_in_format(text: str, date_format: str) -> str | None:
         # strptime would take digits of every script.
         return None
     try:
-        read = datetime.strptime(text, date_format)  # noqa: DTZ007 - the zone is the format's business
+        # The zone is the format's business.
+        read = datetime.strptime(text, date_format)  # noqa: DTZ007
     except ValueError:
         return None
-    timed = re.search("%[HIMScXfzp]", date_format)
-    return read.isoformat(timespec="seconds") if timed else read.date().isoformat()
+    return read.isoformat(timespec="seconds") if _TIMED.search(date_format) else read.date().isoformat()
 
 
 def split_currency(text: str) -> tuple[str | None, str]:
     """The currency before or behind an amount, in capitals, and the amount: `300 USD`, `USD300`."""
-    found = _GLUED.fullmatch(text)
+    found = _GLUED.fullmatch(text) if text[:1].isalpha() or text[-1:].isalpha() else None
     if found is None:
         return None, text
     before, after_it, before_it, behind = found.groups()

@@ -24,6 +24,7 @@ from pydantic import (
 
 from refundctl.domain.codes import CODE_BITS_MIN, CodeConfigError, CodePattern
 from refundctl.domain.conditions import Condition
+from refundctl.domain.countries import country_code
 from refundctl.domain.mistakes import Mistake, MistakesFound, did_you_mean, placed, shown
 from refundctl.domain.money import is_currency
 from refundctl.domain.validity import Duration, ValidityError, is_timezone
@@ -32,8 +33,6 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 _ZERO = re.compile(r"0+(?:\.0+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-#: ISO 3166: a country, or with one to three more signs a subdivision of it.
-_PLACE = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
 #: Names that mean another zone on another machine, or none.
 _NO_TIMEZONES = frozenset({"Factory", "localtime", "posixrules"})
 #: A duration that leaves the calendar from here is a slip of the pen.
@@ -76,9 +75,7 @@ def _zero(amount: str) -> str:
 def _currency(text: str) -> str:
     if not is_currency(text):
         near = f"; did you mean `{text.upper()}`?" if is_currency(text.upper()) else ""
-        raise ValueError(
-            f"{shown(text)} is no currency of ISO 4217{near or ': write three capitals such as EUR'}"
-        )
+        raise ValueError(f"{shown(text)} is no currency of ISO 4217{near or ': write three capitals such as EUR'}")
     return text
 
 
@@ -91,7 +88,7 @@ def _timezone(text: str) -> str:
 
 
 def _near_timezone(text: str) -> str:
-    from zoneinfo import available_timezones  # noqa: PLC0415 - reads a folder tree, only for this sentence
+    from zoneinfo import available_timezones  # reads a folder tree, only for this sentence
 
     return did_you_mean(text, sorted(available_timezones() - _NO_TIMEZONES))
 
@@ -119,8 +116,8 @@ def _day(given: object) -> object:
 
 
 def _country(text: str) -> str:
-    code = text.strip().upper()
-    if not _PLACE.fullmatch(code):
+    code = country_code(text.strip())
+    if code is None:
         raise ValueError(f"{shown(text)} is no country or subdivision of ISO 3166: write it like US or US-ME")
     return code
 
@@ -229,19 +226,17 @@ class Campaign(_Strict):
     type: Annotated[Literal["AUTO_UPDATE"], BeforeValidator(_made_when_published)] = "AUTO_UPDATE"
     vouchers_count: NoEffect = None
     #: Stands before `voucher`, whose check reads it.
-    weak_codes: bool = Field(default=False, examples=["true"])
+    weak_codes: bool = False
     voucher: Voucher = Voucher()
     activity_duration_after_publishing: Annotated[str, AfterValidator(_duration)] | None = Field(
         default=None, examples=["P365D"]
     )
     start_date: NoEffect = None
-    expiration_date: Annotated[date | None, BeforeValidator(_day)] = Field(
-        default=None, examples=["2027-12-31"]
-    )
+    expiration_date: Annotated[date | None, BeforeValidator(_day)] = Field(default=None, examples=["2027-12-31"])
     validity_day_of_week: NoEffect = None
     validity_hours: NoEffect = None
-    no_expiry_in: Annotated[tuple[Annotated[str, AfterValidator(_country)], ...], AfterValidator(_sorted)] = (
-        Field(default=(), examples=["[US-ME]"])
+    no_expiry_in: Annotated[tuple[Annotated[str, AfterValidator(_country)], ...], AfterValidator(_sorted)] = Field(
+        default=(), examples=["[US-ME]"]
     )
     eligible: ConditionKey = Field(default=Condition(), examples=["{status: [cancelled]}"])
     metadata: Mapping[str, str] = Field(default={}, examples=["{department: Customer care}"])
@@ -294,4 +289,7 @@ class Campaign(_Strict):
 
         Raises ValueError (pydantic's ValidationError) for a text that `definition` never made.
         """
-        return cls.model_validate_json(json.dumps({**json.loads(text), "name": name}))
+        keys = json.loads(text)
+        if not isinstance(keys, dict):
+            raise ValueError(f"the definition of {name} in the ledger is no JSON object: restore a backup")
+        return cls.model_validate_json(json.dumps({**keys, "name": name}))

@@ -59,9 +59,7 @@ class CodePattern:
         _check_charset(self.charset)
         _check_text(self.text)
         if self.space == 0:
-            sentence = (
-                "every code would look like a card id (c and digits); use another prefix, or letters too"
-            )
+            sentence = "every code would look like a card id (c and digits); use another prefix, or letters too"
             raise CodeConfigError(sentence, key="pattern")
 
     @classmethod
@@ -199,9 +197,7 @@ def _check_charset(charset: str) -> None:
         raise CodeConfigError(sentence, key="charset")
     twice = [sign for sign in charset if charset.upper().count(sign.upper()) > 1]
     if twice:
-        sentence = (
-            f"{twice[0]!r} stands in the charset twice (codes match without regard to case); keep one of them"
-        )
+        sentence = f"{twice[0]!r} stands in the charset twice (codes match without regard to case); keep one of them"
         raise CodeConfigError(sentence, key="charset")
     if len(charset) < 2:
         sentence = "a charset has at least two letters or digits; leave it out to have the default"
@@ -213,18 +209,14 @@ def _check_text(text: str) -> None:
     if foreign:
         raise CodeConfigError(_foreign_sign(foreign[0]), key="pattern")
     if PLACEHOLDER not in text:
-        sentence = (
-            f"a pattern has at least one {PLACEHOLDER!r}, the place of a random sign, as in {DEFAULT_PATTERN}"
-        )
+        sentence = f"a pattern has at least one {PLACEHOLDER!r}, the place of a random sign, as in {DEFAULT_PATTERN}"
         raise CodeConfigError(sentence, key="pattern")
     if text.startswith("-"):
         # A spreadsheet would take it for a formula, a command line for an option.
         sentence = "a code can't start with a dash; put a letter, digit or placeholder first"
         raise CodeConfigError(sentence, key="pattern")
     if len(text) > CODE_LENGTH_MAX:
-        sentence = (
-            f"a code has at most {CODE_LENGTH_MAX} characters, this one has {len(text)}; make it shorter"
-        )
+        sentence = f"a code has at most {CODE_LENGTH_MAX} characters, this one has {len(text)}; make it shorter"
         raise CodeConfigError(sentence, key="pattern")
 
 
@@ -237,9 +229,7 @@ def _check_affix(key: str, affix: str | None) -> None:
 def _checked_length(length: int | None) -> int:
     length = DEFAULT_LENGTH if length is None else length
     if not 1 <= length <= CODE_LENGTH_MAX:
-        sentence = (
-            f"length is a number from 1 to {CODE_LENGTH_MAX}, not {length}; {DEFAULT_LENGTH} is the default"
-        )
+        sentence = f"length is a number from 1 to {CODE_LENGTH_MAX}, not {length}; {DEFAULT_LENGTH} is the default"
         raise CodeConfigError(sentence, key="length")
     return length
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Self, TypeVar
 
+from refundctl.domain.bookings import Fault, read_country, read_currency, read_locale, read_yes_no
 from refundctl.domain.mistakes import Mistake, MistakesFound, did_you_mean, folded, shown
 from refundctl.domain.money import exponent
 
@@ -21,10 +22,15 @@ from refundctl.domain.money import exponent
 AMOUNT_FIELDS = ("order_amount", "refund_amount")
 DATE_FIELDS = ("booked_at", "cancelled_at")
 COUNT_FIELDS = ("tickets",)
-TEXT_FIELDS = (
-    "status", "source", "channel", "category", "tier", "country", "locale", "currency", "accepted",
-    "marketing_consent",
-)  # fmt: skip
+#: Fields that a booking keeps in one form: a text in another form is brought into it, one in none is refused.
+CODED_FIELDS: Mapping[str, Callable[[str], str | Fault]] = {
+    "country": read_country,
+    "locale": read_locale,
+    "currency": read_currency,
+    "accepted": read_yes_no,
+    "marketing_consent": read_yes_no,
+}
+TEXT_FIELDS = ("status", "source", "channel", "category", "tier", *CODED_FIELDS)
 #: Every field that a condition may name, besides `metadata.KEY`. No person's field is among them.
 FIELDS = (*TEXT_FIELDS, *AMOUNT_FIELDS, *COUNT_FIELDS, *DATE_FIELDS)
 METADATA_PREFIX = "metadata."
@@ -176,6 +182,9 @@ class Condition:
 
 
 _EXAMPLE = "{status: [cancelled]}"
+_EXAMPLES = {
+    "country": "US-ME", "locale": "pl-PL", "currency": "EUR", "accepted": "yes", "marketing_consent": "yes",
+}  # fmt: skip
 
 
 @cache
@@ -193,6 +202,8 @@ def _reader(field: str) -> Callable[[object], Test]:
         return _read_dates
     if field in COUNT_FIELDS:
         return _read_counts
+    if field in CODED_FIELDS:
+        return partial(_read_list, read=partial(_code, read=CODED_FIELDS[field]), example=_EXAMPLES[field])
     if field in TEXT_FIELDS or field.removeprefix(METADATA_PREFIX) not in ("", field):
         return _read_texts
     raise MistakesFound([Mistake((), _unknown_field(field), at_key=True)])
@@ -269,9 +280,7 @@ def _read_range(
     return low, high
 
 
-def _read_limit(
-    given: object, key: str, read: Callable[[object], Limit]
-) -> tuple[Limit | None, list[Mistake]]:
+def _read_limit(given: object, key: str, read: Callable[[object], Limit]) -> tuple[Limit | None, list[Mistake]]:
     if given is None:
         return None, []
     try:
@@ -285,6 +294,16 @@ def _text(given: object) -> str:
         sentence = 'takes texts; write "" for a blank, and quotes around a text such as "null"'
         raise ValueError(sentence)
     return folded(given)
+
+
+def _code(given: object, read: Callable[[str], str | Fault]) -> str:
+    if not _text(given):
+        return ""
+    # The rules of a booking's cells take a trimmed text that is not blank.
+    code = read(str(given).strip())
+    if isinstance(code, Fault):
+        raise ValueError(code.reason)
+    return folded(code)
 
 
 def _amount(given: object) -> Decimal:

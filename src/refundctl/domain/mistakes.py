@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple, Self
+from unicodedata import normalize
 
 if TYPE_CHECKING:
     from pydantic_core import ValidationError
@@ -28,7 +29,7 @@ class Mistake(NamedTuple):
         return self._replace(place=(key, *self.place))
 
 
-class MistakesFound(ValueError):  # noqa: N818 - named for what it carries
+class MistakesFound(ValueError):
     """A value that can't be taken, with every mistake in it."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
@@ -37,8 +38,8 @@ class MistakesFound(ValueError):  # noqa: N818 - named for what it carries
 
 
 def folded(text: str) -> str:
-    """The form in which texts are compared: trimmed and without case."""
-    return text.strip().casefold()
+    """The form in which texts are compared: trimmed, without case, an accent as one sign with its letter."""
+    return normalize("NFC", text.strip().casefold())
 
 
 def shown(given: object) -> str:
@@ -46,7 +47,12 @@ def shown(given: object) -> str:
     text = str(given)
     if len(text) > SHOWN_LENGTH_MAX:
         text = f"{text[: SHOWN_LENGTH_MAX - 3]}..."
-    return f"`{''.join(sign if sign.isprintable() else _escaped(sign) for sign in text)}`"
+    return f"`{on_one_line(text)}`"
+
+
+def on_one_line(text: str) -> str:
+    """The text with every sign that can't be seen, a line end among them, written as its escape."""
+    return text if text.isprintable() else "".join(map(_visible, text))
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -61,7 +67,7 @@ def placed(mistakes: Iterable[Mistake]) -> "ValidationError":
 
     Their context holds `sentence` and `at_key`.
     """
-    from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError  # noqa: PLC0415
+    from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
     return ValidationError.from_exception_data(
         PLACED,
@@ -78,5 +84,5 @@ def placed(mistakes: Iterable[Mistake]) -> "ValidationError":
     )
 
 
-def _escaped(sign: str) -> str:
-    return sign.encode("unicode_escape").decode()
+def _visible(sign: str) -> str:
+    return sign if sign.isprintable() else sign.encode("unicode_escape").decode()

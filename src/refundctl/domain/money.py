@@ -34,7 +34,7 @@ class AmountError(ValueError):
         self.sentence = sentence
 
 
-class UnknownCurrency(AmountError):  # noqa: N818 - named like its error code, as in domain.errors
+class UnknownCurrency(AmountError):
     """Not a currency of ISO 4217, or one in which no amount can be kept, such as gold (XAU)."""
 
     def __init__(self, currency: str) -> None:
@@ -51,7 +51,7 @@ class UnknownCurrency(AmountError):  # noqa: N818 - named like its error code, a
 @cache
 def _exponents() -> dict[str, int | None]:
     # Imported late: reading the table takes 40 ms, which a command that names no currency need not wait for.
-    from iso4217 import Currency  # noqa: PLC0415
+    from iso4217 import Currency
 
     return {currency.code: currency.exponent for currency in Currency}
 
@@ -153,9 +153,7 @@ def parse_total(text: str) -> tuple[str, int]:
 
 def _bad_total(text: str, why: str = "") -> UsageError:
     example = '"EUR 1234.50"'
-    return UsageError(
-        f"--expect-total takes a currency and an amount, such as {example}, not {_shown(text)}{why}"
-    )
+    return UsageError(f"--expect-total takes a currency and an amount, such as {example}, not {_shown(text)}{why}")
 
 
 @cache

@@ -3,8 +3,9 @@
 import codecs
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, ClassVar
 
 from pydantic import (
@@ -17,17 +18,25 @@ from pydantic import (
     field_validator,
 )
 
+from refundctl.domain.bookings import (
+    FIELDS,
+    NOT_AVAILABLE,
+    Fault,
+    read_country,
+    read_currency,
+    read_date,
+    read_email,
+    read_locale,
+    read_text,
+    read_tickets,
+    read_yes_no,
+)
 from refundctl.domain.mistakes import Mistake, did_you_mean, placed, shown
-from refundctl.domain.money import is_currency
 
 #: Every column that a booking may have, in the order in which exports write them.
-CANONICAL_COLUMNS = (
-    "booking_id", "order_amount", "currency", "refund_id", "refund_amount", "cash_amount", "bonus_amount",
-    "customer_id", "email", "name", "phone", "locale", "country", "status", "booked_at", "cancelled_at",
-    "channel", "category", "tier", "tickets", "accepted", "marketing_consent",
-)  # fmt: skip
+CANONICAL_COLUMNS = FIELDS
 #: Columns that this version can't take yet.
-LATER_COLUMNS = frozenset({"cash_amount", "bonus_amount"})
+LATER_COLUMNS = frozenset(NOT_AVAILABLE)
 _COLUMNS_NOW = tuple(column for column in CANONICAL_COLUMNS if column not in LATER_COLUMNS)
 #: A constant here would make all rows of a file the same line.
 _IDS = frozenset({"booking_id", "refund_id"})
@@ -46,6 +55,17 @@ _WRITTEN_TAB = {"\\t": "\t", "tab": "\t"}
 _SAMPLE = datetime(2031, 12, 28, 23, 59, 58, tzinfo=UTC)
 _DIRECTIVE = re.compile(r"%(.)", re.DOTALL)
 _DATE_PARTS = {"year": {"Y", "y"}, "month": {"m", "b", "B"}, "day": {"d"}}
+
+
+_CELL_RULES: Mapping[str, Callable[[str], object]] = {
+    "currency": read_currency,
+    "email": read_email,
+    "locale": read_locale,
+    "country": read_country,
+    "tickets": read_tickets,
+    "accepted": read_yes_no,
+    "marketing_consent": read_yes_no,
+}
 
 
 def source_name(name: str) -> str:
@@ -75,6 +95,11 @@ def _constant_column(name: str, info: ValidationInfo) -> str:
     if name in info.data.get("columns", {}):
         raise ValueError(f"`{name}` is both a column and a constant: leave one of them out")
     return name
+
+
+def _cell_mistake(name: str, text: str, rule: Callable[[str], object]) -> Mistake | None:
+    value = rule(text.strip())
+    return Mistake((name,), value.reason) if isinstance(value, Fault) else None
 
 
 def _not_blank(text: str) -> str:
@@ -116,15 +141,14 @@ def _date_format(text: str) -> str:
     used = set(_DIRECTIVE.findall(text))
     missing = [part for part, directives in _DATE_PARTS.items() if not used & directives]
     if missing:
-        raise ValueError(
-            f"{shown(text)} has no {' and no '.join(missing)}: write one such as %d.%m.%Y or %m/%d/%Y"
-        )
+        raise ValueError(f"{shown(text)} has no {' and no '.join(missing)}: write one such as %d.%m.%Y or %m/%d/%Y")
     try:
         # The file's zone is not known here: %z has its own, and without it there is none to read.
         read = datetime.strptime(_SAMPLE.strftime(text), text).date()  # noqa: DTZ007
     except (ValueError, re.error):
         read = None
-    if read != _SAMPLE.date():
+    # Dates are read in ASCII only: strptime would take the digits of every script.
+    if read != _SAMPLE.date() or not text.isascii():
         raise ValueError(f"no date can be read back by {shown(text)}: write one such as %d.%m.%Y or %m/%d/%Y")
     return text
 
@@ -133,8 +157,13 @@ def _sorted(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(texts)))
 
 
+def _trimmed(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """As cells are, before they are compared with these."""
+    return _sorted(tuple(text.strip() for text in texts))
+
+
 def _with_blank(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return _sorted((*texts, ""))
+    return _trimmed((*texts, ""))
 
 
 def _something(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -145,7 +174,7 @@ def _something(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Header = Annotated[str, AfterValidator(_not_blank)]
-Wanted = Annotated[tuple[str, ...], AfterValidator(_something), AfterValidator(_sorted)]
+Wanted = Annotated[tuple[str, ...], AfterValidator(_something), AfterValidator(_trimmed)]
 
 
 class Source(BaseModel):
@@ -160,16 +189,15 @@ class Source(BaseModel):
 
     delimiter: Annotated[str | None, BeforeValidator(_delimiter)] = Field(default=None, examples=['";"'])
     encoding: Annotated[str, AfterValidator(_encoding)] = Field(default="utf-8", examples=["cp1252"])
+    #: The notation stands before `constants`, whose check reads it.
+    decimal: str = Field(default=".", examples=['","'])
+    thousands: str | None = Field(default=None, examples=['"."'])
+    date_format: Annotated[str, AfterValidator(_date_format)] | None = Field(default=None, examples=['"%d.%m.%Y"'])
     columns: Mapping[Annotated[str, AfterValidator(canonical_column)], Header] = Field(
         default={}, examples=["{booking_id: Order no}"]
     )
     constants: Mapping[Annotated[str, AfterValidator(_constant_column)], Header] = Field(
         default={}, examples=["{currency: EUR}"]
-    )
-    decimal: str = Field(default=".", examples=['","'])
-    thousands: str | None = Field(default=None, examples=['"."'])
-    date_format: Annotated[str, AfterValidator(_date_format)] | None = Field(
-        default=None, examples=['"%d.%m.%Y"']
     )
     only: Mapping[Header, Wanted] = Field(default={}, examples=['{is_canceled: ["1"]}'])
     null_values: Annotated[tuple[str, ...], AfterValidator(_with_blank)] = Field(
@@ -184,11 +212,16 @@ class Source(BaseModel):
 
     @field_validator("constants")
     @classmethod
-    def _known_currency(cls, constants: Mapping[str, str]) -> Mapping[str, str]:
-        currency = constants.get("currency")
-        if currency is not None and not is_currency(currency):
-            sentence = f"{shown(currency)} is no currency of ISO 4217: write three capitals such as EUR"
-            raise placed([Mistake(("currency",), sentence)])
+    def _such_as_cells(cls, constants: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        """A constant that no cell may say would have every row rejected."""
+        rules = _CELL_RULES
+        if "date_format" in info.data:
+            read_day = partial(read_date, date_format=info.data["date_format"])
+            rules = {**rules, "booked_at": read_day, "cancelled_at": read_day}
+        mistakes = [_cell_mistake(name, text, rules.get(name, read_text)) for name, text in constants.items()]
+        found = [mistake for mistake in mistakes if mistake is not None]
+        if found:
+            raise placed(found)
         return constants
 
     @field_validator("decimal")
@@ -207,6 +240,4 @@ class Source(BaseModel):
 
     def definition(self) -> str:
         """JSON with every key, sorted: the same text for every source of the same meaning."""
-        return json.dumps(
-            self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":")
-        )
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -85,9 +85,7 @@ def local_day(now: datetime, timezone: str) -> date:
     try:
         return now.astimezone(_zone(timezone)).date()
     except OverflowError:
-        raise ValidityError(
-            f"{now.isoformat()} is outside the calendar in {timezone}; set another clock"
-        ) from None
+        raise ValidityError(f"{now.isoformat()} is outside the calendar in {timezone}; set another clock") from None
 
 
 def is_timezone(text: str) -> bool:
@@ -99,9 +97,7 @@ def is_timezone(text: str) -> bool:
     return True
 
 
-def last_valid_day(
-    published_on: date, duration: Duration | None, expiration_date: date | None
-) -> date | None:
+def last_valid_day(published_on: date, duration: Duration | None, expiration_date: date | None) -> date | None:
     """The last day on which a card published then is valid: the earlier of the two.
 
     None, for a card that does not expire, where neither is set. Raises ValidityError where the duration ends
@@ -148,14 +144,12 @@ def expiry_forbidden(country: str | None, no_expiry_in: Sequence[str]) -> bool:
 
 @cache
 def _zone(name: str) -> "ZoneInfo":
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - 5 ms that only commands with a campaign need
+    from zoneinfo import ZoneInfo
 
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown; not a path inside the database; one of its folders
-        raise ValidityError(
-            f"{name!r} is not a time zone; write a name such as Europe/Warsaw or UTC"
-        ) from None
+        raise ValidityError(f"{name!r} is not a time zone; write a name such as Europe/Warsaw or UTC") from None
 
 
 def _place(text: str) -> str:
@@ -175,6 +169,4 @@ def _bad_duration(text: str, fault: str) -> str:
 
 
 def _too_late(day: date, duration: Duration) -> str:
-    return (
-        f"{day} and {duration} is after the year {MAXYEAR}, where the calendar ends; write a shorter duration"
-    )
+    return f"{day} and {duration} is after the year {MAXYEAR}, where the calendar ends; write a shorter duration"

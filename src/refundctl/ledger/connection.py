@@ -47,6 +47,13 @@ class Clock:
         return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@dataclass(slots=True)
+class Writing:
+    """A write transaction; where `keep` is taken away, it is rolled back at its end: a dry run, or nothing to keep."""
+
+    keep: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """An open ledger. `connection` is in autocommit; only `writing` begins a transaction."""
@@ -58,8 +65,8 @@ class Ledger:
     made: bool = False
 
     @contextmanager
-    def writing(self, *, keep: bool = True) -> Iterator[None]:
-        """Hold the write lock for the block; commit at its end where `keep`, else roll back.
+    def writing(self) -> Iterator["Writing"]:
+        """Hold the write lock for the block; commit at its end unless the block says not to keep anything.
 
         Makes the tables where the file is new. Raises Busy when another process keeps the lock for longer than the
         connection waits, LedgerForeign or LedgerDamaged when the file is not what it should be.
@@ -70,8 +77,9 @@ class Ledger:
                 self._check_place()
                 schema.ensure(self.connection, self.path, self.clock.stamp, rehearsal=self.clock.rehearsal)
                 self._check_clock()
-                yield
-                self.connection.execute("COMMIT" if keep else "ROLLBACK")
+                writing = Writing()
+                yield writing
+                self.connection.execute("COMMIT" if writing.keep else "ROLLBACK")
             except BaseException:
                 # SQLite has already rolled back after a full disk: a second ROLLBACK would hide the first error.
                 if self.connection.in_transaction:
@@ -90,6 +98,17 @@ class Ledger:
             finally:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
+
+    @contextmanager
+    def staging(self) -> Iterator[None]:
+        """Fill temporary tables, without holding the lock; a full disk is reported as for the ledger itself."""
+        with translated(self.path):
+            try:
+                yield
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
 
     def copy_to(self, target: Path) -> None:
         """Copy the whole ledger to `target` in one step, consistent while others write."""
@@ -178,7 +197,6 @@ def open_existing(path: Path, clock: Clock, *, wait_seconds: float) -> Ledger | 
     _check_regular(path, found.st_mode)
     with translated(path):
         connection = _connect(path, wait_seconds)
-        connection.execute("PRAGMA query_only = ON")
     return Ledger(path, connection, clock, found.st_ino)
 
 
@@ -218,7 +236,6 @@ def _connect(path: Path | str, wait_seconds: float) -> sqlite3.Connection:
     connection.execute("PRAGMA recursive_triggers = ON")
     connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA temp_store = FILE")
-    connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
     # Python runs its signal handlers only between its own steps: without this, Ctrl-C would wait for a long statement.
     connection.set_progress_handler(_tick, TICK_EVERY_STEPS)
@@ -250,21 +267,43 @@ def _translation(error: sqlite3.Error, path: Path) -> RefundctlError | None:
 
 
 _TRANSLATIONS: tuple[tuple[str, Callable[[Path, sqlite3.Error], RefundctlError]], ...] = (
-    ("SQLITE_BUSY", lambda path, _: Busy(
-        f"{path} is being written by another process: try again, or wait longer with --wait SECONDS.")),
+    (
+        "SQLITE_BUSY",
+        lambda path, _: Busy(
+            f"{path} is being written by another process: try again, or wait longer with --wait SECONDS."
+        ),
+    ),
     ("SQLITE_LOCKED", lambda path, _: Busy(f"{path} is being written by another process: try again.")),
     ("SQLITE_INTERRUPT", lambda path, _: Interrupted("Interrupted: nothing was changed.")),
-    ("SQLITE_FULL", lambda path, _: WriteFailed(
-        f"{path} can't be written: the disk is full. Nothing was changed; make room and run the same command again.",
-        code="disk_full")),
-    ("SQLITE_READONLY", lambda path, _: WriteFailed(
-        f"{path} is read-only: give it or its folder back the right to be written to.", code="read_only")),
-    ("SQLITE_CANTOPEN", lambda path, _: WriteFailed(
-        f"{path} can't be opened: check that its folder exists and may be written to.")),
-    ("SQLITE_IOERR", lambda path, error: WriteFailed(
-        f"{path} can't be read or written: the disk reported an error ({error}). Nothing was changed.")),
-    ("SQLITE_NOTADB", lambda path, _: LedgerForeign(
-        f"{path} is no refundctl ledger (no SQLite file): name another with --ledger.")),
-    ("SQLITE_CORRUPT", lambda path, _: LedgerDamaged(
-        f"{path} is damaged: `refundctl verify` says more; go back to the last backup.")),
+    (
+        "SQLITE_FULL",
+        lambda path, _: WriteFailed(
+            f"{path} can't be written: the disk is full. Nothing was changed; make room and run the same command again.",
+            code="disk_full",
+        ),
+    ),
+    (
+        "SQLITE_READONLY",
+        lambda path, _: WriteFailed(
+            f"{path} is read-only: give it or its folder back the right to be written to.", code="read_only"
+        ),
+    ),
+    (
+        "SQLITE_CANTOPEN",
+        lambda path, _: WriteFailed(f"{path} can't be opened: check that its folder exists and may be written to."),
+    ),
+    (
+        "SQLITE_IOERR",
+        lambda path, error: WriteFailed(
+            f"{path} can't be read or written: the disk reported an error ({error}). Nothing was changed."
+        ),
+    ),
+    (
+        "SQLITE_NOTADB",
+        lambda path, _: LedgerForeign(f"{path} is no refundctl ledger (no SQLite file): name another with --ledger."),
+    ),
+    (
+        "SQLITE_CORRUPT",
+        lambda path, _: LedgerDamaged(f"{path} is damaged: `refundctl verify` says more; go back to the last backup."),
+    ),
 )

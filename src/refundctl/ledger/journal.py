@@ -23,16 +23,18 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
-class FileRead:
-    """An input file of a run: its path as given, its rows, and the SHA-256 of its bytes in hexadecimal."""
+class RunFile:
+    """A file of a run, an input or an `output`: its path as given, its rows, and the SHA-256 of its bytes (hex)."""
 
     path: str
     rows: int
     sha256: str
+    output: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in JSON output and in the journal."""
-        return {"path": self.path, "rows": self.rows, "sha256": self.sha256}
+        found: dict[str, Any] = {"path": self.path, "rows": self.rows, "sha256": self.sha256}
+        return {**found, "output": True} if self.output else found
 
 
 Totals = Mapping[str, Mapping[str, int]]  # currency -> name -> minor units
@@ -44,7 +46,7 @@ class Outcome:
 
     counts: Mapping[str, Any]
     totals: Totals = field(default_factory=dict)
-    files: Sequence[FileRead] = ()
+    files: Sequence[RunFile] = ()
     partial: bool = False
 
 
@@ -65,8 +67,8 @@ class Journal:
     command: str
     arguments: Mapping[str, Any]
 
-    def begin(self, *, campaign: str | None = None, step: str | None = None, parent: Run | None = None) -> Run:
-        """Open a run inside the transaction that is open; a `step` belongs to its `parent`."""
+    def begin(self, *, campaign: str | None = None, step: str | None = None, parent_id: int | None = None) -> Run:
+        """Open a run inside the transaction that is open; a `step` belongs to the run `parent_id`."""
         connection = self.ledger.connection
         since = seals.marks(connection)
         run_id = connection.execute(
@@ -78,14 +80,14 @@ class Journal:
             RETURNING id
             """,
             (
-                parent and parent.run_id,
+                parent_id,
                 step or self.command,
                 campaign,
                 self.operator.name,
                 self.operator.user_id,
                 self.operator.host,
                 PROGRAM,
-                _json({} if parent else self.arguments),
+                _json({} if parent_id else self.arguments),
                 self.ledger.clock.stamp,
             ),
         ).fetchone()[0]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from refundctl import __version__
 from refundctl.domain.errors import BadInput
+from refundctl.ledger.script import run_script
 
 APPLICATION_ID = 0x52464E44  # "RFND", at byte 68 of the file, so that file(1) and we know it
 MIGRATIONS = ("0001_first",)  # in order; never edited once released, only added to
@@ -95,7 +96,7 @@ def expected_schema() -> tuple[SchemaRow, ...]:
     connection = sqlite3.connect(":memory:")
     try:
         for name in MIGRATIONS:
-            connection.executescript(_sql(name))
+            run_script(connection, _sql(name))
         return _schema_of(connection)
     finally:
         connection.close()
@@ -124,17 +125,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
     migrations = Migrations("refundctl")
     for name in MIGRATIONS:
-        migrations(name=name)(lambda database, name=name: _run_script(database.conn, _sql(name)))
+        migrations(name=name)(lambda database, name=name: run_script(database.conn, _sql(name)))
     # Inside the caller's transaction each migration is a savepoint of its own.
     migrations.apply(Database(connection, recursive_triggers=True, execute_plugins=False))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _run_script(connection: sqlite3.Connection, script: str) -> None:
-    """Run `script` statement by statement: executescript() would commit the transaction that is open."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            connection.execute(statement.strip())
-            statement = ""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from refundctl.ledger.script import run_script
 from refundctl.ledger.staging import SEGMENT_COLUMNS
 
 SEGMENT_FIELDS = frozenset({"source", *SEGMENT_COLUMNS})
@@ -40,7 +41,7 @@ class Considered:
     bookings_by_state: Mapping[str, int]
 
 
-OPEN, FUNDED = "open", "funded"
+OPEN, FUNDED, FUNDED_NOT_ELIGIBLE = "open", "funded", "funded_not_eligible"
 
 
 def scope_all(connection: sqlite3.Connection) -> None:
@@ -61,13 +62,18 @@ def scope_staged(connection: sqlite3.Connection, lines_before: int) -> None:
         """
     )
     connection.execute(
-        "INSERT INTO scope SELECT id FROM line_versions WHERE id > ? AND version = 1 ORDER BY id", (lines_before,)
+        "INSERT INTO scope SELECT id FROM line_versions WHERE id > ? AND version = 1 ORDER BY id",
+        (lines_before,),
     )
 
 
 def consider(connection: sqlite3.Connection, judge: Judge) -> None:
-    """Fill `considered` for the lines in scope; a line is open, funded by this campaign, or skipped with a reason."""
-    connection.executescript(
+    """Fill `considered` for the lines in scope; a line is open, funded by this campaign, or skipped with a reason.
+
+    What was funded and is no longer eligible stays funded, and is called funded_not_eligible.
+    """
+    run_script(
+        connection,
         """
         DROP TABLE IF EXISTS temp.considered;
         DROP TABLE IF EXISTS temp.segment_rules;
@@ -78,7 +84,7 @@ def consider(connection: sqlite3.Connection, judge: Judge) -> None:
             booking INTEGER NOT NULL, line INTEGER NOT NULL, customer INTEGER NOT NULL, amount_minor INTEGER NOT NULL,
             never_expires INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (booking, line)
         ) WITHOUT ROWID;
-        """
+        """,
     )
     _judge_segments(connection, judge)
     eligible = "segment_rules.eligible"
@@ -91,7 +97,7 @@ def consider(connection: sqlite3.Connection, judge: Judge) -> None:
         SELECT
             now.booking, first.id, now.customer, now.refund_amount_minor, segment_rules.never_expires,
             CASE
-                WHEN credit.campaign = :campaign THEN '{FUNDED}'
+                WHEN credit.campaign = :campaign THEN iif({eligible}, '{FUNDED}', '{FUNDED_NOT_ELIGIBLE}')
                 WHEN credit.campaign IS NOT NULL THEN 'funded_elsewhere'
                 WHEN now.currency <> :currency THEN 'other_currency'
                 WHEN NOT {eligible} THEN 'not_eligible'
@@ -122,13 +128,25 @@ def counts(connection: sqlite3.Connection) -> Considered:
         f"""
         SELECT CASE WHEN open THEN '{OPEN}' WHEN funded THEN '{FUNDED}' ELSE reason END, count(*)
         FROM (
-            SELECT max(state = '{OPEN}') AS open, max(state = '{FUNDED}') AS funded, min(state) AS reason
+            SELECT max(state = '{OPEN}') AS open, max(state IN ('{FUNDED}', '{FUNDED_NOT_ELIGIBLE}')) AS funded, min(state) AS reason
             FROM considered GROUP BY booking
         )
         GROUP BY 1
         """
     )
     return Considered(dict(lines.fetchall()), dict(bookings.fetchall()))
+
+
+def bookings_in_state(connection: sqlite3.Connection, state: str) -> list[str]:
+    """The ids of bookings with a considered line in `state`."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT bookings.booking_id FROM considered JOIN bookings ON bookings.id = considered.booking
+        WHERE state = ? ORDER BY 1
+        """,
+        (state,),
+    )
+    return [row[0] for row in rows]
 
 
 def _make_scope(connection: sqlite3.Connection) -> None:
@@ -158,7 +176,7 @@ _LINE_FIELDS = {
     "marketing_consent": "(SELECT marketing_consent FROM customers WHERE customers.id = now.customer)",
     "metadata": "json((SELECT metadata FROM line_metadata WHERE line_metadata.line_version = now.id))",
 }
-_LINE_JSON = f"json_object({', '.join(f"'{name}', {sql}" for name, sql in _LINE_FIELDS.items())})"
+_LINE_JSON = "json_object({})".format(", ".join(f"'{name}', {sql}" for name, sql in _LINE_FIELDS.items()))
 
 
 def _register_line_judge(connection: sqlite3.Connection, line: Callable[[FieldValues], bool]) -> None:

@@ -11,6 +11,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from refundctl.domain.errors import BadInput
 
@@ -66,6 +67,9 @@ TABLES = (
     SealedTable("deliveries", "batch", "run_id", "batch, files"),
 )
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
 Marks = Mapping[str, int]  # the highest key of each table before a run wrote to it
 RunRows = dict[int, tuple[int, str]]  # run -> how many rows it wrote to a table, and their digest
 
@@ -115,7 +119,8 @@ def seal_run(connection: sqlite3.Connection, run_id: int, since: Marks) -> Seal:
     number, previous = _last(connection)
     digest = chained(connection, run_id, previous, digests)
     connection.execute(
-        "INSERT INTO seals (id, run_id, encoding, digest) VALUES (?, ?, ?, ?)", (number + 1, run_id, ENCODING, digest)
+        "INSERT INTO seals (id, run_id, encoding, digest) VALUES (?, ?, ?, ?)",
+        (number + 1, run_id, ENCODING, digest),
     )
     return Seal(ledger_id(connection), number + 1, run_id, digest)
 
@@ -123,6 +128,12 @@ def seal_run(connection: sqlite3.Connection, run_id: int, since: Marks) -> Seal:
 def last_seal(connection: sqlite3.Connection) -> Seal | None:
     """The newest seal, or None in a ledger without runs."""
     row = connection.execute("SELECT id, run_id, digest FROM seals ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else Seal(ledger_id(connection), *row)
+
+
+def seal_of_run(connection: sqlite3.Connection, run_id: int) -> Seal | None:
+    """The seal that closed a run."""
+    row = connection.execute("SELECT id, run_id, digest FROM seals WHERE run_id = ?", (run_id,)).fetchone()
     return None if row is None else Seal(ledger_id(connection), *row)
 
 
@@ -136,9 +147,7 @@ def digests_by_run(connection: sqlite3.Connection) -> dict[str, RunRows]:
     return {table.name: _digests(connection, table) for table in TABLES}
 
 
-def chained(
-    connection: sqlite3.Connection, run_id: int, previous: str, digests: Mapping[str, tuple[int, str]]
-) -> str:
+def chained(connection: sqlite3.Connection, run_id: int, previous: str, digests: Mapping[str, tuple[int, str]]) -> str:
     """The digest of a run: its own row and outcome, its rows in each table, and the seal before it."""
     head = connection.execute(
         """
@@ -174,7 +183,7 @@ def _digests(
 ) -> RunRows:
     """Digest a table's rows per run, reading a few thousand at a time so that memory stays flat."""
     counts: Counter[int] = Counter()
-    hashes = defaultdict(hashlib.sha256)
+    hashes: defaultdict[int, Hash] = defaultdict(hashlib.sha256)
     for run_id, count, text in _texts(connection, table, after, only_run):
         counts[run_id] += count
         hashes[run_id].update(f"{text}\n".encode())

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
 
+from refundctl.ledger.script import run_script
+
 SEGMENT_COLUMNS = ("status", "channel", "category", "tier", "country", "accepted")
 PERSON_COLUMNS = ("email", "name", "phone", "locale", "marketing_consent")
 LINE_COLUMNS = ("booked_at", "cancelled_at", "tickets")
@@ -86,12 +88,11 @@ class Staging:
     """Collects the rows of one call, which may read several files."""
 
     connection: sqlite3.Connection
-    source: str
     rows: int = 0
     _segments: dict[tuple[Any, ...], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.connection.executescript(_TABLES)
+        run_script(self.connection, _TABLES)
 
     def begin_file(self, file: int) -> None:
         """What is added next comes from input number `file`."""
@@ -163,7 +164,11 @@ def find_contradictions(connection: sqlite3.Connection) -> None:
     )
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM shared_bookings)").fetchone()[0]:
         return
-    for column, name in (("customer_id", "customer"), ("currency", "currency"), ("order_amount_minor", "order amount")):
+    for column, name in (
+        ("customer_id", "customer"),
+        ("currency", "currency"),
+        ("order_amount_minor", "order amount"),
+    ):
         connection.execute(
             f"""
             INSERT OR IGNORE INTO set_aside
@@ -186,7 +191,8 @@ def _find_repeats(connection: sqlite3.Connection) -> None:
         "segment",
         *(f"coalesce({name}, '')" for name in (*PERSON_COLUMNS, *LINE_COLUMNS, "metadata")),
     )
-    connection.executescript(
+    run_script(
+        connection,
         f"""
         DROP TABLE IF EXISTS temp.repeated_lines;
         CREATE TEMP TABLE repeated_lines AS
@@ -210,8 +216,16 @@ def _find_repeats(connection: sqlite3.Connection) -> None:
         FROM staged JOIN repeated_lines AS line
             ON line.booking_id = staged.booking_id AND line.refund_id = coalesce(staged.refund_id, '')
         WHERE NOT contradicts AND staged.id <> first_staged AND staged.id NOT IN (SELECT staged_id FROM set_aside);
-        """
+        """,
     )
+
+
+def count_rejects(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many rows are rejected so far, by code."""
+    rows = connection.execute(
+        "SELECT code, count(*) FROM (SELECT code FROM rejected UNION ALL SELECT code FROM set_aside) GROUP BY 1 ORDER BY 1"
+    )
+    return dict(rows.fetchall())
 
 
 def rejects_of(connection: sqlite3.Connection, file: int) -> Iterator[Reject]:

@@ -41,7 +41,10 @@ def _one(connection: sqlite3.Connection, condition: str, parameters: Sequence[An
         f"FROM batches WHERE {condition} LIMIT 1",
         parameters,
     ).fetchone()
-    return None if row is None else Batch(*row[:5], bool(row[5]), *row[6:])
+    if row is None:
+        return None
+    batch_id, campaign_id, tool, directory, file_name, everyone, last_transaction, run_id = row
+    return Batch(batch_id, campaign_id, tool, directory, file_name, bool(everyone), last_transaction, run_id)
 
 
 def find_new_credits(connection: sqlite3.Connection, campaign: int, tool: str, *, in_scope: bool) -> int:
@@ -93,9 +96,10 @@ def reserve(
         """,
         (tool, batch_id),
     )
-    batch = _one(connection, "id = ?", (batch_id,))
-    assert batch is not None
-    return batch
+    last_transaction = connection.execute("SELECT last_transaction FROM batches WHERE id = ?", (batch_id,)).fetchone()[
+        0
+    ]
+    return Batch(batch_id, campaign, tool, directory, file_name, everyone, last_transaction, run_id)
 
 
 def mark_delivered(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
+from refundctl.ledger.script import run_script
 from refundctl.ledger.staging import PERSON_COLUMNS, SEGMENT_COLUMNS
 
 _WORK_TABLES = """
@@ -76,7 +77,7 @@ def compare(connection: sqlite3.Connection, source: str) -> None:
     A funded line that now says another amount, currency or customer is a booking_conflict, as is a line that
     contradicts another line of its booking in the ledger; new lines that together exceed the order amount go, all of them.
     """
-    connection.executescript(_WORK_TABLES)
+    run_script(connection, _WORK_TABLES)
     register_functions(connection)
     _map_segments(connection, source)
     _find_known(connection)
@@ -181,7 +182,8 @@ def _map_segments(connection: sqlite3.Connection, source: str) -> None:
         f"coalesce(segments.{name}, '') = coalesce(staged_segments.{name}, '')" for name in SEGMENT_COLUMNS
     )
     connection.execute(
-        f"UPDATE staged_segments SET segment = (SELECT id FROM segments WHERE source = ? AND {same})", (source,)
+        f"UPDATE staged_segments SET segment = (SELECT id FROM segments WHERE source = ? AND {same})",
+        (source,),
     )
 
 
@@ -361,7 +363,9 @@ def _salt_metadata(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE staged SET metadata_salt = randomblob(16) WHERE metadata IS NOT NULL")
 
 
-_DIGEST = f"CASE WHEN metadata IS NOT NULL THEN sha256({METADATA_TEXT.format(salt='metadata_salt', metadata='metadata')}) END"
+_DIGEST = (
+    f"CASE WHEN metadata IS NOT NULL THEN sha256({METADATA_TEXT.format(salt='metadata_salt', metadata='metadata')}) END"
+)
 _LINE_COLUMNS = """
     id, booking, refund_id, version, customer, order_amount_minor, refund_amount_minor, currency,
     booked_at, cancelled_at, tickets, segment, metadata_digest, run_id

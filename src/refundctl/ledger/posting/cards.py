@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from refundctl.domain.errors import Refused
-from refundctl.ledger.scope import FUNDED, OPEN
+from refundctl.ledger.scope import FUNDED, FUNDED_NOT_ELIGIBLE, OPEN
 
 CODES_PER_WRITE = 20_000
 FRUITLESS_ROUNDS = 50  # of drawing codes that all exist already, before a pattern counts as used up
@@ -86,7 +86,7 @@ def holders_with_cards(connection: sqlite3.Connection, holding: Holding) -> int:
         connection.execute(
             f"""
             SELECT count(DISTINCT booking) FROM considered
-            WHERE state = '{FUNDED}' OR (
+            WHERE state IN ('{FUNDED}', '{FUNDED_NOT_ELIGIBLE}') OR (
                 state = '{OPEN}' AND EXISTS (SELECT 1 FROM publications WHERE {holding.match} AND {LIVE})
             )
             """,

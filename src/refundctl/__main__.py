@@ -1,0 +1,8 @@
+"""`python -m refundctl` is the same as `refundctl`."""
+
+import sys
+
+from refundctl.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Arguments and options that several commands share."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO, Literal
+
+import typer
+
+from refundctl.domain.errors import InputMissing, UsageError
+from refundctl.domain.money import parse_total
+from refundctl.operations.load import Expected, Input
+
+Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV files of bookings; - is stdin.")]
+Source = Annotated[
+    str | None, typer.Option("--source", metavar="NAME", help="How to read the files: a source of the campaigns file.")
+]
+Rejects = Annotated[
+    str | None,
+    typer.Option(
+        "--rejects", metavar="FILE", help="Where rows that can't be taken go, for mending (default: beside the input)."
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Load nothing where a single row can't be taken.")]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding", metavar="NAME", help="What the files are written in, where they are no UTF-8: cp1252, latin-1 ..."
+    ),
+]
+ExpectCount = Annotated[
+    int | None,
+    typer.Option("--expect-count", metavar="N", min=0, help="Refuse where the files hold another number of rows."),
+]
+ExpectTotal = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect-total",
+        metavar='"EUR 1234.50"',
+        help="Refuse where the refunds add up to something else; once per currency.",
+    ),
+]
+Tool = Annotated[
+    Literal["generic"], typer.Option("--tool", metavar="NAME", help="The mail tool that the file is for: generic.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")]
+
+
+def expected(count: int | None, totals: Sequence[str] | None) -> Expected:
+    """Control totals from their options. Raises UsageError for a malformed one, or two of one currency."""
+    found: dict[str, int] = {}
+    for text in totals or ():
+        currency, minor = parse_total(text)
+        if currency in found:
+            raise UsageError(f"--expect-total is given twice for {currency}: give it once per currency.")
+        found[currency] = minor
+    return Expected(count, found)
+
+
+@contextmanager
+def opened(names: Sequence[str]) -> Iterator[list[Input]]:
+    """The files named, open for reading more than once; stdin goes through a private temporary file.
+
+    Raises InputMissing where one is missing, a folder, or can't be read, and UsageError where stdin is named twice.
+    """
+    if sum(name == "-" for name in names) > 1:
+        raise UsageError("- (stdin) can be named only once.")
+    with ExitStack() as stack:
+        yield [Input("stdin" if name == "-" else name, stack.enter_context(_open(name))) for name in names]
+
+
+def _open(name: str) -> BinaryIO:
+    if name == "-":
+        return _spooled(sys.stdin.buffer)
+    path = Path(name)
+    try:
+        if path.is_dir():
+            raise InputMissing(f"{name} is a folder: name a file.", path=name)
+        stream = path.open("rb")
+    except OSError as error:
+        raise InputMissing(f"{name} can't be read: {error.strerror}.", path=name) from error
+    if not stream.seekable():
+        with stream:
+            return _spooled(stream)
+    return stream
+
+
+def _spooled(stream: BinaryIO) -> BinaryIO:
+    spool = tempfile.TemporaryFile(prefix="refundctl-")
+    while piece := stream.read(1 << 20):
+        spool.write(piece)
+    spool.seek(0)
+    return spool
+
+
+def size_of(inputs: Sequence[Input]) -> int:
+    """Bytes of all inputs together, for progress."""
+    return sum(os.fstat(given.stream.fileno()).st_size for given in inputs)

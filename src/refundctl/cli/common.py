@@ -1,0 +1,210 @@
+"""What every command takes and needs: the common options, the clock, the operator, and the way to the ledger."""
+
+import inspect
+import os
+import re
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from refundctl.cli.app import app
+from refundctl.domain.errors import InputMissing, RefundctlError, Refused, UsageError
+from refundctl.ledger import connection as ledgers
+from refundctl.ledger.connection import Clock, Ledger
+from refundctl.ledger.journal import Journal, Operator
+
+if TYPE_CHECKING:
+    from refundctl.domain.campaign import Campaign
+    from refundctl.files.campaigns_yaml import CampaignsFile
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "ledger": (
+        Annotated[Path, typer.Option("--ledger", metavar="FILE", envvar="REFUNDCTL_LEDGER", help="The ledger's file.")],
+        Path("refunds.db"),
+    ),
+    "campaigns": (
+        Annotated[
+            Path, typer.Option("--campaigns", metavar="FILE", envvar="REFUNDCTL_CAMPAIGNS", help="The campaigns file.")
+        ],
+        Path("campaigns.yaml"),
+    ),
+    "json": (Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")], False),
+    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing on success.")], False),
+    "no_input": (Annotated[bool, typer.Option("--no-input", help="Never ask; refuse instead.")], False),
+    "wait": (
+        Annotated[
+            float,
+            typer.Option(
+                "--wait", metavar="SECONDS", min=0, help="How long to wait for another process that is writing."
+            ),
+        ],
+        30.0,
+    ),
+    "dry_run": (
+        Annotated[bool, typer.Option("--dry-run", "-n", help="Do the same work and show it, but keep nothing.")],
+        False,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The common options of one call; `dry_run` is False for commands that only read."""
+
+    command: str
+    ledger: Path
+    campaigns: Path
+    json: bool
+    quiet: bool
+    no_input: bool
+    wait: float
+    dry_run: bool = False
+
+
+def command(name: str, *, writes: bool = False) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+    """Register a function as a command; it takes `common` first, and gets the common options added after its own."""
+
+    def register(function: Callable[..., int | None]) -> Callable[..., int | None]:
+        own = list(inspect.signature(function).parameters.values())[1:]
+        names = [
+            field.name for field in fields(Common) if field.name in _OPTIONS and (writes or field.name != "dry_run")
+        ]
+
+        def called(**values: Any) -> int | None:
+            common = Common(name, **{option: values.pop(option) for option in names})
+            return function(common, **values)
+
+        added = [
+            inspect.Parameter(
+                option, inspect.Parameter.KEYWORD_ONLY, default=_OPTIONS[option][1], annotation=_OPTIONS[option][0]
+            )
+            for option in names
+        ]
+        called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *added]
+        )
+        called.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
+        called.__doc__ = function.__doc__
+        app.command(name)(called)
+        return function
+
+    return register
+
+
+def clock() -> Clock:
+    """The moment that this command works at: REFUNDCTL_NOW, or the system's clock, in whole seconds of UTC."""
+    text = os.environ.get("REFUNDCTL_NOW", "")
+    if not text:
+        return Clock(datetime.now(UTC).replace(microsecond=0), rehearsal=False)
+    try:
+        if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", text):
+            raise ValueError(text)
+        now = datetime.fromisoformat(text)
+    except ValueError:
+        now = None
+    if now is None or now.tzinfo is None:
+        raise UsageError(
+            f"REFUNDCTL_NOW is no RFC 3339 time with a zone ({text!r}): write one such as 2026-04-30T22:00:00Z.",
+            code="clock_refused",
+        )
+    return Clock(now.astimezone(UTC).replace(microsecond=0), rehearsal=True)
+
+
+def operator() -> Operator:
+    """Who is at the keyboard: the real user id counts."""
+    user_id = os.getuid()
+    name = str(user_id)
+    with suppress(KeyError, OSError):
+        import pwd
+
+        name = pwd.getpwuid(user_id).pw_name
+    return Operator(name, user_id, socket.gethostname())
+
+
+@contextmanager
+def writing_ledger(
+    common: Common, arguments: Mapping[str, Any], campaign: str | None = None, *, mode: int = 0o600
+) -> Iterator[tuple[Ledger, Journal]]:
+    """The ledger for a command that writes, made where there is none, with the journal of this call.
+
+    What a rule refuses is recorded as an attempt before it is raised on, except in a dry run.
+    """
+    now = clock()
+    with _opened(common, now, mode) as ledger:
+        journal = Journal(ledger, operator(), common.command, arguments)
+        try:
+            yield ledger, journal
+        except Refused as error:
+            if not common.dry_run:
+                _record(journal, error, campaign)
+            raise
+
+
+def _record(journal: Journal, error: Refused, campaign: str | None) -> None:
+    # That the attempt can't be written down must not hide why it was refused.
+    with suppress(RefundctlError):
+        journal.record_attempt(error, campaign)
+
+
+@contextmanager
+def _opened(common: Common, now: Clock, mode: int) -> Iterator[Ledger]:
+    if common.dry_run and not common.ledger.exists():
+        with ledgers.closing_ledger(ledgers.in_memory(now)) as ledger:
+            yield ledger
+        return
+    with ledgers.closing_ledger(ledgers.open_ledger(common.ledger, now, wait_seconds=common.wait, mode=mode)) as ledger:
+        yield ledger
+
+
+@contextmanager
+def reading_ledger(common: Common) -> Iterator[Ledger | None]:
+    """The ledger for a command that only reads, or None where there is none yet."""
+    ledger = ledgers.open_existing(common.ledger, clock(), wait_seconds=common.wait)
+    if ledger is None:
+        yield None
+        return
+    with ledgers.closing_ledger(ledger):
+        yield ledger
+
+
+@contextmanager
+def existing_ledger(common: Common) -> Iterator[Ledger]:
+    """The same, for a command that makes no sense without one. Raises InputMissing."""
+    with reading_ledger(common) as ledger:
+        if ledger is None:
+            raise InputMissing(
+                f"{common.ledger} is missing: name the ledger with --ledger, or make one with `refundctl init`.",
+                code="ledger_missing",
+            )
+        yield ledger
+
+
+def campaigns_file(common: Common) -> "CampaignsFile":
+    """The campaigns file, checked. Raises InputMissing and BadCampaigns."""
+    from refundctl.files.campaigns_yaml import read_campaigns
+
+    return read_campaigns(common.campaigns)
+
+
+def campaign_in_file(common: Common, name: str) -> "Campaign":
+    """The definition of one campaign. Raises UsageError where the file has none of that name."""
+    found = campaigns_file(common)
+    campaign = found.campaigns.get(name)
+    if campaign is None:
+        raise UsageError(
+            f"{common.campaigns} has no campaign {name} (it has: {', '.join(found.campaigns) or 'none'}).",
+            code="resource_not_found",
+        )
+    return campaign
+
+
+def is_terminal() -> bool:
+    """Whether a person watches stderr."""
+    return sys.stderr.isatty()

@@ -1,0 +1,99 @@
+"""refundctl export"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from refundctl.cli import arguments as take
+from refundctl.cli.common import Common, command, existing_ledger, writing_ledger
+from refundctl.cli.rendering import Report, amount, number, progress, report
+from refundctl.domain.errors import UsageError
+from refundctl.files.safe_write import STDOUT, refuse_existing
+from refundctl.ledger.journal import Outcome
+from refundctl.operations import export as operation
+from refundctl.operations import handover
+from refundctl.operations.terms import terms_of
+
+Kind = Annotated[
+    Literal["mail", "cards", "transactions", "publications", "bookings"],
+    typer.Argument(metavar="KIND", help="mail, cards, transactions, publications or bookings."),
+]
+
+
+@command("export", writes=True)
+def export(
+    common: Common,
+    kind: Kind,
+    campaign: take.Campaign,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The file to write; - is stdout.")],
+    tool: take.Tool = "generic",
+    everyone: Annotated[
+        bool, typer.Option("--all", help="mail: write every card, also those that were handed over before.")
+    ] = False,
+    force: take.Force = False,
+) -> int:
+    """Write a CSV file: for the mail tool, or for finance and the desk.
+
+    `mail` hands over: each credit goes into one file only, and what is handed over is remembered. Files with codes are
+    readable by you alone.
+    """
+    if kind == "mail":
+        return _export_mail(common, campaign, handover.place_of_file(output, tool), everyone=everyone, force=force)
+    if everyone:
+        raise UsageError("--all is for `export mail` only.")
+    if kind == "cards" and output == STDOUT and sys.stdout.isatty():
+        raise UsageError(
+            "Codes are not shown on a terminal: name a file with -o, or send the output to another program."
+        )
+    if output != STDOUT:
+        refuse_existing(Path(output), force=force)
+    with existing_ledger(common) as ledger:
+        written = operation.export(ledger, kind, campaign, None if common.dry_run else output)
+    found = Report(
+        human=lambda out: out.print(f"Wrote {number(written.rows)} {kind} to {output}."),
+        campaign=campaign,
+        counts={"rows": written.rows},
+        files=[] if output == STDOUT else [written.as_json()],
+    )
+    # With the CSV itself on stdout there is no room for a report.
+    return 0 if output == STDOUT and not common.dry_run else report(common, found)
+
+
+def _export_mail(common: Common, campaign: str, place: handover.Place, *, everyone: bool, force: bool) -> int:
+    given = {"kind": "mail", "campaign": campaign, "output": str(place.folder / place.file_name), "all": everyone}
+    with writing_ledger(common, given, campaign) as (ledger, journal):
+        with ledger.writing() as writing:
+            stored = terms_of(ledger, campaign).stored
+            batch = handover.find_open(ledger, stored.campaign_id, place)
+            writing.keep = False
+        if batch is None:
+            with ledger.writing() as writing:
+                run = journal.begin(campaign=campaign)
+                batch = handover.reserve(
+                    ledger, stored.campaign_id, place, run.run_id, everyone=everyone, in_scope=False, force=force
+                )
+                writing.keep = batch is not None and not common.dry_run
+                if writing.keep:
+                    journal.finish(run, Outcome({"batches": 1}))
+        if batch is None or common.dry_run:
+            return report(common, Report(human=lambda out: out.print("Nothing new to hand over."), campaign=campaign))
+        with progress(common, "Writing the mail file", None) as tick:
+            handed = handover.hand_over(ledger, journal, batch, lambda done, _: tick(done))
+    return report(common, _mail_report(campaign, handed))
+
+
+def _mail_report(campaign: str, handed: handover.HandedOver) -> Report:
+    found = handed.figures
+    return Report(
+        human=lambda out: out.print(
+            f"Wrote {number(found.rows)} cards with {amount(found.total_minor, handed.currency)} to "
+            f"{handed.batch.directory}/{handed.batch.file_name}; {number(found.unreachable)} have no e-mail."
+        ),
+        run_id=handed.batch.run_id,
+        campaign=campaign,
+        counts={"rows": found.rows, "unreachable": found.unreachable},
+        totals={handed.currency: {"balance": found.total_minor, "unreachable": found.unreachable_minor}},
+        files=[file.as_json() for file in handed.files],
+    )

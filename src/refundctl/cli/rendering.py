@@ -1,0 +1,182 @@
+"""Results as a person or a script reads them: one JSON object, or plain words and tables; errors likewise."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from refundctl.cli.common import Common, is_terminal
+from refundctl.domain.errors import BadCampaigns, ExitCode, RefundctlError
+from refundctl.domain.money import format_amount
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STATUS = {
+    ExitCode.OK: "ok",
+    ExitCode.PARTIAL: "partial",
+    ExitCode.REFUSED: "refused",
+    ExitCode.FINDINGS: "findings",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a command has to say. `extra` are fields that only some commands have; `human` writes it for a person."""
+
+    human: Callable[["Console"], None]
+    run_id: int | None = None
+    campaign: str | None = None
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    totals: Mapping[str, Any] = field(default_factory=dict)
+    files: Sequence[Mapping[str, Any]] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: ExitCode = ExitCode.OK
+
+
+def report(common: Common, found: Report) -> ExitCode:
+    """Print a result on stdout, and return its exit code."""
+    if common.json:
+        _print_json(
+            {
+                **_envelope(common.command, STATUS[found.exit_code]),
+                "run_id": None if common.dry_run else found.run_id,
+                "campaign": found.campaign,
+                "counts": found.counts,
+                "totals": found.totals,
+                "files": list(found.files),
+                **found.extra,
+                **({"dry_run": True} if common.dry_run else {}),
+                "errors": [],
+            }
+        )
+    elif not common.quiet or found.exit_code is not ExitCode.OK:
+        with console() as out:
+            found.human(out)
+            if common.dry_run:
+                out.print("Dry run: nothing was kept.")
+    return found.exit_code
+
+
+def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
+    """Print an error: one line on stderr, or JSON on stdout where it was asked for; return its exit code."""
+    if "--json" in words:
+        status = STATUS.get(error.exit_code, "error")
+        command = next((word for word in words if not word.startswith("-")), None)
+        campaign = getattr(error, "campaign", None)
+        _print_json(
+            {
+                **_envelope(command, status),
+                "run_id": None,
+                "campaign": campaign,
+                "counts": {},
+                "totals": {},
+                "files": [],
+                "errors": _errors(error),
+            }
+        )
+    elif isinstance(error, BadCampaigns) and error.problems:
+        print("\n".join(map(_one_line, error.problems)), file=sys.stderr)  # noqa: T201
+    else:
+        print(f"Error: {_one_line(error.message)}", file=sys.stderr)  # noqa: T201
+    return error.exit_code
+
+
+def warn(common: Common, message: str) -> None:
+    """Tell a person something on stderr that is no error."""
+    if not common.quiet:
+        print(_one_line(message), file=sys.stderr)  # noqa: T201
+
+
+def _envelope(command: str | None, status: str) -> dict[str, Any]:
+    return {"schema_version": 1, "command": command, "status": status}
+
+
+def _errors(error: RefundctlError) -> list[dict[str, Any]]:
+    if isinstance(error, BadCampaigns) and error.problems:
+        return [
+            {
+                "code": error.code,
+                "message": problem.message,
+                "path": problem.path,
+                "line": problem.line,
+                "column": problem.column,
+                "key": problem.key,
+            }
+            for problem in error.problems
+        ]
+    return [{"code": error.code, "message": error.message, **error.details}]
+
+
+def _one_line(text: object) -> str:
+    # A file's name or a value may hold a line break or an escape sequence: a terminal must not act on it.
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
+
+
+def _print_json(value: Mapping[str, Any]) -> None:
+    json.dump(value, sys.stdout, ensure_ascii=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def console() -> Iterator["Console"]:
+    """Where results for people go. Colour only on a terminal; the texts are ours, so nothing in them is markup."""
+    from rich.console import Console
+
+    # Into a pipe or a file a table keeps its whole width.
+    width = None if sys.stdout.isatty() else 200
+    yield Console(markup=False, highlight=False, soft_wrap=True, emoji=False, width=width)
+    sys.stdout.flush()
+
+
+def amount(minor: int, currency: str) -> str:
+    """An amount for people: `EUR 21,967.91`."""
+    text = format_amount(minor, currency)
+    whole, point, rest = text.partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{currency} {sign}{int(whole.lstrip('-')):,}{point}{rest}"
+
+
+def number(count: int) -> str:
+    """A count for people: `1,000,000`."""
+    return f"{count:,}"
+
+
+def figures(out: "Console", rows: Sequence[tuple[str, str]]) -> None:
+    """Names and figures, one pair a line, the figures in one column."""
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        out.print(f"  {name:<{width}}  {value}", style=None)
+
+
+def reasons(counts: Mapping[str, int]) -> str:
+    """`3 (2 not_eligible, 1 funded_elsewhere)`, or `0`."""
+    total = number(sum(counts.values()))
+    if not counts:
+        return total
+    return f"{total} ({', '.join(f'{number(count)} {name}' for name, count in counts.items())})"
+
+
+@contextmanager
+def progress(common: Common, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr with what is done a second and the time left, on a terminal only; gives the tick to call."""
+    if common.quiet or not is_terminal():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(show_speed=True),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.update(task, completed=done)

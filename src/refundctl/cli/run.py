@@ -1,0 +1,175 @@
+"""refundctl run"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from refundctl.cli import arguments as take
+from refundctl.cli.common import Common, campaign_in_file, command, writing_ledger
+from refundctl.cli.load import check_rejects_option, find_source, stage
+from refundctl.cli.rendering import Report, amount, figures, number, progress, reasons, report
+from refundctl.domain.errors import ExitCode
+from refundctl.files.safe_write import make_folder
+from refundctl.ledger.connection import Ledger
+from refundctl.ledger.journal import Journal
+from refundctl.ledger.queries import campaign_named
+from refundctl.operations import batch as operation
+from refundctl.operations import handover, load
+from refundctl.operations.handover import HandedOver
+
+
+@command("run", writes=True)
+def run(
+    common: Common,
+    campaign: take.Campaign,
+    files: take.Files,
+    out: Annotated[
+        str, typer.Option("--out", metavar="DIR", help="Where mail.csv, summary.json and manifest.json go.")
+    ],
+    tool: take.Tool = "generic",
+    source: take.Source = None,
+    rejects: take.Rejects = None,
+    strict: take.Strict = False,
+    encoding: take.Encoding = None,
+    expect_count: take.ExpectCount = None,
+    expect_total: take.ExpectTotal = None,
+    force: take.Force = False,
+) -> int:
+    """Load, create, publish and top up in one transaction, then write the files for the mail tool and for finance.
+
+    A run that was cut off is finished by the same command. Nothing is funded or mailed twice.
+    """
+    wanted = take.expected(expect_count, expect_total)
+    if rejects is not None:
+        check_rejects_option(files, rejects)
+    definition = campaign_in_file(common, campaign)
+    source_name, how = find_source(common, source)
+    place = handover.place_of_folder(out, tool)
+    given = {
+        "campaign": campaign,
+        "files": list(files),
+        "out": out,
+        "tool": tool,
+        "source": source_name,
+        "strict": strict,
+    }
+    with writing_ledger(common, given, campaign) as (ledger, journal), take.opened(files) as inputs:
+        resumed = _resume(common, ledger, journal, campaign, place)
+        staged = stage(common, ledger, inputs, source_name, how, encoding)
+        plan = operation.RunPlan(definition, staged, place, wanted, strict, force)
+        result, handed = _run(common, ledger, journal, plan, rejects)
+    return report(common, _report(common, campaign, result, handed or resumed))
+
+
+def _resume(
+    common: Common, ledger: Ledger, journal: Journal, campaign: str, place: handover.Place
+) -> HandedOver | None:
+    """Finish the hand-over of an earlier run that was cut off, if there is one."""
+    with ledger.writing() as writing:
+        writing.keep = False
+        stored = campaign_named(ledger.connection, campaign)
+        batch = None if stored is None else handover.find_open(ledger, stored.campaign_id, place)
+    if batch is None or common.dry_run:
+        return None
+    with progress(common, "Finishing the last hand-over", None) as tick:
+        return handover.hand_over(ledger, journal, batch, lambda done, _: tick(done))
+
+
+def _run(
+    common: Common, ledger: Ledger, journal: Journal, plan: operation.RunPlan, rejects: str | None
+) -> tuple[operation.RunResult, HandedOver | None]:
+    paths = _rejects_paths(plan, rejects)
+
+    def write_rejects() -> list[Any]:
+        if common.dry_run:
+            return []
+        make_folder(plan.place.folder)
+        return load.write_rejects_files(ledger, plan.staged, paths)
+
+    with progress(common, "Posting", None) as tick, ledger.writing() as writing:
+        result = operation.run(ledger, journal, plan, lambda _: tick(0), write_rejects)
+        writing.keep = result.changed and not common.dry_run
+    if result.batch is None or common.dry_run:
+        return result, None
+    with progress(common, "Writing the mail file", result.topup.funded) as tick:
+        return result, handover.hand_over(ledger, journal, result.batch, lambda done, _: tick(done))
+
+
+def _rejects_paths(plan: operation.RunPlan, rejects: str | None) -> dict[int, Path]:
+    """`rejects.csv` in the folder, or one per input where there are several."""
+    if rejects is not None:
+        return {file.number: Path(rejects) for file in plan.staged.files}
+    if len(plan.staged.files) == 1:
+        return {1: plan.place.folder / "rejects.csv"}
+    return {
+        file.number: plan.place.folder / f"rejects-{file.number}-{Path(file.input.name).stem}.csv"
+        for file in plan.staged.files
+    }
+
+
+def _report(common: Common, campaign: str, result: operation.RunResult, handed: HandedOver | None) -> Report:
+    kept = result.changed and not common.dry_run
+    files = [*result.load.files, *(handed.files if handed else ())]
+    return Report(
+        human=lambda out: _describe(out, campaign, result, handed),
+        run_id=result.run_id if kept else None,
+        campaign=campaign,
+        counts=result.counts,
+        totals=result.topup.totals,
+        files=[file.as_json() for file in files],
+        extra={"steps": result.steps, "rejected_by_code": result.load.rejected_by_code, "mail": _mail(handed)},
+        exit_code=ExitCode.PARTIAL if result.partial else ExitCode.OK,
+    )
+
+
+def _mail(handed: HandedOver | None) -> dict[str, Any] | None:
+    if handed is None:
+        return None
+    found = handed.figures
+    return {
+        "folder": handed.batch.directory,
+        "rows": found.rows,
+        "unreachable": found.unreachable,
+        "totals": {handed.currency: {"balance": found.total_minor, "unreachable": found.unreachable_minor}},
+        "seal": handed.seal,
+    }
+
+
+def _describe(out: Console, campaign: str, result: operation.RunResult, handed: HandedOver | None) -> None:
+    loaded, published, funded = result.load, result.publish, result.topup
+    title = f"{campaign}: {number(funded.funded)} refunds on {number(published.published)} new cards"
+    out.print(
+        f"{title}, {amount(funded.paid_minor, funded.currency)}" if result.changed else f"{campaign}: nothing new"
+    )
+    rows = [("rows read", number(loaded.counts["rows"]))]
+    rows += [
+        (f"  {name}", number(count))
+        for name, count in loaded.counts.items()
+        if count and name not in {"rows", "rejected"}
+    ]
+    if loaded.rejected:
+        rows.append(("  rejected", reasons(loaded.rejected_by_code)))
+    rows += [
+        ("eligible bookings", number(published.eligible)),
+        ("  new cards", number(published.published)),
+        ("  had a card", number(published.already_published)),
+        ("skipped bookings", reasons(published.skipped_by_reason)),
+        ("refunds funded", f"{number(funded.funded)}  {amount(funded.paid_minor, funded.currency)}"),
+        ("  funded before", number(funded.already_funded)),
+    ]
+    if handed is not None:
+        rows += [
+            ("to be mailed", f"{number(handed.figures.rows)}  {amount(handed.figures.total_minor, handed.currency)}"),
+            (
+                "  no e-mail",
+                f"{number(handed.figures.unreachable)}  {amount(handed.figures.unreachable_minor, handed.currency)}",
+            ),
+        ]
+    figures(out, rows)
+    if handed is not None:
+        out.print(
+            f"Files in {handed.batch.directory}: {', '.join([*(Path(f.path).name for f in handed.files), 'manifest.json'])}"
+        )
+        out.print(f"Seal: {handed.seal}")

@@ -1,0 +1,146 @@
+"""Writing files that are there whole or not at all: a temporary file beside the target, fsync, rename.
+
+Files that may carry codes or people are 0600, new folders 0700, and nothing is written through a symbolic link.
+"""
+
+import hashlib
+import io
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from refundctl.domain.errors import UsageError, WriteFailed
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+STDOUT = "-"
+
+
+class FileExists(UsageError):
+    """A file is in the way that this command didn't write."""
+
+    code = "file_exists"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that is in place: its SHA-256 in hexadecimal."""
+
+    path: Path
+    sha256: str
+
+
+class HashingFile(io.RawIOBase):
+    """A binary file that digests what passes through it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        """It can only be written to."""
+        return True
+
+    def write(self, content: "Buffer") -> int:
+        """Write and digest `content`."""
+        self._digest.update(content)
+        return self._stream.write(content)
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written so far, in hexadecimal."""
+        return self._digest.hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[HashingFile]:
+    """Write `path` atomically as 0600; an exception inside leaves the old file, or none, as it was.
+
+    Raises WriteFailed where the disk or the folder refuses.
+    """
+    refuse_links(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    with failures(path):
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            with open(descriptor, "wb", buffering=1 << 20) as stream:
+                yield HashingFile(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def write_whole(path: Path, content: bytes) -> Written:
+    """Write a small file atomically as 0600."""
+    with replacing(path) as stream:
+        stream.write(content)
+    return Written(path, stream.sha256)
+
+
+@contextmanager
+def writing_to(target: str) -> Iterator[HashingFile]:
+    """Write to the file named, atomically, or to stdout where it is `-`."""
+    if target != STDOUT:
+        with replacing(Path(target)) as stream:
+            yield stream
+        return
+    with failures(Path("stdout")):
+        yield HashingFile(sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def refuse_links(path: Path) -> None:
+    """Raise FileExists where `path` is a symbolic link or a folder."""
+    if path.is_symlink():
+        raise FileExists(f"{path} is a symbolic link: name a file of its own, so that nothing else is overwritten.")
+    if path.is_dir():
+        raise FileExists(f"{path} is a folder: name a file.")
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Raise FileExists where `path` is there already and `force` was not given."""
+    refuse_links(path)
+    if path.exists() and not force:
+        raise FileExists(f"{path} is there already: name another file, or overwrite it with --force.")
+
+
+def make_folder(path: Path) -> None:
+    """Make `path` (0700) and the folders above it; raises WriteFailed where that can't be done."""
+    with failures(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied")
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in `path` survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def failures(path: Path) -> Iterator[None]:
+    """Turn the system's errors about `path` into WriteFailed."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WriteFailed(
+            f"{path} can't be written: {error.strerror or error}. Make room or name another place."
+        ) from error

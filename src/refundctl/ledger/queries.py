@@ -1,0 +1,404 @@
+"""Reading the ledger: figures, lists and rows for exports. Nothing here changes a fact."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+CARDS_PER_READ = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCampaign:
+    """A campaign and the definition that counts now (canonical JSON)."""
+
+    campaign_id: int
+    name: str
+    currency: str
+    definition: str
+
+    @property
+    def terms(self) -> Mapping[str, Any]:
+        """The definition as plain values."""
+        terms: dict[str, Any] = json.loads(self.definition)
+        return terms
+
+
+def campaign_named(connection: sqlite3.Connection, name: str) -> StoredCampaign | None:
+    """The campaign called `name`, or None."""
+    return next((campaign for campaign in campaigns(connection) if campaign.name == name), None)
+
+
+def campaigns(connection: sqlite3.Connection) -> list[StoredCampaign]:
+    """All campaigns, oldest first."""
+    rows = connection.execute(
+        """
+        SELECT campaigns.id, name, currency, definition
+        FROM campaigns JOIN definitions ON definitions.id = (
+            SELECT max(id) FROM definitions WHERE definitions.campaign = campaigns.id
+        )
+        ORDER BY campaigns.id
+        """
+    )
+    return [StoredCampaign(*row) for row in rows]
+
+
+def has_cards(connection: sqlite3.Connection, campaign: int) -> bool:
+    """Whether the campaign has published a card."""
+    return bool(
+        connection.execute("SELECT EXISTS (SELECT 1 FROM publications WHERE campaign = ?)", (campaign,)).fetchone()[0]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFigures:
+    """What a campaign has come to, in minor units of its currency."""
+
+    published: int
+    funded: int
+    unreachable: int
+    not_handed_over: int
+    paid_minor: int
+    bonus_minor: int
+    balance_minor: int
+    expired_minor: int
+    next_expiry: str | None
+    open_batches: Sequence[str]
+
+
+def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) -> CampaignFigures:
+    """Add up a campaign; `today` is the day in its time zone, by which a card has expired or not."""
+    published = connection.execute("SELECT count(*) FROM publications WHERE campaign = ?", (campaign,)).fetchone()[0]
+    funded, paid, bonus, balance = connection.execute(
+        """
+        SELECT
+            count(*) FILTER (WHERE type = 'CREDITS_ADDITION' AND bucket = 'paid' AND line IS NOT NULL),
+            coalesce(sum(amount_minor) FILTER (WHERE type = 'CREDITS_ADDITION' AND bucket = 'paid'), 0),
+            coalesce(sum(amount_minor) FILTER (WHERE type = 'CREDITS_ADDITION' AND bucket = 'bonus'), 0),
+            coalesce(sum(amount_minor), 0)
+        FROM transactions WHERE campaign = ? AND card IS NOT NULL
+        """,
+        (campaign,),
+    ).fetchone()
+    expired, next_expiry = connection.execute(
+        """
+        SELECT
+            coalesce(sum(balance_minor) FILTER (WHERE card_expiries.expires_on < ?2), 0),
+            min(card_expiries.expires_on) FILTER (WHERE card_expiries.expires_on >= ?2 AND balance_minor > 0)
+        FROM publications
+        JOIN card_expiries ON card_expiries.card = publications.card
+        JOIN card_balances ON card_balances.card = publications.card
+        WHERE campaign = ?1
+        """,
+        (campaign, today),
+    ).fetchone()
+    return CampaignFigures(
+        published=published,
+        funded=funded,
+        unreachable=_unreachable(connection, campaign),
+        not_handed_over=_not_handed_over(connection, campaign),
+        paid_minor=paid,
+        bonus_minor=bonus,
+        balance_minor=balance,
+        expired_minor=expired,
+        next_expiry=next_expiry,
+        open_batches=[
+            row[0]
+            for row in connection.execute(
+                "SELECT directory FROM batches WHERE campaign = ? AND id NOT IN (SELECT batch FROM deliveries) ORDER BY id",
+                (campaign,),
+            )
+        ],
+    )
+
+
+def _unreachable(connection: sqlite3.Connection, campaign: int) -> int:
+    """How many customers with a funded card have no e-mail address."""
+    return int(
+        connection.execute(
+            """
+            SELECT count(DISTINCT publications.customer)
+            FROM publications JOIN customers ON customers.id = publications.customer
+            WHERE campaign = ? AND email IS NULL
+                AND EXISTS (SELECT 1 FROM transactions WHERE transactions.card = publications.card)
+            """,
+            (campaign,),
+        ).fetchone()[0]
+    )
+
+
+def _not_handed_over(connection: sqlite3.Connection, campaign: int) -> int:
+    """How many credits no mail tool has been given."""
+    return int(
+        connection.execute(
+            """
+            SELECT count(*) FROM transactions
+            WHERE campaign = ? AND type = 'CREDITS_ADDITION' AND NOT EXISTS (
+                SELECT 1 FROM batch_credits JOIN deliveries USING (batch)
+                WHERE batch_credits."transaction" = transactions.id
+            )
+            """,
+            (campaign,),
+        ).fetchone()[0]
+    )
+
+
+def clock_kind(connection: sqlite3.Connection) -> str:
+    """'system', or 'rehearsal' where the ledger was made under REFUNDCTL_NOW."""
+    return str(connection.execute("SELECT clock FROM ledger").fetchone()[0])
+
+
+def journal(connection: sqlite3.Connection, run_id: int | None = None) -> list[dict[str, Any]]:
+    """The runs in order, each refused attempt after the run before it; or one run with its steps."""
+    condition = "" if run_id is None else "WHERE ?1 IN (runs.id, runs.parent_run_id)"
+    rows = connection.execute(
+        f"""
+        SELECT
+            runs.id, parent_run_id, command, campaign, operator, user_id, host, started_at, finished_at,
+            coalesce(status, 'open'), counts, totals, files, arguments, NULL AS error_code, NULL AS message,
+            runs.id AS place, 0 AS attempt
+        FROM runs LEFT JOIN run_outcomes ON run_outcomes.run_id = runs.id {condition}
+        UNION ALL
+        SELECT
+            NULL, NULL, command, campaign, operator, user_id, host, started_at, finished_at, status, '{{}}', '{{}}', '[]',
+            arguments, error_code, message, after_run_id, id
+        FROM attempts WHERE ?1 IS NULL
+        ORDER BY place, attempt
+        """,
+        (run_id,),
+    )
+    return [_journal_entry(row) for row in rows]
+
+
+def _journal_entry(row: tuple[Any, ...]) -> dict[str, Any]:
+    names = (
+        "run_id",
+        "parent_run_id",
+        "command",
+        "campaign",
+        "operator",
+        "user_id",
+        "host",
+        "started_at",
+        "finished_at",
+    )
+    entry: dict[str, Any] = dict(zip((*names, "status"), row, strict=False))
+    entry |= {name: json.loads(text or "{}") for name, text in zip(("counts", "totals"), row[10:12], strict=True)}
+    entry |= {"files": json.loads(row[12] or "[]"), "arguments": json.loads(row[13])}
+    if row[14] is not None:
+        entry |= {"error": {"code": row[14], "message": row[15]}}
+    return entry
+
+
+def delivered_files(connection: sqlite3.Connection, batch: int) -> list[dict[str, Any]]:
+    """What was written for a batch: path, rows, sha256; empty where it was not delivered."""
+    row = connection.execute("SELECT files FROM deliveries WHERE batch = ?", (batch,)).fetchone()
+    files: list[dict[str, Any]] = [] if row is None else json.loads(row[0])
+    return files
+
+
+def new_line_totals(connection: sqlite3.Connection, versions_before: int) -> dict[str, dict[str, int]]:
+    """Per currency, what the refund lines that came in after `versions_before` are owed, in minor units."""
+    return _totals(
+        connection.execute(
+            """
+            SELECT currency, sum(order_amount_minor), sum(refund_amount_minor)
+            FROM line_versions WHERE id > ? AND version = 1 GROUP BY currency ORDER BY currency
+            """,
+            (versions_before,),
+        )
+    )
+
+
+def staged_totals(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    """The same for all staged rows that stand, new or known: what the files say."""
+    return _totals(
+        connection.execute(
+            """
+            SELECT currency, sum(order_amount_minor), sum(refund_amount_minor)
+            FROM staged WHERE id NOT IN (SELECT staged_id FROM set_aside) GROUP BY currency ORDER BY currency
+            """
+        )
+    )
+
+
+def _totals(rows: Iterable[tuple[str, int, int]]) -> dict[str, dict[str, int]]:
+    return {currency: {"total": refund, "order_amount": order} for currency, order, refund in rows}
+
+
+# Exports
+
+
+def find_batch_cards(connection: sqlite3.Connection, batch: int) -> int:
+    """Collect the cards that a batch is about; give their number."""
+    connection.execute("DROP TABLE IF EXISTS temp.batch_cards")
+    connection.execute("CREATE TEMP TABLE batch_cards (card INTEGER PRIMARY KEY)")
+    return connection.execute(
+        """
+        INSERT OR IGNORE INTO batch_cards
+        SELECT transactions.card
+        FROM batches
+        CROSS JOIN transactions
+        WHERE batches.id = ? AND transactions.card IS NOT NULL AND CASE
+            WHEN everyone THEN transactions.campaign = batches.campaign AND transactions.id <= last_transaction
+            ELSE EXISTS (
+                SELECT 1 FROM batch_credits
+                WHERE batch_credits."transaction" = transactions.id AND batch_credits.tool = batches.tool
+                    AND batch_credits.batch = batches.id
+            )
+        END AND transactions.id >= iif(everyone, 0, first_transaction) AND transactions.id <= last_transaction
+        """,
+        (batch,),
+    ).rowcount
+
+
+def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: range) -> Iterator[list[tuple[Any, ...]]]:
+    """The cards collected by find_batch_cards() with ids in `cards`, block by block, in order.
+
+    Each row: email (None where there is none), name, code, balance in minor units, last valid day, bookings separated
+    by `;`, customer_id, locale.
+    """
+    after = cards.start - 1
+    while True:
+        rows = connection.execute(
+            """
+            SELECT
+                customers.email, customers.name, cards.code, sum(transactions.amount_minor),
+                coalesce(
+                    (SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), publications.expires_on
+                ),
+                group_concat(bookings.booking_id, ';'), customers.customer_id, customers.locale, cards.id
+            FROM (
+                SELECT card FROM batch_cards WHERE card > :after AND card < :stop ORDER BY card LIMIT :limit
+            ) AS page
+            CROSS JOIN cards ON cards.id = page.card
+            CROSS JOIN publications ON publications.card = cards.id
+            CROSS JOIN customers ON customers.id = publications.customer
+            CROSS JOIN transactions ON transactions.card = cards.id AND transactions.id <= :last
+            LEFT JOIN line_versions ON line_versions.id = transactions.line
+            LEFT JOIN bookings ON bookings.id = line_versions.booking
+            GROUP BY cards.id
+            ORDER BY cards.id
+            """,
+            {"after": after, "stop": cards.stop, "limit": CARDS_PER_READ, "last": last_transaction},
+        ).fetchall()
+        if not rows:
+            return
+        after = rows[-1][-1]
+        yield [row[:-1] for row in rows]
+
+
+def batch_card_bounds(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """The lowest card, the middle one and the highest of find_batch_cards(); zeros where there is none."""
+    count = connection.execute("SELECT count(*) FROM batch_cards").fetchone()[0]
+    if not count:
+        return 0, 0, 0
+    lowest, highest = connection.execute("SELECT min(card), max(card) FROM batch_cards").fetchone()
+    middle = connection.execute(
+        "SELECT card FROM batch_cards ORDER BY card LIMIT 1 OFFSET ?", (count // 2,)
+    ).fetchone()[0]
+    return lowest, middle, highest
+
+
+def card_rows(connection: sqlite3.Connection, campaign: int, today: str) -> Iterator[tuple[Any, ...]]:
+    """All cards of a campaign: id, code, customer, bookings, state, balance (minor units), when published, last day, uses."""
+    return iter(
+        connection.execute(
+            """
+            SELECT
+                cards.id, cards.code, customers.customer_id,
+                coalesce(
+                    bookings.booking_id,
+                    (
+                        SELECT group_concat(booking_id, ';') FROM (
+                            SELECT DISTINCT credited.booking_id
+                            FROM transactions
+                            JOIN line_versions ON line_versions.id = transactions.line
+                            JOIN bookings AS credited ON credited.id = line_versions.booking
+                            WHERE transactions.card = cards.id
+                            ORDER BY transactions.id
+                        )
+                    )
+                ),
+                iif(card_expiries.expires_on < ?2, 'expired', 'active'),
+                coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = cards.id), 0),
+                runs.started_at, card_expiries.expires_on, 0
+            FROM cards
+            CROSS JOIN publications ON publications.card = cards.id
+            CROSS JOIN card_expiries ON card_expiries.card = cards.id
+            CROSS JOIN customers ON customers.id = publications.customer
+            CROSS JOIN runs ON runs.id = publications.run_id
+            LEFT JOIN bookings ON bookings.id = publications.booking
+            WHERE cards.campaign = ?1
+            ORDER BY cards.id
+            """,
+            (campaign, today),
+        )
+    )
+
+
+def transaction_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[tuple[Any, ...]]:
+    """All transactions of a campaign: id, card, type, bucket, amount, the card's balance after it, booking, refund, ..."""
+    return iter(
+        connection.execute(
+            """
+            SELECT
+                transactions.id, transactions.card, type, bucket, amount_minor,
+                CASE WHEN card IS NOT NULL THEN
+                    (SELECT sum(amount_minor) FROM transactions AS t
+                     WHERE t.card = transactions.card AND t.id <= transactions.id)
+                END,
+                bookings.booking_id, coalesce(nullif(line_versions.refund_id, ''), bookings.booking_id),
+                transactions.reason, transactions.related_transaction, transactions.run_id, runs.started_at
+            FROM transactions
+            CROSS JOIN runs ON runs.id = transactions.run_id
+            LEFT JOIN line_versions ON line_versions.id = transactions.line
+            LEFT JOIN bookings ON bookings.id = line_versions.booking
+            WHERE transactions.campaign = ?
+            ORDER BY transactions.id
+            """,
+            (campaign,),
+        )
+    )
+
+
+def publication_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[tuple[Any, ...]]:
+    """All publications of a campaign: card, customer, booking, when, run."""
+    return iter(
+        connection.execute(
+            """
+            SELECT publications.card, customers.customer_id, bookings.booking_id, runs.started_at, publications.run_id
+            FROM publications
+            CROSS JOIN customers ON customers.id = publications.customer
+            CROSS JOIN runs ON runs.id = publications.run_id
+            LEFT JOIN bookings ON bookings.id = publications.booking
+            WHERE publications.campaign = ?
+            ORDER BY publications.card
+            """,
+            (campaign,),
+        )
+    )
+
+
+def booking_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Every considered refund line with its customer, segment, credit (card, minor units) and state."""
+    return iter(
+        connection.execute(
+            """
+            SELECT
+                refund_lines.booking_id, refund_lines.order_amount_minor, refund_lines.currency, refund_lines.refund_id,
+                refund_lines.refund_amount_minor, customers.customer_id, customers.email, customers.name, customers.phone,
+                customers.locale, segments.country, segments.status, refund_lines.booked_at, refund_lines.cancelled_at,
+                segments.channel, segments.category, segments.tier, refund_lines.tickets, segments.accepted,
+                customers.marketing_consent, credit.card, credit.amount_minor, considered.state
+            FROM considered
+            CROSS JOIN refund_lines ON refund_lines.line = considered.line
+            CROSS JOIN customers ON customers.id = refund_lines.customer
+            CROSS JOIN segments ON segments.id = refund_lines.segment
+            LEFT JOIN transactions AS credit
+                ON credit.line = considered.line AND credit.type = 'CREDITS_ADDITION' AND credit.bucket = 'paid'
+            ORDER BY considered.booking, considered.line
+            """
+        )
+    )

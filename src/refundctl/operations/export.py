@@ -1,0 +1,43 @@
+"""CSV files for finance and the desk, read from a private copy so that nobody who writes has to wait."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from refundctl.exports.csv_text import encode
+from refundctl.exports.finance import COLUMNS, rendered
+from refundctl.files.safe_write import writing_to
+from refundctl.ledger import queries, scope
+from refundctl.ledger.connection import Ledger
+from refundctl.ledger.journal import RunFile
+from refundctl.operations.terms import Terms, terms_of
+
+
+def export(ledger: Ledger, kind: str, campaign: str, output: str | None) -> RunFile:
+    """Write `kind` (a key of COLUMNS) to `output`, a path or `-`; None only counts the rows."""
+    with ledger.private_copy() as copy, copy.reading():
+        terms = terms_of(copy, campaign)
+        rows = _rows(copy, kind, terms)
+        blocks = rendered(kind, rows, campaign, terms.stored.currency)
+        if output is None:
+            return RunFile("", sum(map(len, blocks)), "", output=True)
+        count = 0
+        with writing_to(output) as out:
+            out.write(encode([COLUMNS[kind]]))
+            for block in blocks:
+                out.write(encode(block))
+                count += len(block)
+    return RunFile(output, count, out.sha256, output=True)
+
+
+def _rows(copy: Ledger, kind: str, terms: Terms) -> Iterator[tuple[Any, ...]]:
+    campaign = terms.stored.campaign_id
+    match kind:
+        case "cards":
+            return queries.card_rows(copy.connection, campaign, terms.today(copy.clock.now).isoformat())
+        case "transactions":
+            return queries.transaction_rows(copy.connection, campaign)
+        case "publications":
+            return queries.publication_rows(copy.connection, campaign)
+    scope.scope_all(copy.connection)
+    scope.consider(copy.connection, terms.judge())
+    return queries.booking_rows(copy.connection)

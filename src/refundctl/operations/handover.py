@@ -1,0 +1,216 @@
+"""Handing over: the credits of a batch become the file for the mail tool, and are marked only once it is in place.
+
+The transaction that funds also reserves the new credits; the files are rendered from the reservation, so that a
+run that was cut off is finished with the same bytes, and nobody is mailed twice.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from refundctl.domain.errors import Refused, UsageError
+from refundctl.exports.csv_text import encode
+from refundctl.exports.mail import MAIL_COLUMNS, MailFigures, mail_rows
+from refundctl.files.safe_write import STDOUT, make_folder, refuse_existing, replacing, write_whole
+from refundctl.ledger import queries
+from refundctl.ledger.connection import Ledger
+from refundctl.ledger.journal import Journal, Outcome, RunFile
+from refundctl.ledger.posting import batches
+from refundctl.ledger.posting.batches import Batch
+from refundctl.ledger.seals import seal_of_run
+
+MAIL_FILE = "mail.csv"
+SUMMARY_FILE = "summary.json"
+MANIFEST_FILE = "manifest.json"
+
+Tick = Callable[[int, int], None]  # told how many cards are written, of how many
+
+
+class BatchOpen(Refused):
+    """An earlier hand-over was cut off, and is to be finished where it began."""
+
+    code = "batch_open"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a batch goes: `run` writes mail.csv and its account of the run into a folder, `export mail` one file."""
+
+    folder: Path
+    file_name: str
+    tool: str
+    command: str
+
+    @property
+    def account(self) -> bool:
+        """Whether summary.json and manifest.json stand beside the mail file, as `run` writes them."""
+        return self.command == "run"
+
+    def names(self) -> list[str]:
+        """The files that a hand-over writes here, in order."""
+        return [self.file_name, SUMMARY_FILE, MANIFEST_FILE] if self.account else [self.file_name]
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What was written: the files with their rows and digests, and what the mail file says, in minor units."""
+
+    batch: Batch
+    files: Sequence[RunFile]
+    figures: MailFigures
+    currency: str
+    seal: str
+
+
+def place_of_folder(folder: str, tool: str) -> Place:
+    """Where `run --out FOLDER` hands over."""
+    return Place(Path(folder).resolve(), MAIL_FILE, tool, "run")
+
+
+def place_of_file(output: str, tool: str) -> Place:
+    """Where `export mail -o FILE` hands over. Raises UsageError for stdout, which can't be finished after a crash."""
+    if output == STDOUT:
+        raise UsageError("A mail file is handed over once, so it needs a file of its own: name it with -o FILE.")
+    path = Path(output).resolve()
+    return Place(path.parent, path.name, tool, "export")
+
+
+def find_open(ledger: Ledger, campaign: int, place: Place) -> Batch | None:
+    """The batch that is still to be finished, if there is one. Raises BatchOpen where it began in another place."""
+    batch = batches.open_batch(ledger.connection, campaign, place.tool)
+    if batch is None:
+        return None
+    there = Path(batch.directory) / batch.file_name
+    if there != place.folder / place.file_name:
+        began = batch.directory if batch.file_name == MAIL_FILE else str(there)
+        raise BatchOpen(
+            f"The hand-over of run {batch.run_id} to {began} was cut off: finish it first, by the same command with "
+            f"that place, and then name {place.folder} again.",
+            place=began,
+        )
+    return batch
+
+
+def reserve(
+    ledger: Ledger, campaign: int, place: Place, run_id: int, *, everyone: bool, in_scope: bool, force: bool
+) -> Batch | None:
+    """Reserve the campaign's new credits for one batch at `place`; None where there is nothing to hand over.
+
+    Raises FileExists where files are in the way, and WriteFailed where the folder can't be written to: both before
+    anything is committed.
+    """
+    found = batches.find_new_credits(ledger.connection, campaign, place.tool, in_scope=in_scope)
+    if not found and not everyone:
+        return None
+    for name in place.names():
+        refuse_existing(place.folder / name, force=force)
+    return batches.reserve(
+        ledger.connection,
+        campaign=campaign,
+        tool=place.tool,
+        directory=str(place.folder),
+        file_name=place.file_name,
+        everyone=everyone,
+        run_id=run_id,
+    )
+
+
+def hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> HandedOver:
+    """Write the batch's files, the manifest last, then mark the batch delivered, as a run of its own."""
+    folder = Path(batch.directory)
+    make_folder(folder)
+    with ledger.reading():
+        stored = next(c for c in queries.campaigns(ledger.connection) if c.campaign_id == batch.campaign)
+        seal = str(seal_of_run(ledger.connection, batch.run_id))
+        entries = queries.journal(ledger.connection, batch.run_id)
+    mail, figures = _write_mail(ledger, batch, stored, folder / batch.file_name, tick)
+    files = [mail]
+    totals = {stored.currency: figures.total_minor}
+    if Place(folder, batch.file_name, batch.tool, entries[0]["command"]).account:
+        summary = summary_of(entries, figures, stored.currency)
+        written = write_whole(folder / SUMMARY_FILE, _json(summary))
+        files += [*_rejects_of(entries), RunFile(SUMMARY_FILE, 1, written.sha256, output=True)]
+        manifest = {"files": _manifest_files(files, totals), "seal": seal, "run_id": batch.run_id}
+        write_whole(folder / MANIFEST_FILE, _json({"schema_version": 1, "campaign": stored.name, **manifest}))
+    _mark(ledger, journal, batch, stored.name, files, figures, totals)
+    return HandedOver(batch, files, figures, stored.currency, seal)
+
+
+def _mark(
+    ledger: Ledger,
+    journal: Journal,
+    batch: Batch,
+    campaign: str,
+    files: Sequence[RunFile],
+    figures: MailFigures,
+    totals: Mapping[str, int],
+) -> None:
+    with ledger.writing():
+        run = journal.begin(campaign=campaign, step="handover", parent_id=batch.run_id)
+        batches.mark_delivered(ledger.connection, batch, [file.as_json() for file in files], run.run_id)
+        counts = {"mailed": figures.rows, "unreachable": figures.unreachable}
+        journal.finish(
+            run, Outcome(counts, {currency: {"balance": total} for currency, total in totals.items()}, files)
+        )
+
+
+def _write_mail(
+    ledger: Ledger, batch: Batch, stored: queries.StoredCampaign, path: Path, tick: Tick
+) -> tuple[RunFile, MailFigures]:
+    figures = MailFigures()
+    with replacing(path) as out:
+        out.write(encode([MAIL_COLUMNS]))
+        for content, done, of in rendered_mail(ledger, batch, stored, figures):
+            out.write(content)
+            tick(done, of)
+    return RunFile(path.name, figures.rows, out.sha256, output=True), figures
+
+
+def rendered_mail(ledger, batch, stored, figures):  # type: ignore[no-untyped-def]
+    """Placeholder until the two-process rendering stands."""
+    connection = ledger.connection
+    total = queries.find_batch_cards(connection, batch.batch_id)
+    lowest, _, highest = queries.batch_card_bounds(connection)
+    blocks = queries.mail_cards(connection, batch.last_transaction, range(lowest, highest + 1))
+    for rows in mail_rows(blocks, stored.name, stored.currency, figures):
+        yield encode(rows), figures.rows + figures.unreachable, total
+
+
+def summary_of(entries: Sequence[Mapping[str, Any]], figures: MailFigures, currency: str) -> dict[str, Any]:
+    """The account of a run for people and scripts, from the journal alone: the same whenever it is written."""
+    run, *steps = entries
+    return {
+        "schema_version": 1,
+        "command": run["command"],
+        "campaign": run["campaign"],
+        "run_id": run["run_id"],
+        "operator": run["operator"],
+        "host": run["host"],
+        "started_at": run["started_at"],
+        "status": run["status"],
+        "steps": {
+            step["command"]: {"run_id": step["run_id"], "counts": step["counts"], "totals": step["totals"]}
+            for step in steps
+            if step["command"] in {"load", "create", "publish", "topup"}
+        },
+        "mail": {
+            "rows": figures.rows,
+            "unreachable": figures.unreachable,
+            "totals": {currency: {"balance": figures.total_minor, "unreachable": figures.unreachable_minor}},
+        },
+        "files": run["files"],
+    }
+
+
+def _rejects_of(entries: Sequence[Mapping[str, Any]]) -> list[RunFile]:
+    return [RunFile(**file) for file in entries[0]["files"] if file.get("output")]
+
+
+def _manifest_files(files: Sequence[RunFile], totals: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{**file.as_json(), **({"totals": totals} if index == 0 else {})} for index, file in enumerate(files)]
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()

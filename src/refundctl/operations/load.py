@@ -1,0 +1,226 @@
+"""Taking in files of bookings: read and stage them before the transaction, then post what is new."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from refundctl.domain.bookings import RejectedRow
+from refundctl.domain.errors import BadInput, Refused
+from refundctl.domain.money import format_amount
+from refundctl.files.bookings_csv import BookingsFile, open_bookings
+from refundctl.files.rejects_csv import write_rejects
+from refundctl.files.safe_write import FileExists, HashingFile, refuse_links, replacing
+from refundctl.ledger import queries, staging
+from refundctl.ledger.connection import Ledger
+from refundctl.ledger.journal import Run, RunFile, Totals
+from refundctl.ledger.posting import bookings
+
+if TYPE_CHECKING:
+    from refundctl.domain.source import Source
+
+Tick = Callable[[int], None]  # told how many bytes of the input have been read so far
+
+
+class ControlTotalMismatch(Refused):
+    """The files don't hold what the operator expected."""
+
+    code = "control_total_mismatch"
+
+
+class StrictReject(BadInput):
+    """--strict, and a row was rejected: nothing is loaded."""
+
+    code = "rows_rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file to load: its name as given, and its bytes, which can be read more than once."""
+
+    name: str
+    stream: BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A file that was read to its end; its good rows wait in the ledger's temporary tables."""
+
+    number: int
+    input: Input
+    opened: BookingsFile
+    read: RunFile
+    filtered: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """All files of one call."""
+
+    source: str
+    files: Sequence[StagedFile]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Control totals: a number of rows, and sums in minor units per currency; None and empty where not asked for."""
+
+    count: int | None
+    totals: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What became of the rows: loaded + updated + unchanged + filtered + rejected = rows."""
+
+    loaded: int
+    updated: int
+    unchanged: int
+    filtered: int
+    rejected: int
+    rejected_by_code: Mapping[str, int]
+    totals: Totals
+    files: Sequence[RunFile]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """As they stand in JSON."""
+        names = ("loaded", "updated", "unchanged", "filtered", "rejected")
+        counts = {name: getattr(self, name) for name in names}
+        return {"rows": sum(counts.values()), **counts}
+
+    @property
+    def changed(self) -> bool:
+        """Whether the ledger now knows more than before."""
+        return bool(self.loaded or self.updated)
+
+
+def stage(
+    ledger: Ledger, inputs: Sequence[Input], source_name: str, source: "Source", encoding: str | None, tick: Tick
+) -> Staged:
+    """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
+    with ledger.staging():
+        waiting = staging.Staging(ledger.connection)
+        before = 0
+        files = []
+        for number, given in enumerate(inputs, start=1):
+            opened = open_bookings(given.stream, given.name, source, encoding=encoding)
+            files.append(_stage_file(waiting, number, given, opened, partial(_tick_after, tick, before)))
+            before += opened.bytes_read
+        staging.find_contradictions(ledger.connection)
+    return Staged(source_name, files)
+
+
+def _tick_after(tick: Tick, before: int, read: int) -> None:
+    tick(before + read)
+
+
+def _stage_file(waiting: staging.Staging, number: int, given: Input, opened: BookingsFile, tick: Tick) -> StagedFile:
+    rows = filtered = rejected = 0
+    waiting.begin_file(number)
+    for block in opened.blocks():
+        waiting.add(block.lines, block.columns)
+        waiting.reject(number, [(row.line, row.field, row.code, row.reason) for row in block.rejected])
+        rows += block.rows
+        filtered += block.filtered
+        rejected += len(block.rejected)
+        tick(opened.bytes_read)
+    waiting.end_file(number)
+    return StagedFile(number, given, opened, RunFile(given.name, rows, opened.sha256), filtered, rejected)
+
+
+def load(ledger: Ledger, staged: Staged, run: Run) -> LoadResult:
+    """Post the staged rows that stand; the caller holds the transaction."""
+    connection = ledger.connection
+    bookings.compare(connection, staged.source)
+    posted = bookings.post(connection, run.run_id, staged.source)
+    codes = staging.count_rejects(connection)
+    return LoadResult(
+        loaded=posted.loaded,
+        updated=posted.updated,
+        unchanged=posted.unchanged,
+        filtered=sum(file.filtered for file in staged.files),
+        rejected=sum(codes.values()),
+        rejected_by_code=codes,
+        totals=queries.new_line_totals(connection, run.since["line_versions"]) if posted.loaded else {},
+        files=[file.read for file in staged.files],
+    )
+
+
+def check_expected(ledger: Ledger, result: LoadResult, expected: Expected) -> None:
+    """Compare with what the files say, loaded or known already. Raises ControlTotalMismatch."""
+    said = result.loaded + result.updated + result.unchanged
+    if expected.count is not None and said != expected.count:
+        raise ControlTotalMismatch(
+            f"Expected {expected.count} rows, but the files hold {said} (and {result.rejected} rejected, "
+            f"{result.filtered} filtered): nothing was loaded; check the export, or the expectation."
+        )
+    if not expected.totals:
+        return
+    found = {currency: sums["total"] for currency, sums in queries.staged_totals(ledger.connection).items()}
+    for currency, wanted in expected.totals.items():
+        if found.get(currency, 0) != wanted:
+            raise ControlTotalMismatch(
+                f"Expected {currency} {format_amount(wanted, currency)}, but the files hold {currency} "
+                f"{format_amount(found.get(currency, 0), currency)}: nothing was loaded; check the export, or the "
+                "expectation."
+            )
+
+
+def check_strict(result: LoadResult, places: Sequence[str]) -> None:
+    """With --strict, one reject refuses all. Raises StrictReject."""
+    if result.rejected:
+        where = f"; see {', '.join(places)}" if places else ""
+        raise StrictReject(f"{result.rejected} row(s) were rejected and --strict was given: nothing was loaded{where}.")
+
+
+def rejects_paths(staged: Staged, named: str | None) -> dict[int, Path]:
+    """Where each input's rejects go: `named`, or beside the input with `.rejects.csv`."""
+    return {
+        file.number: Path(named) if named is not None else Path(file.input.name).with_suffix(".rejects.csv")
+        for file in staged.files
+    }
+
+
+def write_rejects_files(ledger: Ledger, staged: Staged, paths: Mapping[int, Path]) -> list[RunFile]:
+    """Write the rejected rows of each input that has any, whole and atomically; give what was written.
+
+    Raises FileExists where a file is in the way that no load has written.
+    """
+    written = []
+    for file in staged.files:
+        rows = staging.rejects_of(ledger.connection, file.number)
+        first = next(rows, None)
+        if first is None:
+            continue
+        path = paths[file.number]
+        _refuse_foreign(path)
+        with replacing(path) as out:
+            count = _write_rejects(file, chain([first], rows), out)
+        written.append(RunFile(str(path), count, out.sha256, output=True))
+    return written
+
+
+def _write_rejects(file: StagedFile, rows: Iterator[staging.Reject], out: HashingFile) -> int:
+    file.input.stream.seek(0)
+    rejected = (RejectedRow(row.line, row.field, row.code, row.reason) for row in rows)
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+    count = write_rejects(file.input.stream, file.opened, rejected, text)
+    text.detach()
+    return count
+
+
+def _refuse_foreign(path: Path) -> None:
+    refuse_links(path)
+    if not path.exists():
+        return
+    with path.open("rb") as stream:
+        header = stream.readline(1 << 20)
+    if b"_reason" not in header or b"_line" not in header:
+        raise FileExists(
+            f"{path} is there already and is no rejects file: move it away, or name another with --rejects."
+        )

@@ -1,0 +1,102 @@
+"""What a campaign's stored definition means for the lines of the ledger.
+
+Read from the definition's plain values, so that the path of a single command stays light.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from refundctl.domain.codes import CodePattern
+from refundctl.domain.conditions import Condition
+from refundctl.domain.errors import Refused, UsageError
+from refundctl.domain.validity import Duration, expiry_forbidden, last_valid_day, local_day
+from refundctl.ledger.connection import Ledger
+from refundctl.ledger.posting.cards import Holding
+from refundctl.ledger.queries import StoredCampaign, campaign_named, campaigns
+from refundctl.ledger.scope import SEGMENT_FIELDS, FieldValues, Judge, SegmentRule
+
+
+class CampaignOver(Refused):
+    """The campaign's expiration date has passed, so that a card would be dead when it is made."""
+
+    code = "voucher_expired"
+
+
+class CampaignUnknown(UsageError):
+    """The ledger has no campaign of this name."""
+
+    code = "resource_not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A stored campaign with its definition read."""
+
+    stored: StoredCampaign
+
+    @property
+    def per_customer(self) -> bool:
+        """Whether a customer has one card, rather than one for each booking."""
+        return bool(self.stored.terms["card_per"] == "customer")
+
+    @property
+    def code_pattern(self) -> CodePattern:
+        """How new codes look."""
+        return CodePattern.build(**self.stored.terms["voucher"]["code_config"])
+
+    def today(self, now: datetime) -> date:
+        """The day of `now` in the campaign's time zone."""
+        return local_day(now, self.stored.terms["timezone"])
+
+    def judge(self) -> Judge:
+        """Which lines are eligible, and whose cards may not expire."""
+        terms = self.stored.terms
+        condition = Condition.parse(terms["eligible"])
+        currency = self.stored.currency
+        per_line = not condition.fields <= SEGMENT_FIELDS
+
+        def segment(values: FieldValues) -> SegmentRule:
+            country = values["country"]
+            return SegmentRule(
+                eligible=per_line or condition.matches(values, currency),
+                never_expires=expiry_forbidden(None if country is None else str(country), terms["no_expiry_in"]),
+            )
+
+        def line(values: FieldValues) -> bool:
+            return condition.matches(values, currency)
+
+        return Judge(self.stored.campaign_id, currency, segment, line if per_line else None)
+
+    def holding(self, now: datetime) -> Holding:
+        """How cards are held, and when one that is published now expires. Raises CampaignOver."""
+        terms = self.stored.terms
+        today = self.today(now)
+        duration = terms["activity_duration_after_publishing"]
+        until = terms["expiration_date"]
+        expires_on = last_valid_day(
+            today,
+            None if duration is None else Duration.parse(duration),
+            None if until is None else date.fromisoformat(until),
+        )
+        if expires_on is not None and expires_on < today:
+            raise CampaignOver(
+                f"{self.stored.name} ended on {expires_on}: give it a later expiration_date and take it in with "
+                f"`refundctl create {self.stored.name}`."
+            )
+        return Holding(
+            self.stored.campaign_id,
+            self.per_customer,
+            today.isoformat(),
+            None if expires_on is None else expires_on.isoformat(),
+        )
+
+
+def terms_of(ledger: Ledger, name: str) -> Terms:
+    """The campaign called `name` as the ledger has it. Raises CampaignUnknown."""
+    stored = campaign_named(ledger.connection, name)
+    if stored is None:
+        known = ", ".join(campaign.name for campaign in campaigns(ledger.connection)) or "none yet"
+        raise CampaignUnknown(
+            f"There is no campaign {name} in {ledger.path} (there: {known}): make it with `refundctl create {name}`."
+        )
+    return Terms(stored)

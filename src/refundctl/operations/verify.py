@@ -1,0 +1,43 @@
+"""Whether the books are sound, and what a person must look into."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from refundctl.ledger import integrity, queries, scope
+from refundctl.ledger.connection import Ledger
+from refundctl.ledger.integrity import Finding
+from refundctl.ledger.seals import Seal, last_seal
+from refundctl.operations.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found; `seal` is that of the last run, None where there is none or the books aren't sound."""
+
+    findings: Sequence[Finding]
+    seal: Seal | None
+
+
+def verify(ledger: Ledger, kept: Seal | None) -> Verification:
+    """Check the file, the books, and where given the seal that was kept elsewhere."""
+    with ledger.reading():
+        findings = integrity.check_file(ledger.connection)
+        if not findings:
+            # In a file that SQLite can't read, further checks would only fail on the way.
+            findings = [*integrity.check_books(ledger.connection), *_not_eligible(ledger)]
+            findings += [] if kept is None else integrity.check_against(ledger.connection, kept)
+        return Verification(findings, None if findings else last_seal(ledger.connection))
+
+
+def _not_eligible(ledger: Ledger) -> Iterator[Finding]:
+    """Bookings that were funded and are no longer eligible: nothing is taken back by itself."""
+    stored = queries.campaigns(ledger.connection)
+    if stored:
+        scope.scope_all(ledger.connection)
+    for campaign in stored:
+        scope.consider(ledger.connection, Terms(campaign).judge())
+        for booking_id in scope.bookings_in_state(ledger.connection, scope.FUNDED_NOT_ELIGIBLE):
+            yield Finding(
+                scope.FUNDED_NOT_ELIGIBLE,
+                f"Booking {booking_id} was funded by {campaign.name} and is no longer eligible: decide what is to be done.",
+            )

@@ -1,0 +1,49 @@
+"""Fixtures of every test: the command line, a small campaigns file, golden texts."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from command_line import PLAIN_ENVIRONMENT, CommandLine, OwnProcess, ThisProcess, small_campaigns
+from golden_text import Golden
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write tests/golden anew instead of comparing with it"
+    )
+
+
+def pytest_configure() -> None:
+    """Typer and rich look at the terminal when they are imported: show all of them the same one."""
+    os.environ["COLUMNS"] = PLAIN_ENVIRONMENT["COLUMNS"]
+    loud = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH")
+    for name in (*loud, *(name for name in os.environ if name.startswith("REFUNDCTL_"))):
+        os.environ.pop(name, None)
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> CommandLine:
+    """`cli("load", "bookings.csv", "--json")`: the real command, in its own process, in `tmp_path`."""
+    return OwnProcess(tmp_path)
+
+
+@pytest.fixture
+def run_in_process(tmp_path: Path) -> CommandLine:
+    """The same as `cli` without a new interpreter, for tests that make many calls."""
+    return ThisProcess(tmp_path)
+
+
+@pytest.fixture
+def campaigns(tmp_path: Path) -> Path:
+    """`campaigns.yaml` in `tmp_path`, holding `small_campaigns()`; a test may write it anew."""
+    path = tmp_path / "campaigns.yaml"
+    path.write_text(small_campaigns(), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """`golden("help-load", text)` compares with tests/golden/help-load.txt."""
+    return Golden(update=bool(request.config.getoption("--update-golden")))

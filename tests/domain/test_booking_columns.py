@@ -1,0 +1,297 @@
+"""Whole columns give the same as their texts one by one; rules between columns; metadata; card numbers."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refundctl.domain import booking_columns
+from refundctl.domain.booking_columns import BookingRules, Faults, find_card_numbers, metadata_texts
+from refundctl.domain.bookings import FIELDS, WHITESPACE, Fault, RejectCode
+
+Columns = Mapping[str, Sequence[str]]
+
+
+def read(texts: Columns, rules: BookingRules | None = None) -> tuple[dict[str, Any], list[tuple[int, str, str]]]:
+    """The columns that are there, and row, field and code of each fault."""
+    faults = Faults()
+    count = len(next(iter(texts.values())))
+    columns = (rules or BookingRules()).read(texts, count, faults)
+    there = {name: list(values) for name, values in columns.items() if values is not None}
+    return there, [(row, name, fault.code) for row, name, fault in faults]
+
+
+ONE = {"booking_id": ["R1"], "order_amount": ["12.50"], "currency": ["EUR"], "email": ["ana@example.org"]}
+
+
+def test_what_a_booking_says() -> None:
+    columns, faults = read(ONE)
+    assert faults == []
+    assert columns == {
+        "booking_id": ["R1"],
+        "order_amount": [1250],
+        "currency": ["EUR"],
+        "refund_amount": [1250],
+        "customer_id": ["ana@example.org"],
+        "email": ["ana@example.org"],
+    }
+
+
+def test_every_canonical_column_has_an_entry_but_those_that_are_not_available() -> None:
+    columns = BookingRules().read(ONE, 1, Faults())
+    assert columns.keys() == set(FIELDS) - {"cash_amount", "bonus_amount"}
+
+
+def test_texts_are_trimmed_and_blanks_are_none() -> None:
+    columns, faults = read(
+        {
+            **ONE,
+            "booking_id": ["\u00a0 R1\t"],
+            "order_amount": [" 12.50 "],
+            "currency": [" eur"],
+            "name": ["  "],
+            "status": [" cancelled "],
+        }
+    )
+    assert faults == []
+    assert (columns["booking_id"], columns["order_amount"], columns["currency"]) == (["R1"], [1250], ["EUR"])
+    assert (columns["name"], columns["status"]) == ([None], ["cancelled"])
+
+
+def test_the_texts_for_nothing_of_a_source_are_blank_too() -> None:
+    rules = BookingRules(blanks=frozenset({"", "NULL", "-"}))
+    columns, faults = read({**ONE, "name": ["NULL"], "country": [" NULL "], "tickets": ["-"]}, rules)
+    assert faults == []
+    assert (columns["name"], columns["country"], columns["tickets"]) == ([None], [None], [None])
+    _, faults = read({**ONE, "booking_id": ["NULL"], "order_amount": ["NULL"]}, rules)
+    assert faults == [(0, "booking_id", "missing_value")]
+
+
+def test_a_constant_fills_an_absent_column_and_blank_cells() -> None:
+    rules = BookingRules(constants={"currency": "EUR", "status": "cancelled"})
+    texts = {"booking_id": ["R1", "R2"], "order_amount": ["1.00", "2.00"], "email": ["a@b.org", "c@d.org"]}
+    columns, faults = read({**texts, "currency": [" ", "USD"]}, rules)
+    assert faults == []
+    assert (columns["currency"], columns["status"]) == (["EUR", "USD"], ["cancelled", "cancelled"])
+
+
+# --- Required values and the order of faults ---
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "code"),
+    [
+        ({"booking_id": [""]}, "booking_id", "missing_value"),
+        ({"order_amount": [" "]}, "order_amount", "missing_value"),
+        ({"currency": [""]}, "currency", "missing_value"),
+        ({"email": [""]}, "customer_id", "no_customer"),
+        ({"customer_id": [""], "email": [""]}, "customer_id", "no_customer"),
+        ({"email": ["ana"]}, "email", "malformed_email"),
+        ({"customer_id": ["=1"], "email": [""]}, "customer_id", "formula"),
+        ({"currency": ["XYZ"]}, "currency", "unknown_currency"),
+        ({"order_amount": ["1,50"]}, "order_amount", "malformed_amount"),
+        ({"order_amount": ["１００"]}, "order_amount", "malformed_amount"),
+        ({"order_amount": ["1e3"]}, "order_amount", "malformed_amount"),
+        ({"order_amount": ["NaN"]}, "order_amount", "malformed_amount"),
+        ({"order_amount": ["-5"]}, "order_amount", "amount_not_positive"),
+        ({"order_amount": ["0"]}, "order_amount", "amount_not_positive"),
+        ({"order_amount": ["12.345"]}, "order_amount", "too_many_decimals"),
+        ({"order_amount": ["300.5"], "currency": ["JPY"]}, "order_amount", "too_many_decimals"),
+        ({"refund_amount": ["12.51"]}, "refund_amount", "refund_exceeds_order"),
+        ({"refund_amount": ["0"]}, "refund_amount", "amount_not_positive"),
+        ({"cash_amount": ["2.00"]}, "cash_amount", "not_available"),
+        ({"bonus_amount": ["2.00"]}, "bonus_amount", "not_available"),
+        ({"name": ["=HYPERLINK(1)"]}, "name", "formula"),
+        ({"name": ["Ana\x1b[31m"]}, "name", "control_characters"),
+        ({"status": ["x" * 1001]}, "status", "value_too_long"),
+        ({"booked_at": ["2020-02-30"]}, "booked_at", "malformed_date"),
+        ({"cancelled_at": ["soon"]}, "cancelled_at", "malformed_date"),
+        ({"country": ["Poland"]}, "country", "malformed_value"),
+        ({"locale": ["polski"]}, "locale", "malformed_value"),
+        ({"tickets": ["-1"]}, "tickets", "malformed_value"),
+        ({"accepted": ["maybe"]}, "accepted", "malformed_value"),
+        ({"marketing_consent": ["?"]}, "marketing_consent", "malformed_value"),
+    ],
+)
+def test_each_fault(change: Columns, field: str, code: str) -> None:
+    _, faults = read({**ONE, **change})
+    assert faults == [(0, field, code)]
+
+
+def test_the_first_fault_in_the_order_of_the_fields_names_the_row() -> None:
+    texts = {name: [""] for name in FIELDS} | {"tickets": ["x"], "booked_at": ["x"]}
+    _, faults = read(texts)
+    assert faults == [(0, "booking_id", "missing_value")]
+    _, faults = read({**texts, "booking_id": ["R1"]})
+    assert faults == [(0, "order_amount", "missing_value")]
+    _, faults = read({**texts, "booking_id": ["R1"], "order_amount": ["1.00"], "currency": ["EUR"]})
+    assert faults == [(0, "customer_id", "no_customer")]
+    _, faults = read({**texts, **ONE})
+    assert faults == [(0, "booked_at", "malformed_date")]
+
+
+# --- Money ---
+
+
+def test_amounts_have_the_decimals_of_their_own_currency() -> None:
+    texts = {
+        "booking_id": ["R1", "R2", "R3", "R4"],
+        "order_amount": ["100", "1.5", "1.234", "1.2345"],
+        "currency": ["JPY", "EUR", "KWD", "CLF"],
+        "customer_id": ["C", "C", "C", "C"],
+    }
+    columns, faults = read(texts)
+    assert faults == []
+    assert columns["order_amount"] == [100, 150, 1234, 12345]
+
+
+def test_decimal_and_thousands_signs_of_a_source() -> None:
+    columns, faults = read({**ONE, "order_amount": ["1.234,50"]}, BookingRules(decimal=",", thousands="."))
+    assert faults == []
+    assert columns["order_amount"] == [123450]
+
+
+def test_a_blank_refund_amount_is_the_order_amount() -> None:
+    texts = {name: [*values, *values] for name, values in ONE.items()} | {"refund_amount": ["", "2.50"]}
+    columns, faults = read(texts)
+    assert faults == []
+    assert columns["refund_amount"] == [1250, 250]
+
+
+def test_an_amount_may_bring_its_currency_along() -> None:
+    texts = {
+        "booking_id": ["R1", "R2", "R3", "R4"],
+        "order_amount": ["300.00 USD", "EUR 20", "5", "7 XYZ"],
+        "email": ["a@b.org", "a@b.org", "a@b.org", "a@b.org"],
+    }
+    columns, faults = read(texts)
+    assert faults == [(2, "currency", "missing_value"), (3, "currency", "unknown_currency")]
+    assert columns["order_amount"][:2] == [30000, 2000]
+    assert columns["currency"][:2] == ["USD", "EUR"]
+
+
+def test_an_amount_agrees_with_the_currency_of_its_row() -> None:
+    columns, faults = read({**ONE, "order_amount": ["12.50 EUR"], "refund_amount": ["eur 2.50"]})
+    assert faults == []
+    assert (columns["order_amount"], columns["refund_amount"]) == ([1250], [250])
+    faults_found = Faults()
+    BookingRules().read({**ONE, "refund_amount": ["2.50 USD"]}, 1, faults_found)
+    reason = "is in USD, but the currency of its row is EUR; correct one of them"
+    assert list(faults_found) == [(0, "refund_amount", Fault(RejectCode.CURRENCY_MISMATCH, reason))]
+
+
+def test_a_refund_line_with_the_id_of_its_booking_needs_none() -> None:
+    columns, _ = read({**ONE, "refund_id": ["R1"]})
+    assert columns["refund_id"] == [None]
+    columns, _ = read({**ONE, "refund_id": ["R1-2"]})
+    assert columns["refund_id"] == ["R1-2"]
+
+
+def test_a_customer_without_an_id_has_the_email_in_lower_case_for_one() -> None:
+    columns, _ = read({**ONE, "email": ["Ana@Example.ORG"]})
+    assert (columns["email"], columns["customer_id"]) == (["Ana@example.org"], ["ana@example.org"])
+    columns, _ = read({**ONE, "email": ["jose\u0301@example.org"]})
+    assert columns["customer_id"] == ["josé@example.org"]
+    columns, _ = read({**ONE, "customer_id": ["C7"]})
+    assert columns["customer_id"] == ["C7"]
+
+
+# --- A column at once, and text by text ---
+
+ODD = st.sampled_from(
+    ["", " ", "NULL", "x" * 301, "=1", "+48 123", "a\nb", "a\n", "R1\x1b", "1,50", "0", "-5", "12.345", "300 USD",
+     "ana@@b", "Ana@B.org", "ana@b.local", "2020-02-30", "2020-02-29", "Łódź", "Jose\u0301", "yes", "PRT", "pl_PL",
+     "1.5E+10", "#N/A", "#12", "R;1", "XYZ", "eur", " R2 ", "Ana ", "Ana\u00a0", "\ufeffR1", "4111111111111111"]
+)  # fmt: skip
+USUAL = {
+    "booking_id": st.from_regex(r"\A[A-Z]{1,2}[0-9]{1,4}\Z"),
+    "order_amount": st.from_regex(r"\A[1-9][0-9]{0,3}\.[0-9]{2}\Z"),
+    "currency": st.sampled_from(["EUR", "USD", "JPY"]),
+    "refund_amount": st.from_regex(r"\A[1-9]\.[0-9]{2}\Z"),
+    "customer_id": st.from_regex(r"\AC[0-9]{1,4}\Z"),
+    "email": st.from_regex(r"\A[a-z]{1,5}@[a-z]{1,5}\.org\Z"),
+    "name": st.sampled_from(["Ana", "José Öberg", "O'Neil"]),
+    "phone": st.sampled_from(["+48 123 456", "0123"]),
+    "country": st.sampled_from(["PL", "US-ME"]),
+    "booked_at": st.dates().map(str),
+    "tickets": st.integers(0, 9).map(str),
+    "accepted": st.sampled_from(["yes", "no"]),
+}
+ROW = st.fixed_dictionaries({name: usual | ODD for name, usual in USUAL.items()})
+
+
+@given(st.lists(ROW, min_size=1, max_size=80))
+def test_a_block_of_rows_gives_what_each_row_gives_alone(rows: list[dict[str, str]]) -> None:
+    columns, faults = read({name: [row[name] for row in rows] for name in USUAL})
+    alone = [read({name: [text] for name, text in row.items()}) for row in rows]
+    assert faults == [(number, *fault[1:]) for number, (_, found) in enumerate(alone) for fault in found]
+    at_fault = {row for row, *_ in faults}
+    for number, (expected, _) in enumerate(alone):
+        if number not in at_fault:
+            assert {name: values[number] for name, values in columns.items()} == {
+                name: values[0] for name, values in expected.items()
+            }
+
+
+@pytest.mark.parametrize("name", sorted(booking_columns._PLAIN))
+def test_a_text_that_is_taken_as_it_is_would_be_read_as_the_same(name: str) -> None:
+    """The shortcut is only right as long as this holds."""
+    pattern = booking_columns._PLAIN[name].replace("++", "+").replace("?+", "?").replace("}+", "}")
+
+    @given(st.from_regex(rf"\A(?:{pattern})\Z"))
+    def holds(text: str) -> None:
+        if booking_columns._PLAIN_VALUES[name].fullmatch(text):
+            rules = BookingRules()
+            assert text == text.strip(WHITESPACE)
+            assert rules._outcome(rules._rule(name), text) == text
+
+    holds()
+
+
+def test_the_letters_that_are_taken_as_they_are_have_no_other_form() -> None:
+    letters = "".join(map(chr, range(0xC0, 0x2C0)))
+    assert unicodedata.normalize("NFC", letters) == letters
+    assert letters.isprintable()
+
+
+def test_what_is_remembered_stays_small() -> None:
+    rules = BookingRules()
+    for first in range(0, 60_000, 5_000):
+        texts = [f"status {number}" for number in range(first, first + 5_000)]
+        assert rules.read_column("status", texts, Faults()) == texts
+    assert len(rules._remembered["status"]) <= booking_columns.REMEMBERED_MAX
+
+
+# --- Metadata and card numbers ---
+
+
+def test_metadata_is_one_json_text_per_row_with_sorted_keys() -> None:
+    columns = {"segment": ["Online", None, None], "hotel": ["Łódź", "City", None]}
+    assert metadata_texts(columns) == ['{"hotel":"Łódź","segment":"Online"}', '{"hotel":"City"}', None]
+    assert metadata_texts({}) is None
+
+
+def test_card_numbers_are_found_in_every_column() -> None:
+    faults = Faults()
+    find_card_numbers({"name": ["Ana", "4111 1111 1111 1111"], "metadata.note": ["378282246310005", ""]}, faults)
+    reason = "holds the number of a payment card, which may not be kept; take it out"
+    assert list(faults) == [
+        (0, "metadata.note", Fault(RejectCode.PAYMENT_CARD_NUMBER, reason)),
+        (1, "name", Fault(RejectCode.PAYMENT_CARD_NUMBER, reason)),
+    ]
+
+
+def test_a_phone_number_with_its_calling_code_is_no_card_number() -> None:
+    faults = Faults()
+    find_card_numbers({"phone": [" +4111111111111111", "4111111111111111"]}, faults)
+    assert [row for row, *_ in faults] == [1]
+
+
+def test_a_card_number_goes_before_every_other_fault() -> None:
+    faults = Faults()
+    faults.add(0, "booking_id", Fault(RejectCode.MISSING_VALUE, "is blank; fill it in"))
+    find_card_numbers({"status": ["4111111111111111"]}, faults)
+    assert [(name, fault.code) for _, name, fault in faults] == [("status", "payment_card_number")]

@@ -1,0 +1,351 @@
+"""The documentation names everything there is, and nothing that there isn't.
+
+What there is, is asked of the program itself: its command tree, its error classes, its models, a ledger
+it has built and files it has written.
+"""
+
+import ast
+import csv
+import importlib
+import json
+import re
+import shlex
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from command_line import CAMPAIGN, CommandLine
+from pages import PAGES, ROOT, SHELL, anchor, names, page, read_markdown
+from refundctl.domain.bookings import RejectCode
+from refundctl.domain.conditions import FIELDS
+from refundctl.domain.errors import ExitCode
+from refundctl.domain.source import CANONICAL_COLUMNS, LATER_COLUMNS
+
+SOURCE = ROOT / "src" / "refundctl"
+
+
+# --- Commands and options ---
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`words` as typed after `refundctl`; `options` with their dashes, short and long."""
+
+    words: str
+    options: frozenset[str]
+    is_group: bool
+
+
+def every_command() -> list[Command]:
+    from typer.main import get_command
+
+    from refundctl.cli.app import app
+
+    return list(_commands_below((), get_command(app)))
+
+
+def _commands_below(words: tuple[str, ...], command: object) -> Iterator[Command]:
+    options = {
+        name
+        for parameter in getattr(command, "params", ())
+        if parameter.param_type_name == "option" and not parameter.hidden
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
+    below = getattr(command, "commands", {})
+    yield Command(" ".join(words), frozenset(options), bool(below))
+    for name, child in below.items():
+        if not child.hidden:
+            yield from _commands_below((*words, name), child)
+
+
+def _commands_in(heading: str) -> set[str]:
+    """`refundctl load FILE...` names "load"; a heading may name several, with commas between them."""
+    words = [part.replace("`", "").strip() for part in heading.split(",")]
+    return {re.match(r"(?:refundctl )?((?:[a-z-]+ ?)*)", part)[1].strip() for part in words}  # type: ignore[index]
+
+
+def sections_of_commands() -> tuple[dict[str, str], str]:
+    """What docs/commands.md says of each command, and what it says above the first of them."""
+    known = {command.words for command in every_command()} - {""}
+    text = page("docs/commands.md")
+    found: dict[str, str] = {}
+    common = text.splitlines()
+    for section in read_markdown(text).sections:
+        for command in _commands_in(section.heading) & known:
+            found[command] = section.text
+            common = common[: section.line - 1]
+    return found, "\n".join(common)
+
+
+def says_option(text: str, option: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text) is not None
+
+
+def test_every_command_has_its_heading_in_commands_md() -> None:
+    documented, _ = sections_of_commands()
+    commands = {command.words for command in every_command() if command.words and not command.is_group}
+    assert {
+        "init",
+        "load",
+        "create",
+        "publish",
+        "topup",
+        "run",
+        "status",
+        "runs",
+        "verify",
+        "backup",
+    } <= commands
+    assert sorted(commands - documented.keys()) == []
+
+
+def test_every_option_is_named_with_its_command_or_among_those_of_all() -> None:
+    documented, common = sections_of_commands()
+    missing = [
+        f"{command.words} {option}"
+        for command in every_command()
+        for option in sorted(command.options - {"--help"})
+        if not says_option(documented.get(command.words, "") + common, option)
+    ]
+    assert missing == []
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A call of refundctl in a shell block of the documentation."""
+
+    where: str
+    words: tuple[str, ...]
+
+
+def every_example() -> list[Example]:
+    return [
+        Example(path.name, words)
+        for path in PAGES
+        for language, block in read_markdown(path.read_text(encoding="utf-8")).blocks
+        if language in SHELL
+        for words in _calls_in(block.replace("\\\n", " "))
+    ]
+
+
+def _calls_in(block: str) -> Iterator[tuple[str, ...]]:
+    for line in block.splitlines():
+        lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        call: list[str] = []
+        for word in [*lexer, ";"]:
+            if set(word) <= set(lexer.punctuation_chars):
+                if call and call[0].rsplit("/", 1)[-1] == "refundctl":
+                    yield tuple(call[1:])
+                call = []
+            else:
+                call.append(word)
+
+
+def test_examples_use_commands_and_options_that_exist() -> None:
+    commands = {command.words: command for command in every_command()}
+    wrong = []
+    for example in every_example():
+        words = list(example.words)
+        command = commands[""]
+        while words and f"{command.words} {words[0]}".strip() in commands:
+            command = commands[f"{command.words} {words.pop(0)}".strip()]
+        used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+        unknown = sorted(used - command.options - {"--help"})
+        if unknown or (command.is_group and not used):
+            wrong.append(f"{example.where}: refundctl {' '.join(example.words)}: {unknown}")
+    assert wrong == []
+
+
+# --- Codes ---
+
+
+def test_every_exit_code_has_a_row() -> None:
+    rows = set(re.findall(r"^\|\s*`?(\d+)`?\s*\|", page("docs/exit-codes.md"), re.MULTILINE))
+    assert {str(int(code)) for code in ExitCode} - rows == set()
+
+
+def codes_in_source() -> set[str]:
+    """Each literal that an error class or a call gives as its `code`."""
+    return {
+        value.value
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for value in _given_as_code(node)
+        if isinstance(value, ast.Constant) and isinstance(value.value, str)
+    }
+
+
+def _given_as_code(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, ast.keyword) and node.arg == "code":
+        return _branches(node.value)
+    if isinstance(node, ast.ClassDef):
+        return [
+            assigned.value
+            for assigned in node.body
+            if isinstance(assigned, ast.Assign) and ast.unparse(assigned.targets[0]) == "code"
+        ]
+    return []
+
+
+def _branches(value: ast.expr) -> list[ast.expr]:
+    return [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
+
+
+def test_every_error_code_is_explained() -> None:
+    codes = codes_in_source()
+    assert {"bug", "usage", "bad_input", "busy", "interrupted"} <= codes
+    assert sorted(codes - names(page("docs/exit-codes.md"))) == []
+
+
+def test_every_reason_for_a_reject_is_explained_in_its_own_words() -> None:
+    text = page("docs/loading.md")
+    missing = [code.value for code in RejectCode if f"| `{code}` | {code.meaning} |" not in text]
+    assert missing == []
+
+
+# --- The campaigns file ---
+
+
+MODELS_OF_THE_CAMPAIGNS_FILE = ("domain.campaign", "domain.source", "files.campaigns_yaml")
+
+
+def every_campaign_key() -> set[str]:
+    """Every key that the models of the campaigns file take; an excluded field is none of its keys."""
+    from pydantic import BaseModel
+
+    modules = [importlib.import_module(f"{SOURCE.name}.{name}") for name in MODELS_OF_THE_CAMPAIGNS_FILE]
+    models = {
+        model
+        for module in modules
+        for model in vars(module).values()
+        if isinstance(model, type) and issubclass(model, BaseModel)
+    }
+    fields = [(name, info) for model in models for name, info in model.model_fields.items()]
+    return {info.alias or name for name, info in fields if not info.exclude}
+
+
+def test_every_key_of_the_campaigns_file_is_explained() -> None:
+    keys = every_campaign_key()
+    assert {"version", "campaigns", "sources", "card_per", "columns", "decimal"} <= keys
+    assert sorted(keys - names(page("docs/campaigns.md")) - names(page("docs/loading.md"))) == []
+
+
+def test_the_example_campaigns_file_shows_every_key() -> None:
+    example = page("campaigns.example.yaml")
+    missing = {key for key in every_campaign_key() if not re.search(rf"(?<![\w-]){re.escape(key)}:", example)}
+    assert sorted(missing) == []
+
+
+def test_every_field_and_range_of_a_condition_is_explained() -> None:
+    words = {*FIELDS, "metadata.KEY", "min", "max", "from", "to"}
+    assert sorted(words - names(page("docs/campaigns.md"))) == []
+
+
+def test_every_column_of_a_booking_is_explained() -> None:
+    columns = set(CANONICAL_COLUMNS) - LATER_COLUMNS
+    assert sorted(columns - names(page("docs/loading.md"))) == []
+
+
+# --- Files and the ledger, as the program really writes them ---
+
+BOOKINGS = (
+    "booking_id,email,order_amount,currency,status\n"
+    "R-1001,ana@example.org,12.50,EUR,cancelled\n"
+    "R-1002,jan@example.org,-5,EUR,cancelled\n"
+)
+
+
+@pytest.fixture
+def folder(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> Path:
+    """A folder after one run of shop.csv: its files in `out`, its rejects, and each kind of export."""
+    (tmp_path / "shop.csv").write_text(BOOKINGS)
+    assert run_in_process("run", CAMPAIGN, "shop.csv", "--out", "out").exit == ExitCode.PARTIAL
+    for kind in ("cards", "transactions", "publications", "bookings"):
+        run_in_process("export", kind, CAMPAIGN, "-o", f"{kind}.csv").ok()
+    return tmp_path
+
+
+def header_of(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return next(csv.reader(file))
+
+
+def test_every_column_of_every_csv_file_is_explained(folder: Path) -> None:
+    written = {path.name: header_of(path) for path in sorted(folder.rglob("*.csv"))}
+    kinds = {"mail", "rejects", "cards", "transactions", "publications", "bookings"}
+    assert {kind for kind in kinds if any(kind in name for name in written)} == kinds
+    explained = names(page("docs/files.md"))
+    missing = [f"{name}: {column}" for name in written for column in written[name] if column not in explained]
+    assert missing == []
+
+
+def test_every_key_of_the_json_files_is_explained(folder: Path) -> None:
+    explained = names(page("docs/files.md"))
+    missing = [
+        f"{name}: {key}"
+        for name in ("summary.json", "manifest.json")
+        for key in json.loads((folder / "out" / name).read_text(encoding="utf-8"))
+        if key not in explained
+    ]
+    assert missing == []
+
+
+def test_every_table_and_view_of_the_ledger_is_explained(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "refunds.db")) as ledger:
+        rows = ledger.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")
+        tables = {name for (name,) in rows if not name.startswith("sqlite_")}
+    assert {"bookings", "cards", "transactions", "runs"} <= tables
+    assert sorted(tables - names(page("docs/schema.md"))) == []
+
+
+# --- The pages themselves ---
+
+
+def every_link() -> Iterator[tuple[Path, str]]:
+    for path in PAGES:
+        prose = read_markdown(path.read_text(encoding="utf-8")).prose
+        for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+            if not re.match(r"[a-z]+:", target):
+                yield path, target
+
+
+def _leads_somewhere(path: Path, target: str) -> bool:
+    name, _, heading = target.partition("#")
+    file = (path.parent / name).resolve() if name else path
+    if not file.exists() or not file.is_relative_to(ROOT):
+        return False
+    headings = read_markdown(file.read_text(encoding="utf-8")).sections if heading else []
+    return not heading or heading in {anchor(section.heading) for section in headings}
+
+
+def test_every_relative_link_leads_somewhere() -> None:
+    broken = [
+        f"{path.relative_to(ROOT)}: {target}"
+        for path, target in every_link()
+        if not _leads_somewhere(path, target)
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["commands", "campaigns", "loading", "schema", "exit-codes", "files", "safety", "contributing"],
+)
+def test_the_readme_leads_to_every_page(name: str) -> None:
+    assert (ROOT / f"docs/{name}.md").exists()
+    assert f"(docs/{name}.md)" in page("README.md")
+
+
+def test_the_readme_begins_with_its_two_commands() -> None:
+    """Continuous integration types both of them as they stand."""
+    (first_language, first), (second_language, second), *_ = read_markdown(page("README.md")).blocks
+    assert {first_language, second_language} <= SHELL
+    assert "\n" not in first + second
+    assert "refundctl run" in first
+    assert "sample_data/bookings.csv" in first
+    assert "pytest" in second
