@@ -325,9 +325,7 @@ def _leads_somewhere(path: Path, target: str) -> bool:
 
 def test_every_relative_link_leads_somewhere() -> None:
     broken = [
-        f"{path.relative_to(ROOT)}: {target}"
-        for path, target in every_link()
-        if not _leads_somewhere(path, target)
+        f"{path.relative_to(ROOT)}: {target}" for path, target in every_link() if not _leads_somewhere(path, target)
     ]
     assert broken == []
 

@@ -69,9 +69,7 @@ def test_one_card_per_customer(run_in_process: CommandLine, tmp_path: Path, camp
     assert [row["name"] for row in mail.values() if not row["expires_on"]] == ["Emily Carter"]
 
 
-def test_each_mistake_is_rejected_and_the_good_rows_are_loaded(
-    run_in_process: CommandLine, tmp_path: Path
-) -> None:
+def test_each_mistake_is_rejected_and_the_good_rows_are_loaded(run_in_process: CommandLine, tmp_path: Path) -> None:
     result = run_in_process("load", MISTAKES, "--rejects", "rejects.csv", "--json")
     assert result.exit == 3
     counts = result.json()["counts"]

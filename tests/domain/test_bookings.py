@@ -45,8 +45,8 @@ def test_every_reject_code_has_a_meaning_and_a_row_in_the_documentation() -> Non
 
 
 def test_a_reject_code_is_its_text() -> None:
-    assert RejectCode.MALFORMED_ID == "malformed_id"
-    assert str(RejectCode("booking_conflict")) == "booking_conflict"
+    assert RejectCode("booking_conflict") is RejectCode.BOOKING_CONFLICT
+    assert f"{RejectCode.BOOKING_CONFLICT}" == "booking_conflict"
 
 
 def test_the_fields_are_those_of_a_source() -> None:

@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from refundctl.domain.errors import BadInput
@@ -67,13 +67,19 @@ def test_other_signs_that_unicode_calls_line_ends_are_none() -> None:
     assert read("a,b\n1,x\x0by\x1cz\u2028\x85w\n").rows == [(2, ["1", "x\x0by\x1cz\u2028\x85w"])]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_every_cell_in_quotes(end: str) -> None:
+    text = end.join(['"a","b"', '"1",""', '"","y"', ""])
+    assert read(text).rows == [(2, ["1", ""]), (3, ["", "y"])]
+
+
 def test_quotes_within_a_field_that_does_not_start_with_one_are_text() -> None:
     assert read('a,b\n1,5" pipe\n2,"say ""hi"""\n').rows == [(2, ["1", '5" pipe']), (3, ["2", 'say "hi"'])]
 
 
 def test_columns_of_the_rows_with_the_right_width() -> None:
     found = read('a,b\n1,x\n2\n3,y,z\n4,"w"\n')
-    assert found.blocks[0].columns(2) == Columns(
+    assert found.blocks[0].columns() == Columns(
         [2, 5], [("1", "4"), ("x", "w")], [Row(3, ["2"]), Row(4, ["3", "y", "z"])]
     )
 
@@ -159,12 +165,27 @@ def by_the_csv_module(text: str) -> list[tuple[int, list[str]]] | None:
     return rows
 
 
-CSV_TEXT = st.lists(
+@st.composite
+def nearly_regular(draw: st.DrawFn) -> str:
+    """Rows of two cells, all or none of them in quotes, with one sign put in or taken out somewhere."""
+    quote = draw(st.sampled_from(["", '"']))
+    cells = draw(st.lists(st.sampled_from(["", "a", "é", "5 6", "\t"]), min_size=2, max_size=8))
+    signs = [quote + cell + quote for cell in cells]
+    text = "".join(
+        sign + ("," if number % 2 == 0 else draw(st.sampled_from(["\n", "\r\n"]))) for number, sign in enumerate(signs)
+    )
+    position = draw(st.integers(0, len(text)))
+    inserted = draw(st.sampled_from(["", "", '"', ",", "\n", "\r", "x"]))
+    return text[:position] + inserted + text[position + draw(st.integers(0, 1)) :]
+
+
+CSV_TEXT = nearly_regular() | st.lists(
     st.sampled_from(["a", "b,c", ",", '"', '""', "\n", "\r\n", "\r", " ", "é", "1,2\n", '"x\ny",z\n', '"p","q"\r\n'])
 ).map("".join)
 
 
 @given(CSV_TEXT)
+@example("b,c\ra")
 def test_rows_are_what_the_csv_module_makes_of_the_whole_text(text: str) -> None:
     expected = by_the_csv_module(text)
     if expected is None:
@@ -187,7 +208,7 @@ def test_rows_do_not_depend_on_where_a_piece_ends(width: int) -> None:
             found = read(text, header_lines=0, width=width)
             assert found.rows == expected
             right = [fields for _, fields in expected if len(fields) == width]
-            columns = [block.columns(width) for block in found.blocks]
+            columns = [block.columns() for block in found.blocks]
             assert [list(row) for part in columns for row in zip(*part.columns, strict=True)] == right
 
     holds()

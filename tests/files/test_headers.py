@@ -112,8 +112,10 @@ def test_names_that_differ_in_case_only_where_it_matters_which_is_meant() -> Non
 def test_a_missing_column_is_named_with_what_was_found() -> None:
     assert refusal("booking_id,order_amout,email\n") == (
         "column_missing",
-        "bookings.csv lacks `order_amount`; did you mean `order_amout`?; its columns are `booking_id`, "
-        "`order_amout`, `email`. Rename a column, or name it under `columns` of a source.",
+        (
+            "bookings.csv lacks `order_amount` (did you mean `order_amout`?); its columns are "
+            "`booking_id`, `order_amout`, `email`. Rename a column, or name it under `columns` of a source."
+        ),
     )
 
 
@@ -123,23 +125,30 @@ def test_a_column_of_the_source_that_is_missing() -> None:
     )
     code, message = refusal("booking_id,Totals,guest\n", source)
     assert code == "column_missing"
-    assert "lacks `Total` (for order_amount); did you mean `Totals`?, `Guest name` (for name), " in message
-    assert "`state`, `hotel`; its columns are" in message
+    assert message == (
+        "bookings.csv lacks `Total` for order_amount (did you mean `Totals`?), `Guest name` for name (did you mean "
+        "`guest`?), `state`, `hotel`; its columns are `booking_id`, `Totals`, `guest`. Rename a column, or name it "
+        "under `columns` of a source."
+    )
 
 
 def test_no_header_but_headings_of_its_own() -> None:
     assert refusal("Booking no,Total,E-mail\n1,2.00,ana@example.org\n") == (
         "header_missing",
-        "bookings.csv has no header with `booking_id`, `order_amount`; its columns are `Booking no`, `Total`, "
-        "`E-mail`. Name them under `columns` of a source.",
+        (
+            "bookings.csv has no header with `booking_id` (did you mean `Booking no`?), `order_amount`; its columns "
+            "are `Booking no`, `Total`, `E-mail`. Name them under `columns` of a source."
+        ),
     )
 
 
 def test_no_header_but_a_row_about_a_person_that_is_not_repeated() -> None:
     assert refusal("R-1001,ana@example.org,12.50,EUR\n") == (
         "header_missing",
-        "bookings.csv has no header with `booking_id`, `order_amount`; its first line looks like a row. Put a "
-        "line with the names of the columns on top.",
+        (
+            "bookings.csv has no header with `booking_id`, `order_amount`; its first line looks like a row. Put a "
+            "line with the names of the columns on top."
+        ),
     )
 
 
@@ -148,5 +157,5 @@ def test_a_quote_in_the_header_that_is_not_closed() -> None:
 
 
 def test_a_message_lists_no_more_than_30_columns() -> None:
-    names = ",".join(f"column{number}" for number in range(40))
-    assert "`column29` and 10 more" in refusal(f"booking_id,{names}\n")[1].replace("`column28` and 11", "`column29` and 10")
+    names = ",".join(f"extra{number}" for number in range(40))
+    assert "`extra28` and 11 more. Rename" in refusal(f"booking_id,{names}\n")[1]

@@ -85,9 +85,7 @@ def test_encodings_by_their_many_names(name: str, known: str) -> None:
 def test_what_is_no_encoding_of_a_text(name: str) -> None:
     with pytest.raises(UsageError) as caught:
         known_encoding(name)
-    assert caught.value.message == (
-        f"There is no encoding {name!r}; name one such as utf-8, cp1252 or latin-1."
-    )
+    assert caught.value.message == (f"There is no encoding {name!r}; name one such as utf-8, cp1252 or latin-1.")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from refundctl.domain.money import parse_total
 from refundctl.operations.load import Expected, Input
 
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
-Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="CSV files of bookings; - is stdin.")]
+Files = Annotated[list[str], typer.Argument(metavar="FILE", help="CSV files of bookings; - is stdin.")]
 Source = Annotated[
     str | None, typer.Option("--source", metavar="NAME", help="How to read the files: a source of the campaigns file.")
 ]
@@ -82,7 +82,7 @@ def _open(name: str) -> BinaryIO:
             raise InputMissing(f"{name} is a folder: name a file.", path=name)
         stream = path.open("rb")
     except OSError as error:
-        raise InputMissing(f"{name} can't be read: {error.strerror}.", path=name) from error
+        raise InputMissing(f"{name} can't be read: {error.strerror}. Check its name.", path=name) from error
     if not stream.seekable():
         with stream:
             return _spooled(stream)

@@ -26,12 +26,21 @@ if TYPE_CHECKING:
 
 _OPTIONS: dict[str, tuple[Any, Any]] = {
     "ledger": (
-        Annotated[Path, typer.Option("--ledger", metavar="FILE", envvar="REFUNDCTL_LEDGER", help="The ledger's file.")],
+        Annotated[
+            Path,
+            # Typer would refuse a file that it may not read, also where the command doesn't need it.
+            typer.Option(
+                "--ledger", metavar="FILE", envvar="REFUNDCTL_LEDGER", readable=False, help="The ledger's file."
+            ),
+        ],
         Path("refunds.db"),
     ),
     "campaigns": (
         Annotated[
-            Path, typer.Option("--campaigns", metavar="FILE", envvar="REFUNDCTL_CAMPAIGNS", help="The campaigns file.")
+            Path,
+            typer.Option(
+                "--campaigns", metavar="FILE", envvar="REFUNDCTL_CAMPAIGNS", readable=False, help="The campaigns file."
+            ),
         ],
         Path("campaigns.yaml"),
     ),
@@ -68,8 +77,13 @@ class Common:
     dry_run: bool = False
 
 
-def command(name: str, *, writes: bool = False) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
-    """Register a function as a command; it takes `common` first, and gets the common options added after its own."""
+def command(
+    name: str, *, short: str, writes: bool = False
+) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+    """Register a function as a command; it takes `common` first, and gets the common options added after its own.
+
+    `short` stands in the list of commands, where a longer sentence would be cut off.
+    """
 
     def register(function: Callable[..., int | None]) -> Callable[..., int | None]:
         own = list(inspect.signature(function).parameters.values())[1:]
@@ -79,6 +93,8 @@ def command(name: str, *, writes: bool = False) -> Callable[[Callable[..., int |
 
         def called(**values: Any) -> int | None:
             common = Common(name, **{option: values.pop(option) for option in names})
+            if str(common.ledger) == "-":
+                raise UsageError("The ledger is a file, not stdin or stdout: name it with --ledger.")
             return function(common, **values)
 
         added = [
@@ -92,7 +108,7 @@ def command(name: str, *, writes: bool = False) -> Callable[[Callable[..., int |
         )
         called.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
         called.__doc__ = function.__doc__
-        app.command(name)(called)
+        app.command(name, short_help=short)(called)
         return function
 
     return register
@@ -184,6 +200,12 @@ def existing_ledger(common: Common) -> Iterator[Ledger]:
                 code="ledger_missing",
             )
         yield ledger
+
+
+def refuse_ledger(common: Common, target: Path) -> None:
+    """Raise UsageError where a file to be written is the ledger itself: --force is not meant for that."""
+    if target.exists() and common.ledger.exists() and target.samefile(common.ledger):
+        raise UsageError(f"{target} is the ledger itself: name another file.", code="file_exists")
 
 
 def campaigns_file(common: Common) -> "CampaignsFile":

@@ -13,7 +13,7 @@ _SAID = {
 }
 
 
-@command("create", writes=True)
+@command("create", writes=True, short="Make a campaign, or take in its changed definition.")
 def create(common: Common, campaign: take.Campaign) -> int:
     """Make a zero-balance campaign from the campaigns file, or take in its changed definition."""
     definition = campaign_in_file(common, campaign)

@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 import typer
 
 from refundctl.cli import arguments as take
-from refundctl.cli.common import Common, command, existing_ledger, writing_ledger
-from refundctl.cli.rendering import Report, amount, number, progress, report
+from refundctl.cli.common import Common, command, existing_ledger, refuse_ledger, writing_ledger
+from refundctl.cli.rendering import Report, amount, number, plural, progress, report
 from refundctl.domain.errors import UsageError
-from refundctl.files.safe_write import STDOUT, refuse_existing
+from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links
 from refundctl.ledger.journal import Outcome
+from refundctl.ledger.posting.batches import last_handed
 from refundctl.operations import export as operation
 from refundctl.operations import handover
 from refundctl.operations.terms import terms_of
@@ -22,7 +23,7 @@ Kind = Annotated[
 ]
 
 
-@command("export", writes=True)
+@command("export", writes=True, short="Write a CSV file for mailing, finance or the desk.")
 def export(
     common: Common,
     kind: Kind,
@@ -39,6 +40,9 @@ def export(
     `mail` hands over: each credit goes into one file only, and what is handed over is remembered. Files with codes are
     readable by you alone.
     """
+    if output != STDOUT:
+        refuse_links(Path(output))
+        refuse_ledger(common, Path(output))
     if kind == "mail":
         return _export_mail(common, campaign, handover.place_of_file(output, tool), everyone=everyone, force=force)
     if everyone:
@@ -47,9 +51,13 @@ def export(
         raise UsageError(
             "Codes are not shown on a terminal: name a file with -o, or send the output to another program."
         )
+    if output == STDOUT and common.json:
+        raise UsageError("--json and `-o -` would both write to stdout: name a file with -o.")
     if output != STDOUT:
         refuse_existing(Path(output), force=force)
     with existing_ledger(common) as ledger:
+        with ledger.reading():
+            terms_of(ledger, campaign)  # an unknown name is told before the ledger is copied
         written = operation.export(ledger, kind, campaign, None if common.dry_run else output)
     found = Report(
         human=lambda out: out.print(f"Wrote {number(written.rows)} {kind} to {output}."),
@@ -71,14 +79,23 @@ def _export_mail(common: Common, campaign: str, place: handover.Place, *, everyo
         if batch is None:
             with ledger.writing() as writing:
                 run = journal.begin(campaign=campaign)
+                after = last_handed(ledger.connection, stored.campaign_id, place.tool)
                 batch = handover.reserve(
-                    ledger, stored.campaign_id, place, run.run_id, everyone=everyone, in_scope=False, force=force
+                    ledger,
+                    stored.campaign_id,
+                    place,
+                    run.run_id,
+                    fresh_after=after,
+                    considered_only=False,
+                    everyone=everyone,
+                    force=force,
                 )
                 writing.keep = batch is not None and not common.dry_run
                 if writing.keep:
                     journal.finish(run, Outcome({"batches": 1}))
         if batch is None or common.dry_run:
-            return report(common, Report(human=lambda out: out.print("Nothing new to hand over."), campaign=campaign))
+            said = "Nothing new to hand over." if batch is None else "There is something new to hand over."
+            return report(common, Report(human=lambda out: out.print(said), campaign=campaign))
         with progress(common, "Writing the mail file", None) as tick:
             handed = handover.hand_over(ledger, journal, batch, lambda done, _: tick(done))
     return report(common, _mail_report(campaign, handed))
@@ -88,8 +105,9 @@ def _mail_report(campaign: str, handed: handover.HandedOver) -> Report:
     found = handed.figures
     return Report(
         human=lambda out: out.print(
-            f"Wrote {number(found.rows)} cards with {amount(found.total_minor, handed.currency)} to "
-            f"{handed.batch.directory}/{handed.batch.file_name}; {number(found.unreachable)} have no e-mail."
+            f"Wrote {plural(found.rows, 'card')} with {amount(found.total_minor, handed.currency)} to "
+            f"{handed.batch.directory}/{handed.batch.file_name}; left out, without an e-mail address: "
+            f"{number(found.unreachable)}."
         ),
         run_id=handed.batch.run_id,
         campaign=campaign,

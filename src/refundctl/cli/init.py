@@ -1,18 +1,20 @@
 """refundctl init"""
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from refundctl.cli.common import Common, command, writing_ledger
-from refundctl.cli.rendering import Report, report
+from refundctl.cli.rendering import Report, Screen, report
 from refundctl.domain.errors import UsageError
 from refundctl.files.safe_write import write_whole
 from refundctl.ledger.journal import Outcome
 
 
-@command("init", writes=True)
+@command("init", writes=True, short="Make an empty ledger and a campaigns file.")
 def init(
     common: Common,
     group: Annotated[
@@ -24,26 +26,34 @@ def init(
     group_id = None if group is None else _group_id(group)
     mode = 0o600 if group is None else 0o660
     there = common.ledger.exists() and common.ledger.stat().st_size > 0
-    with writing_ledger(common, {"group": group}, mode=mode) as (ledger, journal):
-        with ledger.writing() as writing:
-            writing.keep = not there and not common.dry_run
-            if writing.keep:
-                journal.finish(journal.begin(), Outcome({"ledgers": 1}))
-        if group_id is not None and not common.dry_run:
-            _share(common, group_id)
     starter = not common.campaigns.exists()
-    if starter and not common.dry_run:
-        from refundctl.files.campaigns_yaml import starter_campaigns
-
-        write_whole(common.campaigns, starter_campaigns().encode())
+    with writing_ledger(common, {"group": group}, mode=mode) as (ledger, journal), ledger.writing() as writing:
+        writing.keep = not there and not common.dry_run
+        run = journal.begin()
+        journal.finish(run, Outcome({"ledgers": 1}))
+        if group_id is not None and not common.dry_run:
+            _share(common.ledger, group_id)
+        # Before the commit: where there is no room for it, there is no ledger either.
+        if starter and not common.dry_run:
+            _write_starter(common, group_id)
     made = {"ledgers": int(not there), "campaigns_files": int(starter)}
-    lines = [
-        f"{common.ledger} is there already." if there else f"Made the ledger {common.ledger}.",
-        f"Made {common.campaigns}: describe your campaigns in it."
-        if starter
-        else f"{common.campaigns} is there already.",
-    ]
-    return report(common, Report(human=lambda out: out.print("\n".join(lines)), counts=made))
+    run_id = run.run_id if writing.keep else None
+    return report(common, Report(human=lambda out: _describe(out, common, made), run_id=run_id, counts=made))
+
+
+def _write_starter(common: Common, group_id: int | None) -> None:
+    from refundctl.files.campaigns_yaml import starter_campaigns
+
+    write_whole(common.campaigns, starter_campaigns().encode())
+    if group_id is not None:
+        _share(common.campaigns, group_id)
+
+
+def _describe(out: Screen, common: Common, made: Mapping[str, int]) -> None:
+    there = "{} is there already."
+    out.print(("Made the ledger {}." if made["ledgers"] else there).format(common.ledger))
+    campaigns = "Made {}: describe your campaigns in it." if made["campaigns_files"] else there
+    out.print(campaigns.format(common.campaigns))
 
 
 def _group_id(name: str) -> int:
@@ -55,11 +65,9 @@ def _group_id(name: str) -> int:
         raise UsageError(f"There is no group {name} on this machine; `groups` shows yours.") from None
 
 
-def _share(common: Common, group_id: int) -> None:
+def _share(path: Path, group_id: int) -> None:
     try:
-        os.chown(common.ledger, -1, group_id)
-        common.ledger.chmod(0o660)
+        os.chown(path, -1, group_id)
+        path.chmod(0o660)
     except PermissionError as error:
-        raise UsageError(
-            f"{common.ledger} can't be given to that group: you must belong to it, and own the file."
-        ) from error
+        raise UsageError(f"{path} can't be given to that group: you must belong to it, and own the file.") from error

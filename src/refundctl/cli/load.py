@@ -1,13 +1,12 @@
 """refundctl load"""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, campaigns_file, command, writing_ledger
-from refundctl.cli.rendering import Report, amount, figures, number, progress, reasons, report
+from refundctl.cli.rendering import Report, Screen, amount, figures, number, progress, reasons, report
 from refundctl.domain.errors import ExitCode, UsageError
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Outcome, RunFile
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from refundctl.domain.source import Source
 
 
-@command("load", writes=True)
+@command("load", writes=True, short="Take in files of bookings.")
 def load(
     common: Common,
     files: take.Files,
@@ -40,7 +39,8 @@ def load(
     with writing_ledger(common, given) as (ledger, journal), take.opened(files) as inputs:
         staged = stage(common, ledger, inputs, source_name, how, encoding)
         paths = operation.rejects_paths(staged, rejects)
-        with ledger.writing() as writing:
+        _refuse_shared(staged, paths)
+        with ledger.writing(bulk=True) as writing:
             run = journal.begin()
             result = operation.load(ledger, staged, run)
             operation.check_expected(ledger, result, wanted)
@@ -72,12 +72,26 @@ def find_source(common: Common, name: str | None) -> "tuple[str, Source]":
 
 def check_rejects_option(files: list[str], rejects: str | None) -> None:
     """One rejects file per input. Raises UsageError."""
+    if rejects == "-":
+        raise UsageError("Rejected rows need a file where they can be mended: name it with --rejects FILE.")
     if rejects is not None and len(files) > 1:
         raise UsageError(
             "--rejects names one file, but there are several inputs: leave it out, or load them one by one."
         )
     if rejects is None and "-" in files:
         raise UsageError("Rows from stdin need a place for those that can't be taken: name it with --rejects FILE.")
+
+
+def _refuse_shared(staged: operation.Staged, paths: Mapping[int, Path]) -> None:
+    """Two inputs that differ in their endings only would overwrite each other's rejects. Raises UsageError."""
+    whose: dict[Path, str] = {}
+    for file in staged.files:
+        other = whose.setdefault(paths[file.number], file.input.name)
+        if other != file.input.name:
+            raise UsageError(
+                f"{other} and {file.input.name} would share the rejects file {paths[file.number]}: "
+                "load them one by one."
+            )
 
 
 def stage(
@@ -100,7 +114,7 @@ def _report(result: operation.LoadResult, run_id: int | None, rejected: list[Run
     )
 
 
-def describe_load(out: Console, result: operation.LoadResult, rejects: list[Path]) -> None:
+def describe_load(out: Screen, result: operation.LoadResult, rejects: list[Path]) -> None:
     """What became of the rows, for a person."""
     out.print(f"Loaded {number(result.loaded)} of {number(result.counts['rows'])} rows.")
     rows = [

@@ -4,15 +4,16 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
-from typer._click.exceptions import ClickException
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
 from typer._click.exceptions import UsageError as ClickUsageError
 from typer.exceptions import Abort
 
 from refundctl.cli.app import app
 from refundctl.cli.rendering import print_error
-from refundctl.domain.errors import ExitCode, Interrupted, RefundctlError, UsageError
+from refundctl.domain.errors import ExitCode, Interrupted, RefundctlError, UsageError, WriteFailed
 
 INTERRUPTED = "Interrupted: nothing half-done is left; run the same command again to finish."
 
@@ -21,6 +22,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; never raises, never prints a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
     _watch_for_termination()
+    _open_closed_streams()
+    try:
+        code = _run_or_tell(words)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still to be written has nowhere to go; Python would complain once more while it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.WRITE_FAILED if isinstance(error, BrokenPipeError) else print_error(_write_failed(error), [])
+    return code
+
+
+def _run_or_tell(words: list[str]) -> int:
     try:
         return _run(words)
     except RefundctlError as error:
@@ -28,41 +41,84 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return print_error(Interrupted(INTERRUPTED), words)
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more while it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.WRITE_FAILED
+        raise
+    except OSError as error:
+        return print_error(_write_failed(error), words)
     except Exception as error:
         return print_error(_bug(error), words)
 
 
 def _run(words: list[str]) -> int:
+    _refuse_bytes(words)
     try:
         result = app(args=words, prog_name="refundctl", standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)  # noqa: T201
+        return ExitCode.USAGE
     except ClickException as error:
         raise UsageError(_usage_message(error)) from error
     except Abort as error:
         raise Interrupted(INTERRUPTED) from error
+    except SystemExit as error:  # Typer's answer to a reader of our output who has gone
+        raise BrokenPipeError from error
     if result == ExitCode.INTERRUPTED:  # Typer turns KeyboardInterrupt into this
         raise Interrupted(INTERRUPTED)
     return int(result or 0)
 
 
+def _refuse_bytes(words: list[str]) -> None:
+    """The journal and JSON hold texts: a name in another encoding than the system's can't be written down there."""
+    for word in words:
+        if any("\ud800" <= sign <= "\udfff" for sign in word):
+            raise UsageError(f"{word} is no text in this system's encoding: rename the file, and name it again.")
+
+
 def _usage_message(error: ClickException) -> str:
     context = error.ctx if isinstance(error, ClickUsageError) else None
     hint = f"{context.command_path} --help" if context is not None else "refundctl --help"
-    return f"{error.format_message().rstrip('.')}; `{hint}` shows what there is."
+    return f"{_plainer(error.format_message()).rstrip('.')}; `{hint}` shows what there is."
+
+
+# Typer lets pydantic say what is wrong with a value, in a programmer's words.
+_PLAINER = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "it should be a whole number",
+    "Input should be a valid number, unable to parse string as a number": "it should be a number",
+    "Input should be greater than or equal to": "it should be at least",
+}
+
+
+def _plainer(message: str) -> str:
+    for words, plain in _PLAINER.items():
+        message = message.replace(words, plain)
+    return message
+
+
+def _write_failed(error: OSError) -> WriteFailed:
+    """What the files' own messages don't speak of: stdout, or a temporary file."""
+    return WriteFailed(
+        f"The output or a temporary file can't be written: {error.strerror}. Make room; "
+        "`refundctl runs` shows what is done."
+    )
 
 
 def _bug(error: Exception) -> RefundctlError:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    where = "" if trace is None else f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+    where = "" if trace is None else f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
     # The text of an unforeseen error may hold a code or a person's name: its kind and place must do.
     return RefundctlError(
         f"This is a bug in refundctl ({type(error).__name__}{where}); nothing half-done was kept. "
         "Please report it with the command that you typed."
     )
+
+
+def _open_closed_streams() -> None:
+    """Started with a stream closed, as by `>&-`, a command works and speaks to nobody."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _watch_for_termination() -> None:

@@ -3,29 +3,27 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, writing_ledger
-from refundctl.cli.rendering import Report, figures, number, reasons, report
+from refundctl.cli.rendering import Report, Screen, figures, number, plural, reasons, report
 from refundctl.ledger import scope
 from refundctl.ledger.journal import Outcome
 from refundctl.operations import publish as operation
 from refundctl.operations.terms import terms_of
 
 
-@command("publish", writes=True)
+@command("publish", writes=True, short="Give each eligible booking's customer a card.")
 def publish(
     common: Common,
     campaign: take.Campaign,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Publish at most N cards.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, clamp=True, help="Publish at most N cards.")] = None,
 ) -> int:
     """Give each eligible booking's customer a card. Cards are empty until `topup`."""
     given = {"campaign": campaign, "limit": limit}
-    with writing_ledger(common, given, campaign) as (ledger, journal), ledger.writing() as writing:
+    with writing_ledger(common, given, campaign) as (ledger, journal), ledger.writing(bulk=True) as writing:
         terms = terms_of(ledger, campaign)
         run = journal.begin(campaign=campaign)
-        scope.scope_all(ledger.connection)
         scope.consider(ledger.connection, terms.judge())
         result = operation.publish(ledger, terms, run.run_id, limit=limit)
         writing.keep = bool(result.published) and not common.dry_run
@@ -42,8 +40,8 @@ def publish(
     )
 
 
-def _describe(out: Console, result: operation.PublishResult) -> None:
-    out.print(f"Published {number(result.published)} cards.")
+def _describe(out: Screen, result: operation.PublishResult) -> None:
+    out.print(f"Published {plural(result.published, 'card')}.")
     rows = [("eligible bookings", number(result.eligible)), ("with a card already", number(result.already_published))]
     if result.remaining:
         rows.append(("left by --limit", number(result.remaining)))

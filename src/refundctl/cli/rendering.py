@@ -5,14 +5,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from refundctl.cli.common import Common, is_terminal
 from refundctl.domain.errors import BadCampaigns, ExitCode, RefundctlError
 from refundctl.domain.money import format_amount
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 STATUS = {
     ExitCode.OK: "ok",
@@ -26,7 +23,7 @@ STATUS = {
 class Report:
     """What a command has to say. `extra` are fields that only some commands have; `human` writes it for a person."""
 
-    human: Callable[["Console"], None]
+    human: Callable[["Screen"], None]
     run_id: int | None = None
     campaign: str | None = None
     counts: Mapping[str, Any] = field(default_factory=dict)
@@ -53,10 +50,10 @@ def report(common: Common, found: Report) -> ExitCode:
             }
         )
     elif not common.quiet or found.exit_code is not ExitCode.OK:
-        with console() as out:
-            found.human(out)
-            if common.dry_run:
-                out.print("Dry run: nothing was kept.")
+        out = Screen()
+        found.human(out)
+        if common.dry_run:
+            out.print("Dry run: nothing was kept.")
     return found.exit_code
 
 
@@ -77,10 +74,11 @@ def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
                 "errors": _errors(error),
             }
         )
-    elif isinstance(error, BadCampaigns) and error.problems:
-        print("\n".join(map(_one_line, error.problems)), file=sys.stderr)  # noqa: T201
     else:
-        print(f"Error: {_one_line(error.message)}", file=sys.stderr)  # noqa: T201
+        problems = error.problems if isinstance(error, BadCampaigns) else ()
+        first = error.message if problems else f"Error: {error.message}"
+        lines = [_one_line(first), *map(_one_line, problems)]
+        print("\n".join(lines), file=sys.stderr)  # noqa: T201
     return error.exit_code
 
 
@@ -116,20 +114,31 @@ def _one_line(text: object) -> str:
 
 
 def _print_json(value: Mapping[str, Any]) -> None:
-    json.dump(value, sys.stdout, ensure_ascii=False)
-    sys.stdout.write("\n")
-    sys.stdout.flush()
+    text = json.dumps(value, ensure_ascii=False)
+    sys.stdout.write(f"{text if _can_show(text) else json.dumps(value)}\n")
 
 
-@contextmanager
-def console() -> Iterator["Console"]:
-    """Where results for people go. Colour only on a terminal; the texts are ours, so nothing in them is markup."""
-    from rich.console import Console
+class Screen:
+    """Where results for people go, line by line: plain text on stdout, without colour."""
 
-    # Into a pipe or a file a table keeps its whole width.
-    width = None if sys.stdout.isatty() else 200
-    yield Console(markup=False, highlight=False, soft_wrap=True, emoji=False, width=width)
-    sys.stdout.flush()
+    def print(self, line: str) -> None:
+        """Write one line. What a terminal would act on, or can't show, is replaced."""
+        text = _one_line(line)
+        if not _can_show(text):
+            text = text.translate(_PLAINER).encode(sys.stdout.encoding, errors="replace").decode(sys.stdout.encoding)
+        sys.stdout.write(f"{text}\n")
+
+
+# For screens without these signs.
+_PLAINER = str.maketrans({"█": "#", "░": "."})
+
+
+def _can_show(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def amount(minor: int, currency: str) -> str:
@@ -145,11 +154,16 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
-def figures(out: "Console", rows: Sequence[tuple[str, str]]) -> None:
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: `1 card`, `1,000 cards`."""
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def figures(out: Screen, rows: Sequence[tuple[str, str]]) -> None:
     """Names and figures, one pair a line, the figures in one column."""
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
-        out.print(f"  {name:<{width}}  {value}", style=None)
+        out.print(f"  {name:<{width}}  {value}")
 
 
 def reasons(counts: Mapping[str, int]) -> str:

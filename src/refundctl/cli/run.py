@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, campaign_in_file, command, writing_ledger
 from refundctl.cli.load import check_rejects_option, find_source, stage
-from refundctl.cli.rendering import Report, amount, figures, number, progress, reasons, report
+from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, progress, reasons, report
 from refundctl.domain.errors import ExitCode
 from refundctl.files.safe_write import make_folder
 from refundctl.ledger.connection import Ledger
@@ -20,7 +19,7 @@ from refundctl.operations import handover, load
 from refundctl.operations.handover import HandedOver
 
 
-@command("run", writes=True)
+@command("run", writes=True, short="Do all of these at once, and write the mail file.")
 def run(
     common: Common,
     campaign: take.Campaign,
@@ -88,7 +87,7 @@ def _run(
         make_folder(plan.place.folder)
         return load.write_rejects_files(ledger, plan.staged, paths)
 
-    with progress(common, "Posting", None) as tick, ledger.writing() as writing:
+    with progress(common, "Posting", None) as tick, ledger.writing(bulk=True) as writing:
         result = operation.run(ledger, journal, plan, lambda _: tick(0), write_rejects)
         writing.keep = result.changed and not common.dry_run
     if result.batch is None or common.dry_run:
@@ -137,12 +136,19 @@ def _mail(handed: HandedOver | None) -> dict[str, Any] | None:
     }
 
 
-def _describe(out: Console, campaign: str, result: operation.RunResult, handed: HandedOver | None) -> None:
+def _title(result: operation.RunResult, handed: HandedOver | None) -> str:
+    if result.changed:
+        funded = result.topup
+        cards = plural(result.publish.published, "new card")
+        return f"{plural(funded.funded, 'refund')} on {cards}, {amount(funded.paid_minor, funded.currency)}"
+    if handed is not None:
+        return f"nothing new; finished the files of run {handed.batch.run_id}, which was cut off"
+    return "nothing new"
+
+
+def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: HandedOver | None) -> None:
     loaded, published, funded = result.load, result.publish, result.topup
-    title = f"{campaign}: {number(funded.funded)} refunds on {number(published.published)} new cards"
-    out.print(
-        f"{title}, {amount(funded.paid_minor, funded.currency)}" if result.changed else f"{campaign}: nothing new"
-    )
+    out.print(f"{campaign}: {_title(result, handed)}")
     rows = [("rows read", number(loaded.counts["rows"]))]
     rows += [
         (f"  {name}", number(count))
@@ -173,3 +179,5 @@ def _describe(out: Console, campaign: str, result: operation.RunResult, handed: 
             f"Files in {handed.batch.directory}: {', '.join([*(Path(f.path).name for f in handed.files), 'manifest.json'])}"
         )
         out.print(f"Seal: {handed.seal}")
+    if loaded.rejected and handed is not None:
+        out.print("Mend the rejected rows in the rejects file, and run that into a new folder.")

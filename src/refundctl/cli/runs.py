@@ -3,23 +3,25 @@
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from refundctl.cli.common import Common, command, reading_ledger
-from refundctl.cli.rendering import Report, amount, number, report
+from refundctl.cli.rendering import Report, Screen, amount, number, report
 from refundctl.domain.errors import UsageError
 from refundctl.ledger.queries import journal
 
 
-@command("runs")
+LARGEST_ID = 2**63 - 1  # of SQLite
+
+
+@command("runs", short="Show who ran what, when, with what outcome.")
 def runs(
     common: Common,
-    run_id: Annotated[int | None, typer.Argument(metavar="[RUN_ID]", help="Only this run, with its steps.")] = None,
+    run_id: Annotated[int | None, typer.Argument(metavar="RUN_ID", help="Only this run, with its steps.")] = None,
 ) -> int:
     """Show who ran what, when, and with what outcome; refused attempts too."""
     entries: list[dict[str, Any]] = []
     with reading_ledger(common) as ledger:
-        if ledger is not None:
+        if ledger is not None and (run_id is None or run_id <= LARGEST_ID):
             with ledger.reading():
                 entries = journal(ledger.connection, run_id)
     if run_id is not None and not entries:
@@ -31,32 +33,33 @@ def runs(
     )
 
 
-def _describe(out: Console, entries: list[dict[str, Any]], run_id: int | None) -> None:
-    from rich import box
-    from rich.table import Table
+COLUMNS = ("run", "of", "when", "who", "command", "campaign", "status", "outcome")
 
+
+def _describe(out: Screen, entries: list[dict[str, Any]], run_id: int | None) -> None:
     if not entries:
         out.print("No runs yet.")
         return
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in ("run", "of", "when", "who", "command", "campaign", "status"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("outcome", overflow="fold")
-    for entry in entries:
-        table.add_row(
-            _text(entry["run_id"]),
-            _text(entry["parent_run_id"]),
-            entry["started_at"],
-            f"{entry['operator']}@{entry['host']}",
-            entry["command"],
-            _text(entry["campaign"]),
-            entry["status"],
-            _outcome(entry),
-        )
-    out.print(table, soft_wrap=False)
+    rows = [COLUMNS, *map(_row, entries)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        out.print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     if run_id is not None:
         for file in entries[0]["files"]:
             out.print(f"  {file['path']}: {number(file['rows'])} rows, SHA-256 {file['sha256']}")
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        _text(entry["run_id"]),
+        _text(entry["parent_run_id"]),
+        entry["started_at"],
+        f"{entry['operator']}@{entry['host']}",
+        entry["command"],
+        _text(entry["campaign"]),
+        entry["status"],
+        _outcome(entry),
+    )
 
 
 def _text(value: object) -> str:

@@ -3,17 +3,16 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from refundctl.cli.common import Common, command, reading_ledger
-from refundctl.cli.rendering import Report, amount, figures, number, report
+from refundctl.cli.rendering import Report, Screen, amount, figures, number, report
 from refundctl.operations import status as operation
 
 
-@command("status")
+@command("status", short="Show where each campaign stands.")
 def status(
     common: Common,
-    campaign: Annotated[str | None, typer.Argument(metavar="[CAMPAIGN]", help="Only this campaign.")] = None,
+    campaign: Annotated[str | None, typer.Argument(metavar="CAMPAIGN", help="Only this campaign.")] = None,
 ) -> int:
     """Show where each campaign stands: bookings, cards, money paid and outstanding, next expiry."""
     with reading_ledger(common) as ledger:
@@ -28,10 +27,12 @@ def status(
     )
 
 
-def _describe(out: Console, common: Common, found: operation.Status) -> None:
+def _describe(out: Screen, common: Common, found: operation.Status) -> None:
     if found.rehearsal:
         out.print(f"{common.ledger} is a rehearsal: it was made under REFUNDCTL_NOW.")
-    if not found.campaigns:
+    if not common.ledger.exists():
+        out.print(f"There is no ledger {common.ledger} yet: `refundctl init` makes one.")
+    elif not found.campaigns:
         out.print(
             f"No campaigns yet in {common.ledger}: describe one in {common.campaigns} and run `refundctl create`."
         )
@@ -42,14 +43,14 @@ def _describe(out: Console, common: Common, found: operation.Status) -> None:
 BAR_WIDTH = 30
 
 
-def _describe_campaign(out: Console, standing: operation.Standing) -> None:
+def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
     counts, currency = standing.counts, standing.currency
     done, total = counts["funded"], counts["refund_lines"]
     filled = BAR_WIDTH if not total else BAR_WIDTH * done // total
     out.print(f"{standing.campaign} ({standing.state})")
     out.print(f"  {'█' * filled}{'░' * (BAR_WIDTH - filled)}  {number(done)} of {number(total)} refunds funded")
     rows = [("bookings", number(counts["bookings"])), ("published", number(counts["published"]))]
-    rows += [(name, amount(minor, currency)) for name, minor in standing.totals.items()]
+    rows += [(name.replace("_", " "), amount(minor, currency)) for name, minor in standing.totals.items()]
     rows.append(("next expiry", standing.next_expiry or "none"))
     for name in ("unreachable", "not_handed_over", "funded_not_eligible"):
         if counts[name]:

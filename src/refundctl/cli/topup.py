@@ -1,23 +1,23 @@
 """refundctl topup"""
 
-from rich.console import Console
-
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, writing_ledger
-from refundctl.cli.rendering import Report, amount, figures, number, reasons, report
+from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, reasons, report
 from refundctl.ledger import scope
 from refundctl.ledger.journal import Outcome
 from refundctl.operations import topup as operation
 from refundctl.operations.terms import terms_of
 
 
-@command("topup", writes=True)
+@command("topup", writes=True, short="Post what each card is owed, once.")
 def topup(common: Common, campaign: take.Campaign) -> int:
     """Post what each card is owed; a refund line is funded at most once."""
-    with writing_ledger(common, {"campaign": campaign}, campaign) as (ledger, journal), ledger.writing() as writing:
+    with (
+        writing_ledger(common, {"campaign": campaign}, campaign) as (ledger, journal),
+        ledger.writing(bulk=True) as writing,
+    ):
         terms = terms_of(ledger, campaign)
         run = journal.begin(campaign=campaign)
-        scope.scope_all(ledger.connection)
         scope.consider(ledger.connection, terms.judge())
         result = operation.top_up(ledger, terms, run.run_id)
         writing.keep = bool(result.funded) and not common.dry_run
@@ -35,8 +35,8 @@ def topup(common: Common, campaign: take.Campaign) -> int:
     )
 
 
-def _describe(out: Console, campaign: str, result: operation.TopUpResult) -> None:
-    out.print(f"Funded {number(result.funded)} refund lines with {amount(result.paid_minor, result.currency)}.")
+def _describe(out: Screen, campaign: str, result: operation.TopUpResult) -> None:
+    out.print(f"Funded {plural(result.funded, 'refund line')} with {amount(result.paid_minor, result.currency)}.")
     figures(
         out,
         [

@@ -1,25 +1,28 @@
 """refundctl verify"""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from refundctl.cli.common import Common, command, existing_ledger
-from refundctl.cli.rendering import Report, report
+from refundctl.cli.rendering import Report, Screen, report
 from refundctl.domain.errors import ExitCode, InputMissing
 from refundctl.ledger.seals import Seal, parse_seal
 from refundctl.operations import verify as operation
 
 
-@command("verify")
+@command("verify", short="Check the books, and print their seal.")
 def verify(
     common: Common,
     against: Annotated[
         Path | None,
         typer.Option(
-            "--against", metavar="FILE", help="A seal that was kept elsewhere: verify's line, or a manifest.json."
+            "--against",
+            metavar="FILE",
+            readable=False,  # refused with 66, not as wrong usage
+            help="A seal that was kept elsewhere: verify's line, or a manifest.json.",
         ),
     ] = None,
 ) -> int:
@@ -41,13 +44,15 @@ def verify(
 
 
 def _read_seal(path: Path) -> Seal:
+    if str(path) == "-":
+        return parse_seal(sys.stdin.buffer.read().decode(errors="replace"), "stdin")
     try:
         return parse_seal(path.read_text(encoding="utf-8", errors="replace"), str(path))
     except OSError as error:
-        raise InputMissing(f"{path} can't be read: {error.strerror}.", path=str(path)) from error
+        raise InputMissing(f"{path} can't be read: {error.strerror}. Check its name.", path=str(path)) from error
 
 
-def _describe(out: Console, found: operation.Verification) -> None:
+def _describe(out: Screen, found: operation.Verification) -> None:
     for finding in found.findings:
         out.print(f"{finding.code}: {finding.message}")
     if not found.findings:

@@ -5,6 +5,7 @@ from typing import Any
 
 from refundctl.domain.money import format_amount
 from refundctl.exports.csv_text import Row, safe_cell
+from refundctl.ledger.scope import State
 
 COLUMNS = {
     "cards": (
@@ -65,8 +66,8 @@ def _publication(row: tuple[Any, ...], campaign: str, _: str) -> Row:
 def _booking(row: tuple[Any, ...], campaign: str, _: str) -> Row:
     booking_id, order_amount, currency, refund_id, refund_amount, *texts, card, paid, state = row
     # Those that are funded or only wait for their top-up have no reason to be skipped.
-    reason = "" if state in {"funded", "open"} else state
-    ours = state in {"funded", "funded_not_eligible"}
+    reason = "" if state in {State.FUNDED, State.OPEN} else State(state).label
+    ours = state in {State.FUNDED, State.FUNDED_NOT_ELIGIBLE}
     return (
         safe_cell(booking_id), format_amount(order_amount, currency), currency, safe_cell(refund_id),
         format_amount(refund_amount, currency), "", "",

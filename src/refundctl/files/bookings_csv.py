@@ -53,6 +53,7 @@ class BookingsFile:
         self._text = text
         self._rows = rows
         self._found = header
+        self._kept = {*header.columns.values(), *header.metadata.values()}
         self._only = {header.only[name]: frozenset(texts) for name, texts in source.only.items()}
         self._rules = BookingRules(
             decimal=source.decimal,
@@ -81,15 +82,16 @@ class BookingsFile:
             raise without_currency(self.name)
 
     def _block(self, rows: Rows) -> Block:
-        read = rows.columns(len(self.header))
+        read = rows.columns()
         rejected = [_wrong_number(row.line, len(row.fields), len(self.header)) for row in read.others]
         twisted = self._twisted(read, rows.spans)
         rejected += twisted.values()
         selected = self._selected(read, twisted)
-        lines, columns, filtered = read.lines, read.columns, 0
+        lines, filtered = read.lines, 0
+        columns = {position: read.columns[position] for position in self._kept}
         if selected is not None:
             lines = list(compress(lines, selected))
-            columns = [tuple(compress(column, selected)) for column in columns]
+            columns = {position: tuple(compress(column, selected)) for position, column in columns.items()}
             filtered = len(selected) - len(lines) - len(twisted)
         faults = Faults()
         values = self._values(columns, len(lines), may_hold_card_number(rows.utf8), faults)
@@ -101,7 +103,7 @@ class BookingsFile:
         return Block(lines, values, sorted(rejected, key=attrgetter("line")), filtered)
 
     def _values(
-        self, columns: Sequence[Sequence[str]], count: int, has_long_numbers: bool, faults: Faults
+        self, columns: Mapping[int, Sequence[str]], count: int, has_long_numbers: bool, faults: Faults
     ) -> dict[str, Sequence[Any] | None]:
         texts = {name: columns[position] for name, position in self._found.columns.items()}
         metadata = {f"metadata.{name}": columns[position] for name, position in self._found.metadata.items()}
@@ -137,9 +139,10 @@ class BookingsFile:
             for row, text in enumerate(read.columns[position]):
                 if text.strip(WHITESPACE):
                     twisted[row] = _wrong_number(read.lines[row], position + 1, self._found.unnamed_tail.start)
-        for span in spans:
-            if span.line in read.lines and self._swallows(span):
-                twisted[read.lines.index(span.line)] = _wrong_fields(span.line, _SWALLOWS)
+        if spans:
+            rows = {line: row for row, line in enumerate(read.lines)}
+            swallowers = [span.line for span in spans if span.line in rows and self._swallows(span)]
+            twisted |= {rows[line]: _wrong_fields(line, _SWALLOWS) for line in swallowers}
         if "_code" in self._found.rejects and "_reason" in self._found.rejects:
             twisted |= self._unmended(read)
         return twisted
@@ -150,6 +153,9 @@ class BookingsFile:
         if amount_position is None:
             return False
         for line in span.later_lines:
+            if line.count('"') % 2 or line.count(self.delimiter) < len(self.header) - 1:
+                # With an odd number of quotes, one of them ends what began above.
+                continue
             fields, _ = first_row(line, self.delimiter) or ([], 0)
             if len(fields) == len(self.header) and _AMOUNT_LIKE.fullmatch(fields[amount_position].strip()):
                 return True
@@ -192,8 +198,8 @@ def _wrong_number(line: int, given: int, wanted: int) -> RejectedRow:
 
 
 def _wrong_fields(line: int, reason: str) -> RejectedRow:
-    return RejectedRow(line, "", RejectCode.WRONG_FIELD_COUNT, reason)
+    return RejectedRow(line, "", RejectCode.WRONG_FIELD_COUNT.value, reason)
 
 
 def _rejected(line: int, name: str, fault: Fault) -> RejectedRow:
-    return RejectedRow(line, name, fault.code, f"{name} {fault.reason}")
+    return RejectedRow(line, name, fault.code.value, f"{name} {fault.reason}")

@@ -1,7 +1,7 @@
 """A CSV file as whole rows, read piece by piece, so that memory stays flat whatever its size.
 
-Each row keeps the physical line on which it starts. `csv.reader(strict=True)` says what a row is; rows
-without any quote are split faster than it can, with the same result.
+Each row keeps the physical line on which it starts. `csv.reader(strict=True)` says what a row is; where all or
+none of the cells are in quotes, they are split faster than it can, with the same result.
 """
 
 import csv
@@ -15,6 +15,10 @@ from refundctl.files.text_bytes import PIECE_BYTES, TextBytes, Undecodable
 
 #: A row beyond this is no row: more likely a quote that was not closed.
 ROW_BYTES_MAX = 16 * 1024 * 1024
+
+#: How many rows are read at once, as far as that is between PIECE_BYTES and a PIECES_SPREADth of it.
+ROWS_WANTED = 5_000
+PIECES_SPREAD = 16
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -46,21 +50,21 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Some whole rows of a file, none of them blank."""
+    """Some whole rows of a file, none of them blank; `utf8` are their bytes, and perhaps more."""
 
     utf8: bytes
     lines: Sequence[int]
     spans: Sequence[Span]
-    _text: str
-    _delimiter: str
-    #: None where the rows are so plain that no CSV reader was needed.
-    _fields: list[list[str]] | None
+    _width: int
+    #: All cells in a row, where each row has as many as the header.
+    _cells: Sequence[str] | None
+    _fields: Sequence[Sequence[str]]
 
-    def columns(self, width: int) -> Columns:
-        """The rows as `width` columns."""
-        if self._fields is None:
-            cells = self._text.replace("\r", "").replace("\n", self._delimiter).split(self._delimiter)
-            return Columns(self.lines, [cells[first:-1:width] for first in range(width)], ())
+    def columns(self) -> Columns:
+        """The rows as columns."""
+        width = self._width
+        if self._cells is not None:
+            return Columns(self.lines, [self._cells[first::width] for first in range(width)], ())
         if set(map(len, self._fields)) <= {width}:
             return Columns(self.lines, _transposed(self._fields, width), ())
         rows = list(self)
@@ -69,10 +73,10 @@ class Rows:
         return Columns([row.line for row in right], _transposed([row.fields for row in right], width), others)
 
     def __iter__(self) -> Iterator[Row]:
-        fields = self._fields
-        if fields is None:
-            fields = [line.split(self._delimiter) for line in self._text.replace("\r", "").split("\n")]
-        return map(Row, self.lines, fields)
+        if self._cells is None:
+            return map(Row, self.lines, self._fields)
+        cells, width = self._cells, self._width
+        return (Row(line, cells[row * width : (row + 1) * width]) for row, line in enumerate(self.lines))
 
 
 class CsvRows:
@@ -88,16 +92,18 @@ class CsvRows:
         self._text = text
         self._rest = b""
         self._line = 1
+        self._piece_bytes = PIECE_BYTES // PIECES_SPREAD
         self._at_end = False
         self._delimiter = ","
         self._width = 0
 
     def beginning(self) -> str:
-        """The first lines of the file, without a step towards `begin`."""
-        lines = self._next_lines()
-        text = self._decoded(lines)
-        self._rest = lines + self._rest
-        return text
+        """The first lines of the file, down to one that is not blank; reading still begins above them."""
+        lines = b""
+        while not lines.strip() and not self._at_end and len(lines) < ROW_BYTES_MAX:
+            lines = self._next_lines()
+            self._rest = lines + self._rest
+        return self._decoded(lines)
 
     def begin(self, delimiter: str, width: int, *, after_lines: int) -> None:
         """Go below the header: rows start after so many lines, and should have `width` fields."""
@@ -109,6 +115,9 @@ class CsvRows:
         while lines := self._next_lines():
             rows = self._rows(lines)
             if rows.lines:
+                # Short rows take more memory than their bytes, so there should not be too many of them.
+                wanted = ROWS_WANTED * len(lines) // len(rows.lines)
+                self._piece_bytes = min(max(wanted, PIECE_BYTES // PIECES_SPREAD), PIECE_BYTES)
                 yield rows
 
     def _skip(self, count: int) -> None:
@@ -135,7 +144,7 @@ class CsvRows:
 
     def _read(self, before: bytes) -> bytes:
         # Twice as much each time, since an unfinished row is parsed anew with what is added to it.
-        size = max(PIECE_BYTES, min(len(before), ROW_BYTES_MAX - len(before)))
+        size = max(self._piece_bytes, 1, min(len(before), ROW_BYTES_MAX - len(before)))
         try:
             piece = self._text.read(size)
         except Undecodable as error:
@@ -154,18 +163,18 @@ class CsvRows:
 
     def _rows(self, lines: bytes) -> Rows:
         text = self._decoded(lines)
-        count = _plain_rows(lines, self._delimiter, self._width)
-        if count:
-            return self._taken(lines, text, count, None)
+        cells = _plain_cells(lines, text, self._delimiter, self._width)
+        if cells is not None:
+            return self._taken(lines, len(cells) // self._width, cells, ())
         fields = _rows_by_line(text, self._delimiter)
         if fields is not None:
-            return self._taken(lines, text, len(fields), fields)
+            return self._taken(lines, len(fields), None, fields)
         return self._rows_one_by_one(lines, text)
 
-    def _taken(self, lines: bytes, text: str, count: int, fields: list[list[str]] | None) -> Rows:
+    def _taken(self, lines: bytes, count: int, cells: Sequence[str] | None, fields: Sequence[Sequence[str]]) -> Rows:
         first = self._line
         self._line += count
-        return Rows(lines, range(first, first + count), (), text, self._delimiter, fields)
+        return Rows(lines, range(first, first + count), (), self._width, cells, fields)
 
     def _rows_one_by_one(self, lines: bytes, text: str) -> Rows:
         """For rows over several lines, blank lines, and a last row that goes on in what is not read yet."""
@@ -186,7 +195,7 @@ class CsvRows:
         except csv.Error as error:
             self._put_back(lines, done, goes_on=reader.line_num == len(physical), error=error)
         self._line += done
-        return Rows(lines, starts, spans, text, self._delimiter, fields)
+        return Rows(lines, starts, spans, self._width, None, fields)
 
     def _put_back(self, lines: bytes, done: int, *, goes_on: bool, error: csv.Error) -> None:
         """What is behind the first `done` lines is read again with more, if that can help."""
@@ -283,17 +292,25 @@ def _all_but_structure(delimiter: str) -> bytes:
     return bytes(byte for byte in range(256) if byte not in structure)
 
 
-def _plain_rows(lines: bytes, delimiter: str, width: int) -> int:
-    """How many rows there are where each is one line of `width` fields without a quote; 0 otherwise.
+def _plain_cells(lines: bytes, text: str, delimiter: str, width: int) -> list[str] | None:
+    """All cells, where each line is a row with `width` of them, and either all or none are in quotes.
 
-    Only delimiters, quotes and line ends are compared, with those that so many plain rows have.
+    None where that is not so. First the delimiters, quotes and line ends alone are compared with those of such
+    rows; then the text must fall into as many cells as they have, which it does only where the signs between
+    two cells stand together.
     """
     if width < 2 or not delimiter.isascii():
-        return 0
+        return None
     structure = lines.translate(None, _all_but_structure(delimiter))
-    for line_end in (b"\n", b"\r\n"):
-        plain = delimiter.encode() * (width - 1) + line_end
-        count = len(structure) // len(plain)
-        if structure == plain * count:
-            return count
-    return 0
+    for quote, line_end in (("", "\n"), ("", "\r\n"), ('"', "\n"), ('"', "\r\n")):
+        row = delimiter.join([quote + quote] * width) + line_end
+        count = len(structure) // len(row)
+        if structure != row.encode() * count:
+            continue
+        inside = text.removeprefix(quote).removesuffix(quote + line_end)
+        if len(text) - len(inside) != len(quote + quote + line_end):
+            return None
+        between = quote + delimiter + quote
+        cells = inside.replace(quote + line_end + quote, between).split(between)
+        return cells if len(cells) == count * width else None
+    return None

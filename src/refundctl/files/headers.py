@@ -78,9 +78,9 @@ def _delimiter(text: str, source: "Source") -> str:
     wanted = {folded(name) for name in (*FIELDS, *source.columns.values(), *source.only, *source.metadata)}
 
     def likelihood(delimiter: str) -> tuple[int, int]:
-        found = first_row(text, delimiter)
-        names = [folded(name) for name in found[0]] if found else []
-        return len(wanted.intersection(names)), len(names)
+        # Where a quote is amiss, the first line still shows which delimiter it is about.
+        fields, _ = first_row(text, delimiter) or (text.lstrip().split("\n")[0].split(delimiter), 1)
+        return len(wanted.intersection(map(folded, fields))), len(fields)
 
     return max(DELIMITERS, key=likelihood)
 
@@ -137,17 +137,21 @@ class _Match:
             raise BadInput(message, code="duplicate_header", path=self.path)
         return self.exact[alike[0]] if alike else None
 
+    def nearest(self, name: str) -> str:
+        """A question in brackets, if there is a column that may have been meant."""
+        question = did_you_mean(name, self.names).removeprefix("; ")
+        return f" ({question})" if question else ""
+
 
 def _refuse_missing(match: _Match, columns: Mapping[str, int | None], source: "Source") -> None:
     wanted = {name: source.columns.get(name, name) for name in FIELDS if _is_wanted(name, source)}
     missing = [
-        f"{shown(header)}{'' if header == name else f' (for {name})'}{did_you_mean(header, match.names)}"
+        f"{shown(header)}{'' if header == name else f' for {name}'}{match.nearest(header)}"
         for name, header in wanted.items()
         if columns[name] is None
     ]
-    for name in (*source.only, *source.metadata):
-        if match.position(name) is None:
-            missing.append(f"{shown(name)}{did_you_mean(name, match.names)}")
+    listed = (*source.only, *source.metadata)
+    missing += [f"{shown(name)}{match.nearest(name)}" for name in listed if match.position(name) is None]
     if not missing:
         return
     if all(columns[name] is None for name in REQUIRED):

@@ -143,12 +143,12 @@ def _credits(connection: sqlite3.Connection) -> Iterator[Finding]:
         FROM transactions
         LEFT JOIN refund_lines ON refund_lines.line = transactions.line
         LEFT JOIN campaigns ON campaigns.id = transactions.campaign
-        LEFT JOIN publications ON publications.card = transactions.card
+        LEFT JOIN cards ON cards.id = transactions.card
         WHERE type = 'CREDITS_ADDITION' AND transactions.line IS NOT NULL AND (
             refund_lines.refund_amount_minor IS NOT amount_minor
             OR refund_lines.currency IS NOT campaigns.currency
-            OR publications.campaign IS NOT transactions.campaign
-            OR publications.customer IS NOT refund_lines.customer
+            OR cards.campaign IS NOT transactions.campaign
+            OR cards.customer IS NOT refund_lines.customer
         )
         """
     ).fetchmany(MOST_OF_ONE_KIND)

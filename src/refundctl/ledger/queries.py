@@ -46,9 +46,7 @@ def campaigns(connection: sqlite3.Connection) -> list[StoredCampaign]:
 
 def has_cards(connection: sqlite3.Connection, campaign: int) -> bool:
     """Whether the campaign has published a card."""
-    return bool(
-        connection.execute("SELECT EXISTS (SELECT 1 FROM publications WHERE campaign = ?)", (campaign,)).fetchone()[0]
-    )
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = ?)", (campaign,)).fetchone()[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ class CampaignFigures:
 
 def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) -> CampaignFigures:
     """Add up a campaign; `today` is the day in its time zone, by which a card has expired or not."""
-    published = connection.execute("SELECT count(*) FROM publications WHERE campaign = ?", (campaign,)).fetchone()[0]
+    published = connection.execute("SELECT count(*) FROM cards WHERE campaign = ?", (campaign,)).fetchone()[0]
     funded, paid, bonus, balance = connection.execute(
         """
         SELECT
@@ -86,9 +84,9 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
         SELECT
             coalesce(sum(balance_minor) FILTER (WHERE card_expiries.expires_on < ?2), 0),
             min(card_expiries.expires_on) FILTER (WHERE card_expiries.expires_on >= ?2 AND balance_minor > 0)
-        FROM publications
-        JOIN card_expiries ON card_expiries.card = publications.card
-        JOIN card_balances ON card_balances.card = publications.card
+        FROM cards
+        JOIN card_expiries ON card_expiries.card = cards.id
+        JOIN card_balances ON card_balances.card = cards.id
         WHERE campaign = ?1
         """,
         (campaign, today),
@@ -118,10 +116,10 @@ def _unreachable(connection: sqlite3.Connection, campaign: int) -> int:
     return int(
         connection.execute(
             """
-            SELECT count(DISTINCT publications.customer)
-            FROM publications JOIN customers ON customers.id = publications.customer
+            SELECT count(DISTINCT cards.customer)
+            FROM cards JOIN customers ON customers.id = cards.customer
             WHERE campaign = ? AND email IS NULL
-                AND EXISTS (SELECT 1 FROM transactions WHERE transactions.card = publications.card)
+                AND EXISTS (SELECT 1 FROM transactions WHERE transactions.card = cards.id)
             """,
             (campaign,),
         ).fetchone()[0]
@@ -135,8 +133,9 @@ def _not_handed_over(connection: sqlite3.Connection, campaign: int) -> int:
             """
             SELECT count(*) FROM transactions
             WHERE campaign = ? AND type = 'CREDITS_ADDITION' AND NOT EXISTS (
-                SELECT 1 FROM batch_credits JOIN deliveries USING (batch)
-                WHERE batch_credits."transaction" = transactions.id
+                SELECT 1 FROM batch_ranges JOIN deliveries USING (batch)
+                WHERE batch_ranges.campaign = transactions.campaign
+                    AND transactions.id BETWEEN first_transaction AND batch_ranges.last_transaction
             )
             """,
             (campaign,),
@@ -227,30 +226,50 @@ def _totals(rows: Iterable[tuple[str, int, int]]) -> dict[str, dict[str, int]]:
     return {currency: {"total": refund, "order_amount": order} for currency, order, refund in rows}
 
 
+def last_transaction(connection: sqlite3.Connection) -> int:
+    """The highest transaction id, 0 where there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0])
+
+
 # Exports
+
+
+def batch_terms(connection: sqlite3.Connection, batch: int) -> tuple[StoredCampaign, int]:
+    """The campaign of a batch, and the last transaction that its balances count."""
+    campaign, last = connection.execute(
+        "SELECT campaign, last_transaction FROM batches WHERE id = ?", (batch,)
+    ).fetchone()
+    return next(stored for stored in campaigns(connection) if stored.campaign_id == campaign), last
 
 
 def find_batch_cards(connection: sqlite3.Connection, batch: int) -> int:
     """Collect the cards that a batch is about; give their number."""
     connection.execute("DROP TABLE IF EXISTS temp.batch_cards")
     connection.execute("CREATE TEMP TABLE batch_cards (card INTEGER PRIMARY KEY)")
-    return connection.execute(
+    connection.execute(
+        """
+        INSERT OR IGNORE INTO batch_cards
+        SELECT transactions.card
+        FROM batch_ranges
+        CROSS JOIN transactions
+            ON transactions.id BETWEEN batch_ranges.first_transaction AND batch_ranges.last_transaction
+            AND transactions.campaign = batch_ranges.campaign
+        WHERE batch_ranges.batch = ? AND transactions.type = 'CREDITS_ADDITION' AND transactions.card IS NOT NULL
+        """,
+        (batch,),
+    )
+    connection.execute(
         """
         INSERT OR IGNORE INTO batch_cards
         SELECT transactions.card
         FROM batches
         CROSS JOIN transactions
-        WHERE batches.id = ? AND transactions.card IS NOT NULL AND CASE
-            WHEN everyone THEN transactions.campaign = batches.campaign AND transactions.id <= last_transaction
-            ELSE EXISTS (
-                SELECT 1 FROM batch_credits
-                WHERE batch_credits."transaction" = transactions.id AND batch_credits.tool = batches.tool
-                    AND batch_credits.batch = batches.id
-            )
-        END AND transactions.id >= iif(everyone, 0, first_transaction) AND transactions.id <= last_transaction
+            ON transactions.campaign = batches.campaign AND transactions.id <= batches.last_transaction
+        WHERE batches.id = ? AND everyone AND transactions.card IS NOT NULL
         """,
         (batch,),
-    ).rowcount
+    )
+    return int(connection.execute("SELECT count(*) FROM batch_cards").fetchone()[0])
 
 
 def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: range) -> Iterator[list[tuple[Any, ...]]]:
@@ -266,15 +285,14 @@ def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: ran
             SELECT
                 customers.email, customers.name, cards.code, sum(transactions.amount_minor),
                 coalesce(
-                    (SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), publications.expires_on
+                    (SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), cards.expires_on
                 ),
                 group_concat(bookings.booking_id, ';'), customers.customer_id, customers.locale, cards.id
             FROM (
                 SELECT card FROM batch_cards WHERE card > :after AND card < :stop ORDER BY card LIMIT :limit
             ) AS page
             CROSS JOIN cards ON cards.id = page.card
-            CROSS JOIN publications ON publications.card = cards.id
-            CROSS JOIN customers ON customers.id = publications.customer
+            CROSS JOIN customers ON customers.id = cards.customer
             CROSS JOIN transactions ON transactions.card = cards.id AND transactions.id <= :last
             LEFT JOIN line_versions ON line_versions.id = transactions.line
             LEFT JOIN bookings ON bookings.id = line_versions.booking
@@ -325,11 +343,10 @@ def card_rows(connection: sqlite3.Connection, campaign: int, today: str) -> Iter
                 coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = cards.id), 0),
                 runs.started_at, card_expiries.expires_on, 0
             FROM cards
-            CROSS JOIN publications ON publications.card = cards.id
             CROSS JOIN card_expiries ON card_expiries.card = cards.id
-            CROSS JOIN customers ON customers.id = publications.customer
-            CROSS JOIN runs ON runs.id = publications.run_id
-            LEFT JOIN bookings ON bookings.id = publications.booking
+            CROSS JOIN customers ON customers.id = cards.customer
+            CROSS JOIN runs ON runs.id = cards.run_id
+            LEFT JOIN bookings ON bookings.id = cards.booking
             WHERE cards.campaign = ?1
             ORDER BY cards.id
             """,
@@ -368,13 +385,13 @@ def publication_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[
     return iter(
         connection.execute(
             """
-            SELECT publications.card, customers.customer_id, bookings.booking_id, runs.started_at, publications.run_id
-            FROM publications
-            CROSS JOIN customers ON customers.id = publications.customer
-            CROSS JOIN runs ON runs.id = publications.run_id
-            LEFT JOIN bookings ON bookings.id = publications.booking
-            WHERE publications.campaign = ?
-            ORDER BY publications.card
+            SELECT cards.id, customers.customer_id, bookings.booking_id, runs.started_at, cards.run_id
+            FROM cards
+            CROSS JOIN customers ON customers.id = cards.customer
+            CROSS JOIN runs ON runs.id = cards.run_id
+            LEFT JOIN bookings ON bookings.id = cards.booking
+            WHERE cards.campaign = ?
+            ORDER BY cards.id
             """,
             (campaign,),
         )

@@ -1,11 +1,12 @@
-"""Which refund lines a step looks at, and what stands in the way of each: temporary tables, filled inside the transaction.
+"""Which refund lines a step looks at, and what stands in the way of each.
 
-`scope` holds lines; `considered` holds, for each of them, what publishing and topping up need to know.
+A temporary table, `considered`, is filled inside the transaction with what publishing and topping up need to know.
 """
 
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 from refundctl.ledger.script import run_script
@@ -33,44 +34,40 @@ class Judge:
     line: Callable[[FieldValues], bool] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Considered:
-    """Counts over the lines considered, and over their bookings."""
+class State(IntEnum):
+    """What a refund line is to a campaign; a booking is what the lowest of its lines' states says."""
 
-    lines_by_state: Mapping[str, int]
-    bookings_by_state: Mapping[str, int]
+    OPEN = 0
+    FUNDED = 1
+    FUNDED_NOT_ELIGIBLE = 2
+    FUNDED_ELSEWHERE = 3
+    OTHER_CURRENCY = 4
+    NOT_ELIGIBLE = 5
 
+    @property
+    def label(self) -> str:
+        """As it stands in JSON and in exports."""
+        return self.name.lower()
 
-OPEN, FUNDED, FUNDED_NOT_ELIGIBLE = "open", "funded", "funded_not_eligible"
-
-
-def scope_all(connection: sqlite3.Connection) -> None:
-    """Look at every refund line of the ledger."""
-    _make_scope(connection)
-    connection.execute("INSERT INTO scope SELECT id FROM line_versions WHERE version = 1 ORDER BY id")
-
-
-def scope_staged(connection: sqlite3.Connection, lines_before: int) -> None:
-    """Look at the refund lines in the files that were just posted; `lines_before` is the highest version id before."""
-    _make_scope(connection)
-    connection.execute(
-        """
-        INSERT INTO scope
-        SELECT line FROM known WHERE NOT EXISTS (
-            SELECT 1 FROM set_aside WHERE set_aside.staged_id = known.staged_id
-        )
-        """
-    )
-    connection.execute(
-        "INSERT INTO scope SELECT id FROM line_versions WHERE id > ? AND version = 1 ORDER BY id",
-        (lines_before,),
-    )
+    @property
+    def is_skipped(self) -> bool:
+        """Whether the line is none of this campaign's business."""
+        return self >= State.FUNDED_ELSEWHERE
 
 
-def consider(connection: sqlite3.Connection, judge: Judge) -> None:
-    """Fill `considered` for the lines in scope; a line is open, funded by this campaign, or skipped with a reason.
+ALL_LINES = "SELECT id AS line FROM line_versions WHERE version = 1"
+# The lines of the files that were just posted: those known before, and those that came in after :lines_before.
+STAGED_LINES = """
+    SELECT line FROM known WHERE NOT EXISTS (SELECT 1 FROM set_aside WHERE set_aside.staged_id = known.staged_id)
+    UNION ALL
+    SELECT id FROM line_versions WHERE id > :lines_before AND version = 1
+"""
 
-    What was funded and is no longer eligible stays funded, and is called funded_not_eligible.
+
+def consider(connection: sqlite3.Connection, judge: Judge, *, lines_before: int | None = None) -> None:
+    """Fill `considered`: every refund line of the ledger, or where `lines_before` is given those of the files just posted.
+
+    `lines_before` is the highest id of line_versions before that. What was funded and is no longer eligible stays funded.
     """
     run_script(
         connection,
@@ -82,7 +79,7 @@ def consider(connection: sqlite3.Connection, judge: Judge) -> None:
         );
         CREATE TEMP TABLE considered (
             booking INTEGER NOT NULL, line INTEGER NOT NULL, customer INTEGER NOT NULL, amount_minor INTEGER NOT NULL,
-            never_expires INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (booking, line)
+            never_expires INTEGER NOT NULL, state INTEGER NOT NULL, PRIMARY KEY (booking, line)
         ) WITHOUT ROWID;
         """,
     )
@@ -97,13 +94,14 @@ def consider(connection: sqlite3.Connection, judge: Judge) -> None:
         SELECT
             now.booking, first.id, now.customer, now.refund_amount_minor, segment_rules.never_expires,
             CASE
-                WHEN credit.campaign = :campaign THEN iif({eligible}, '{FUNDED}', '{FUNDED_NOT_ELIGIBLE}')
-                WHEN credit.campaign IS NOT NULL THEN 'funded_elsewhere'
-                WHEN now.currency <> :currency THEN 'other_currency'
-                WHEN NOT {eligible} THEN 'not_eligible'
-                ELSE '{OPEN}'
+                WHEN credit.campaign = :campaign
+                    THEN iif({eligible}, {State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d})
+                WHEN credit.campaign IS NOT NULL THEN {State.FUNDED_ELSEWHERE:d}
+                WHEN now.currency <> :currency THEN {State.OTHER_CURRENCY:d}
+                WHEN NOT {eligible} THEN {State.NOT_ELIGIBLE:d}
+                ELSE {State.OPEN:d}
             END
-        FROM scope
+        FROM ({ALL_LINES if lines_before is None else STAGED_LINES}) AS scope
         CROSS JOIN line_versions AS first ON first.id = scope.line
         CROSS JOIN line_versions AS now ON now.id = coalesce(
             (
@@ -117,27 +115,28 @@ def consider(connection: sqlite3.Connection, judge: Judge) -> None:
         LEFT JOIN transactions AS credit
             ON credit.line = first.id AND credit.type = 'CREDITS_ADDITION' AND credit.bucket = 'paid'
         """,
-        {"campaign": judge.campaign, "currency": judge.currency},
+        {"campaign": judge.campaign, "currency": judge.currency, "lines_before": lines_before},
     )
 
 
-def counts(connection: sqlite3.Connection) -> Considered:
-    """Count the considered lines by state; a booking counts as its best line: open, then funded, then the reason."""
-    lines = connection.execute("SELECT state, count(*) FROM considered GROUP BY state")
-    bookings = connection.execute(
-        f"""
-        SELECT CASE WHEN open THEN '{OPEN}' WHEN funded THEN '{FUNDED}' ELSE reason END, count(*)
-        FROM (
-            SELECT max(state = '{OPEN}') AS open, max(state IN ('{FUNDED}', '{FUNDED_NOT_ELIGIBLE}')) AS funded, min(state) AS reason
-            FROM considered GROUP BY booking
-        )
-        GROUP BY 1
+def count_lines(connection: sqlite3.Connection) -> dict[State, int]:
+    """How many considered refund lines are in each state."""
+    rows = connection.execute("SELECT state, count(*) FROM considered GROUP BY state ORDER BY state")
+    return {State(state): count for state, count in rows}
+
+
+def count_bookings(connection: sqlite3.Connection) -> dict[State, int]:
+    """How many considered bookings are in each state."""
+    rows = connection.execute(
+        """
+        SELECT state, count(*) FROM (SELECT min(state) AS state FROM considered GROUP BY booking)
+        GROUP BY state ORDER BY state
         """
     )
-    return Considered(dict(lines.fetchall()), dict(bookings.fetchall()))
+    return {State(state): count for state, count in rows}
 
 
-def bookings_in_state(connection: sqlite3.Connection, state: str) -> list[str]:
+def bookings_in_state(connection: sqlite3.Connection, state: State) -> list[str]:
     """The ids of bookings with a considered line in `state`."""
     rows = connection.execute(
         """
@@ -147,11 +146,6 @@ def bookings_in_state(connection: sqlite3.Connection, state: str) -> list[str]:
         (state,),
     )
     return [row[0] for row in rows]
-
-
-def _make_scope(connection: sqlite3.Connection) -> None:
-    connection.execute("DROP TABLE IF EXISTS temp.scope")
-    connection.execute("CREATE TEMP TABLE scope (line INTEGER PRIMARY KEY)")
 
 
 def _judge_segments(connection: sqlite3.Connection, judge: Judge) -> None:

@@ -21,50 +21,36 @@ ROWS_PER_READ = 5_000
 
 @dataclass(frozen=True, slots=True)
 class SealedTable:
-    """A table of facts: its key, what names the run of a row, and the columns that are sealed, as SQL."""
+    """A table of facts: its key, and the columns that are sealed, as SQL. Every row names its run in run_id."""
 
     name: str
     key: str
-    run: str
     columns: str
 
 
 # Encoding 1: each row as SQLite's json_array() of these columns, in order of the key, one a line.
 TABLES = (
-    SealedTable("campaigns", "id", "run_id", "id, name, currency"),
-    SealedTable("definitions", "id", "run_id", "id, campaign, definition"),
-    SealedTable("segments", "id", "run_id", "id, source, status, channel, category, tier, country, accepted"),
-    SealedTable("bookings", "id", "run_id", "id, booking_id"),
-    SealedTable("customer_versions", "id", "run_id", "id, customer, hex(digest)"),
+    SealedTable("campaigns", "id", "id, name, currency"),
+    SealedTable("definitions", "id", "id, campaign, definition"),
+    SealedTable("segments", "id", "id, source, status, channel, category, tier, country, accepted"),
+    SealedTable("bookings", "id", "id, booking_id"),
+    SealedTable("customer_versions", "id", "id, customer, hex(digest)"),
     SealedTable(
         "line_versions",
         "id",
-        "run_id",
         "id, booking, refund_id, version, customer, order_amount_minor, refund_amount_minor, currency, booked_at, "
         "cancelled_at, tickets, segment, hex(metadata_digest)",
     ),
-    SealedTable("cards", "id", "run_id", "id, campaign, code"),
-    SealedTable("publications", "card", "run_id", "card, campaign, customer, booking, ordinal, expires_on"),
-    SealedTable("extensions", "id", "run_id", "id, card, expires_on"),
+    SealedTable("cards", "id", "id, campaign, code, customer, booking, ordinal, expires_on"),
+    SealedTable("extensions", "id", "id, card, expires_on"),
     SealedTable(
         "transactions",
         "id",
-        "run_id",
         "id, campaign, card, line, type, bucket, amount_minor, contra_account, reason, related_transaction",
     ),
-    SealedTable(
-        "batches",
-        "id",
-        "run_id",
-        "id, campaign, tool, directory, file_name, everyone, first_transaction, last_transaction",
-    ),
-    SealedTable(
-        "batch_credits",
-        '"transaction"',
-        "(SELECT run_id FROM batches WHERE batches.id = batch)",
-        '"transaction", tool, batch',
-    ),
-    SealedTable("deliveries", "batch", "run_id", "batch, files"),
+    SealedTable("batches", "id", "id, campaign, tool, directory, file_name, everyone, last_transaction"),
+    SealedTable("batch_ranges", "id", "id, batch, campaign, tool, first_transaction, last_transaction"),
+    SealedTable("deliveries", "batch", "batch, files"),
 )
 
 if TYPE_CHECKING:
@@ -113,7 +99,7 @@ def seal_run(connection: sqlite3.Connection, run_id: int, since: Marks) -> Seal:
     """Seal what `run_id` wrote after `since`; the caller holds the transaction and writes nothing more for this run."""
     digests = {}
     for table in TABLES:
-        found = _digests(connection, table, after=_start(connection, table, run_id, since), only_run=run_id)
+        found = _digests(connection, table, after=since[table.name], only_run=run_id)
         if run_id in found:
             digests[table.name] = found[run_id]
     number, previous = _last(connection)
@@ -165,14 +151,6 @@ def chained(connection: sqlite3.Connection, run_id: int, previous: str, digests:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _start(connection: sqlite3.Connection, table: SealedTable, run_id: int, since: Marks) -> int:
-    if table.name != "batch_credits":
-        return since[table.name]
-    # A batch may name credits of long ago, so its rows are not the table's tail.
-    lowest = connection.execute("SELECT min(first_transaction) FROM batches WHERE run_id = ?", (run_id,)).fetchone()[0]
-    return since[table.name] if lowest is None else lowest - 1
-
-
 def _last(connection: sqlite3.Connection) -> tuple[int, str]:
     row = connection.execute("SELECT id, digest FROM seals ORDER BY id DESC LIMIT 1").fetchone()
     return (0, "") if row is None else (row[0], row[1])
@@ -195,9 +173,9 @@ def _texts(
 ) -> Iterator[tuple[int, int, str]]:
     """Yield (run, number of rows, their text); most pages hold one run and are put together by SQLite."""
     page = f"""
-        SELECT {table.key} AS key, {table.run} AS run, json_array({table.columns}) AS row
+        SELECT {table.key} AS key, run_id AS run, json_array({table.columns}) AS row
         FROM {table.name}
-        WHERE {table.key} > :after AND (:run IS NULL OR {table.run} = :run)
+        WHERE {table.key} > :after AND (:run IS NULL OR run_id = :run)
         ORDER BY {table.key} LIMIT {ROWS_PER_READ}
     """
     whole = f"SELECT count(*), max(key), min(run), max(run), group_concat(row, char(10)) FROM ({page})"

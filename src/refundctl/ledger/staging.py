@@ -20,7 +20,6 @@ LINE_COLUMNS = ("booked_at", "cancelled_at", "tickets")
 _STAGED = {
     "booking_id": "booking_id",
     "refund_id": "refund_id",
-    "customer_id": "customer_id",
     "order_amount": "order_amount_minor",
     "refund_amount": "refund_amount_minor",
     "currency": "currency",
@@ -37,12 +36,13 @@ _TABLES = """
     DROP TABLE IF EXISTS temp.set_aside;
     DROP TABLE IF EXISTS temp.repeats;
     DROP TABLE IF EXISTS temp.shared_bookings;
+    DROP TABLE IF EXISTS temp.people;
     CREATE TEMP TABLE staged (
         id INTEGER PRIMARY KEY,
         physical_line INTEGER NOT NULL,
         booking_id TEXT NOT NULL,
         refund_id TEXT,
-        customer_id TEXT NOT NULL,
+        person INTEGER NOT NULL,
         order_amount_minor INTEGER NOT NULL,
         refund_amount_minor INTEGER NOT NULL,
         currency TEXT NOT NULL,
@@ -62,6 +62,11 @@ _TABLES = """
     CREATE TEMP TABLE staged_segments (
         id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
         status TEXT, channel TEXT, category TEXT, tier TEXT, country TEXT, accepted TEXT, segment INTEGER
+    );
+    -- each customer of the files once, as the first row says them; differs where another row says otherwise
+    CREATE TEMP TABLE people (
+        id INTEGER PRIMARY KEY, customer_id TEXT NOT NULL UNIQUE, email TEXT, name TEXT, phone TEXT, locale TEXT,
+        marketing_consent TEXT, differs INTEGER NOT NULL DEFAULT 0
     );
     -- rows that can't be taken, whether the file or the ledger shows it
     CREATE TEMP TABLE rejected (
@@ -107,12 +112,13 @@ class Staging:
     def add(self, lines: Sequence[int], columns: Mapping[str, Sequence[Any] | None]) -> None:
         """Stage rows, given as columns under their canonical names; amounts in minor units."""
         present = {name: values for name, values in columns.items() if values is not None}
+        self._add_people(present)
         names = [name for name in _STAGED if name in present]
         first = self.rows + 1
         self.rows += len(lines)
         sql = (
-            f"INSERT INTO staged (id, physical_line, segment, {', '.join(_STAGED[name] for name in names)}) "
-            f"VALUES (?, ?, ?{', ?' * len(names)})"
+            f"INSERT INTO staged (id, physical_line, segment, person, {', '.join(_STAGED[name] for name in names)}) "
+            f"VALUES (?, ?, ?, (SELECT id FROM people WHERE customer_id = ?){', ?' * len(names)})"
         )
         self.connection.executemany(
             sql,
@@ -120,9 +126,21 @@ class Staging:
                 range(first, self.rows + 1),
                 lines,
                 self._segment_ids(present, len(lines)),
+                present["customer_id"],
                 *(present[name] for name in names),
                 strict=True,
             ),
+        )
+
+    def _add_people(self, present: Mapping[str, Sequence[Any]]) -> None:
+        said = [name for name in PERSON_COLUMNS if name in present]
+        # A blank says nothing, so it never contradicts.
+        differs = " OR ".join(f"(excluded.{name} IS NOT NULL AND excluded.{name} IS NOT {name})" for name in said)
+        conflict = f"UPDATE SET differs = 1 WHERE {differs}" if said else "NOTHING"
+        self.connection.executemany(
+            f"INSERT INTO people (customer_id{''.join(f', {name}' for name in said)}) VALUES (?{', ?' * len(said)}) "
+            f"ON CONFLICT (customer_id) DO {conflict}",
+            zip(present["customer_id"], *(present[name] for name in said), strict=True),
         )
 
     def reject(self, file: int, rejected: Sequence[tuple[int, str, str, str]]) -> None:
@@ -164,17 +182,17 @@ def find_contradictions(connection: sqlite3.Connection) -> None:
     )
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM shared_bookings)").fetchone()[0]:
         return
-    for column, name in (
-        ("customer_id", "customer"),
-        ("currency", "currency"),
-        ("order_amount_minor", "order amount"),
+    for column, name, said in (
+        ("person", "customer_id", "customer"),
+        ("currency", "currency", "currency"),
+        ("order_amount_minor", "order_amount", "order amount"),
     ):
         connection.execute(
             f"""
             INSERT OR IGNORE INTO set_aside
             SELECT
-                staged.id, '{column.removesuffix("_minor")}', 'contradiction',
-                'the lines of booking ' || booking_id || ' name more than one {name}; keep the right one'
+                staged.id, '{name}', 'contradiction',
+                'the lines of booking ' || booking_id || ' name more than one {said}; keep the right one'
             FROM staged
             WHERE booking_id IN (
                 SELECT booking_id FROM staged WHERE booking_id IN (SELECT booking_id FROM shared_bookings)

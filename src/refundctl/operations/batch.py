@@ -11,6 +11,7 @@ from refundctl.ledger import scope
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Journal, Outcome, Run, RunFile
 from refundctl.ledger.posting.batches import Batch
+from refundctl.ledger.queries import last_transaction
 from refundctl.operations import create, handover, load, publish, topup
 from refundctl.operations.terms import terms_of
 
@@ -102,16 +103,18 @@ def run(
     if is_new:
         creating = journal.begin(campaign=plan.campaign.name, step="create", parent_id=parent.run_id)
         journal.finish(creating, Outcome(create.create(ledger, plan.campaign, creating.run_id).counts))
+    before = last_transaction(ledger.connection)
     published, topped_up = _fund(ledger, journal, plan, parent, loading, say)
     own = journal.continued(parent)
-    say("Sealing")
+    say("Reserving the batch")
     batch = handover.reserve(
         ledger,
         terms_of(ledger, plan.campaign.name).stored.campaign_id,
         plan.place,
         own.run_id,
         everyone=False,
-        in_scope=True,
+        fresh_after=before,
+        considered_only=True,
         force=plan.force,
     )
     result = RunResult(parent.run_id, is_new, loaded, published, topped_up, batch)
@@ -127,8 +130,7 @@ def _fund(
     ledger: Ledger, journal: Journal, plan: RunPlan, parent: Run, loading: Run, say: Say
 ) -> tuple[publish.PublishResult, topup.TopUpResult]:
     terms = terms_of(ledger, plan.campaign.name)
-    scope.scope_staged(ledger.connection, loading.since["line_versions"])
-    scope.consider(ledger.connection, terms.judge())
+    scope.consider(ledger.connection, terms.judge(), lines_before=loading.since["line_versions"])
     say("Publishing cards")
     publishing = journal.begin(campaign=plan.campaign.name, step="publish", parent_id=parent.run_id)
     published = publish.publish(ledger, terms, publishing.run_id)

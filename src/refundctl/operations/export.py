@@ -38,6 +38,5 @@ def _rows(copy: Ledger, kind: str, terms: Terms) -> Iterator[tuple[Any, ...]]:
             return queries.transaction_rows(copy.connection, campaign)
         case "publications":
             return queries.publication_rows(copy.connection, campaign)
-    scope.scope_all(copy.connection)
     scope.consider(copy.connection, terms.judge())
     return queries.booking_rows(copy.connection)

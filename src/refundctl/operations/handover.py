@@ -5,14 +5,14 @@ run that was cut off is finished with the same bytes, and nobody is mailed twice
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from refundctl.domain.errors import Refused, UsageError
 from refundctl.exports.csv_text import encode
-from refundctl.exports.mail import MAIL_COLUMNS, MailFigures, mail_rows
+from refundctl.exports.mail import MAIL_COLUMNS, MailFigures
 from refundctl.files.safe_write import STDOUT, make_folder, refuse_existing, replacing, write_whole
 from refundctl.ledger import queries
 from refundctl.ledger.connection import Ledger
@@ -20,12 +20,11 @@ from refundctl.ledger.journal import Journal, Outcome, RunFile
 from refundctl.ledger.posting import batches
 from refundctl.ledger.posting.batches import Batch
 from refundctl.ledger.seals import seal_of_run
+from refundctl.operations.mail_part import Tick, render
 
 MAIL_FILE = "mail.csv"
 SUMMARY_FILE = "summary.json"
 MANIFEST_FILE = "manifest.json"
-
-Tick = Callable[[int, int], None]  # told how many cards are written, of how many
 
 
 class BatchOpen(Refused):
@@ -94,14 +93,25 @@ def find_open(ledger: Ledger, campaign: int, place: Place) -> Batch | None:
 
 
 def reserve(
-    ledger: Ledger, campaign: int, place: Place, run_id: int, *, everyone: bool, in_scope: bool, force: bool
+    ledger: Ledger,
+    campaign: int,
+    place: Place,
+    run_id: int,
+    *,
+    fresh_after: int,
+    considered_only: bool,
+    everyone: bool,
+    force: bool,
 ) -> Batch | None:
     """Reserve the campaign's new credits for one batch at `place`; None where there is nothing to hand over.
 
+    `fresh_after` and `considered_only` say which credits are new, see batches.find_new_credits().
     Raises FileExists where files are in the way, and WriteFailed where the folder can't be written to: both before
     anything is committed.
     """
-    found = batches.find_new_credits(ledger.connection, campaign, place.tool, in_scope=in_scope)
+    found = batches.find_new_credits(
+        ledger.connection, campaign, place.tool, fresh_after=fresh_after, considered_only=considered_only
+    )
     if not found and not everyone:
         return None
     for name in place.names():
@@ -122,10 +132,10 @@ def hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> Han
     folder = Path(batch.directory)
     make_folder(folder)
     with ledger.reading():
-        stored = next(c for c in queries.campaigns(ledger.connection) if c.campaign_id == batch.campaign)
+        stored, _ = queries.batch_terms(ledger.connection, batch.batch_id)
         seal = str(seal_of_run(ledger.connection, batch.run_id))
         entries = queries.journal(ledger.connection, batch.run_id)
-    mail, figures = _write_mail(ledger, batch, stored, folder / batch.file_name, tick)
+    mail, figures = _write_mail(ledger, batch, tick)
     files = [mail]
     totals = {stored.currency: figures.total_minor}
     if Place(folder, batch.file_name, batch.tool, entries[0]["command"]).account:
@@ -156,26 +166,12 @@ def _mark(
         )
 
 
-def _write_mail(
-    ledger: Ledger, batch: Batch, stored: queries.StoredCampaign, path: Path, tick: Tick
-) -> tuple[RunFile, MailFigures]:
-    figures = MailFigures()
-    with replacing(path) as out:
+def _write_mail(ledger: Ledger, batch: Batch, tick: Tick) -> tuple[RunFile, MailFigures]:
+    path = Path(batch.directory) / batch.file_name
+    with replacing(path) as out, ledger.reading():
         out.write(encode([MAIL_COLUMNS]))
-        for content, done, of in rendered_mail(ledger, batch, stored, figures):
-            out.write(content)
-            tick(done, of)
+        figures = render(ledger, batch.batch_id, path.parent, out.write, tick)
     return RunFile(path.name, figures.rows, out.sha256, output=True), figures
-
-
-def rendered_mail(ledger, batch, stored, figures):  # type: ignore[no-untyped-def]
-    """Placeholder until the two-process rendering stands."""
-    connection = ledger.connection
-    total = queries.find_batch_cards(connection, batch.batch_id)
-    lowest, _, highest = queries.batch_card_bounds(connection)
-    blocks = queries.mail_cards(connection, batch.last_transaction, range(lowest, highest + 1))
-    for rows in mail_rows(blocks, stored.name, stored.currency, figures):
-        yield encode(rows), figures.rows + figures.unreachable, total
 
 
 def summary_of(entries: Sequence[Mapping[str, Any]], figures: MailFigures, currency: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from refundctl.domain.codes import make_codes
 from refundctl.ledger import scope
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.posting import cards
+from refundctl.ledger.scope import State
 from refundctl.operations.terms import Terms
 
 
@@ -44,14 +45,14 @@ class PublishResult:
 def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = None) -> PublishResult:
     """Publish cards for the lines considered (see ledger.scope); `limit` is a number of cards."""
     connection = ledger.connection
-    found = scope.counts(connection).bookings_by_state
-    skipped = {state: count for state, count in sorted(found.items()) if state not in (scope.OPEN, scope.FUNDED)}
-    eligible = found.get(scope.OPEN, 0) + found.get(scope.FUNDED, 0)
-    if not found.get(scope.OPEN):
+    found = scope.count_bookings(connection)
+    skipped = {state.label: count for state, count in found.items() if state.is_skipped}
+    eligible = sum(found.values()) - sum(skipped.values())
+    if not found.get(State.OPEN):
         return PublishResult(eligible, 0, 0, skipped)
     holding = terms.holding(ledger.clock.now)
     pattern = terms.code_pattern
     published = cards.publish(connection, holding, run_id, lambda count: make_codes(pattern, count, os.urandom), limit)
     # Without a limit everyone who is eligible has a card now.
-    remaining = 0 if limit is None else eligible - cards.holders_with_cards(connection, holding)
+    remaining = 0 if limit is None else eligible - cards.bookings_with_cards(connection, holding)
     return PublishResult(eligible, published, remaining, skipped)

@@ -6,6 +6,7 @@ from typing import Any
 
 from refundctl.ledger import queries, scope
 from refundctl.ledger.connection import Ledger
+from refundctl.ledger.scope import State
 from refundctl.operations.terms import Terms, terms_of
 
 
@@ -55,31 +56,27 @@ def status(ledger: Ledger | None, campaign: str | None) -> Status:
             wanted = [terms_of(ledger, campaign)]
         else:
             wanted = [Terms(stored) for stored in queries.campaigns(ledger.connection)]
-        if wanted:
-            scope.scope_all(ledger.connection)
         return Status(rehearsal, [_standing(ledger, terms) for terms in wanted])
 
 
 def _standing(ledger: Ledger, terms: Terms) -> Standing:
     scope.consider(ledger.connection, terms.judge())
-    found = scope.counts(ledger.connection)
-    lines, bookings = found.lines_by_state, found.bookings_by_state
+    lines, bookings = scope.count_lines(ledger.connection), scope.count_bookings(ledger.connection)
     today = terms.today(ledger.clock.now).isoformat()
     figures = queries.campaign_figures(ledger.connection, terms.stored.campaign_id, today)
-    ours = (scope.OPEN, scope.FUNDED, scope.FUNDED_NOT_ELIGIBLE)
     until = terms.stored.terms["expiration_date"]
     return Standing(
         campaign=terms.stored.name,
         state="ended" if until is not None and until < today else "active",
         currency=terms.stored.currency,
         counts={
-            "bookings": sum(bookings.get(state, 0) for state in ours),
-            "refund_lines": sum(lines.get(state, 0) for state in ours),
+            "bookings": sum(count for state, count in bookings.items() if not state.is_skipped),
+            "refund_lines": sum(count for state, count in lines.items() if not state.is_skipped),
             "published": figures.published,
             "funded": figures.funded,
             "unreachable": figures.unreachable,
             "not_handed_over": figures.not_handed_over,
-            "funded_not_eligible": lines.get(scope.FUNDED_NOT_ELIGIBLE, 0),
+            "funded_not_eligible": lines.get(State.FUNDED_NOT_ELIGIBLE, 0),
         },
         totals={
             "paid": figures.paid_minor,

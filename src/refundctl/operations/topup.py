@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from refundctl.ledger import scope
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.posting.credits import top_up as post_credits
+from refundctl.ledger.scope import State
 from refundctl.operations.terms import Terms
 
 NOT_PUBLISHED = "not_published"
@@ -40,12 +41,13 @@ class TopUpResult:
 def top_up(ledger: Ledger, terms: Terms, run_id: int) -> TopUpResult:
     """Fund the open lines considered (see ledger.scope) whose customer has a live card."""
     connection = ledger.connection
-    states = dict(scope.counts(connection).lines_by_state)
-    open_lines = states.pop(scope.OPEN, 0)
-    already = states.pop(scope.FUNDED, 0) + states.pop(scope.FUNDED_NOT_ELIGIBLE, 0)
+    found = scope.count_lines(connection)
+    skipped = {state.label: count for state, count in found.items() if state.is_skipped}
+    open_lines = found.get(State.OPEN, 0)
+    already = sum(found.values()) - sum(skipped.values()) - open_lines
     if not open_lines:
-        return TopUpResult(0, already, dict(sorted(states.items())), 0, terms.stored.currency)
+        return TopUpResult(0, already, skipped, 0, terms.stored.currency)
     posted = post_credits(connection, terms.holding(ledger.clock.now), run_id)
     if open_lines > posted.funded:
-        states[NOT_PUBLISHED] = open_lines - posted.funded
-    return TopUpResult(posted.funded, already, dict(sorted(states.items())), posted.paid_minor, terms.stored.currency)
+        skipped[NOT_PUBLISHED] = open_lines - posted.funded
+    return TopUpResult(posted.funded, already, skipped, posted.paid_minor, terms.stored.currency)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from refundctl.ledger import integrity, queries, scope
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.integrity import Finding
+from refundctl.ledger.scope import State
 from refundctl.ledger.seals import Seal, last_seal
 from refundctl.operations.terms import Terms
 
@@ -31,13 +32,10 @@ def verify(ledger: Ledger, kept: Seal | None) -> Verification:
 
 def _not_eligible(ledger: Ledger) -> Iterator[Finding]:
     """Bookings that were funded and are no longer eligible: nothing is taken back by itself."""
-    stored = queries.campaigns(ledger.connection)
-    if stored:
-        scope.scope_all(ledger.connection)
-    for campaign in stored:
+    for campaign in queries.campaigns(ledger.connection):
         scope.consider(ledger.connection, Terms(campaign).judge())
-        for booking_id in scope.bookings_in_state(ledger.connection, scope.FUNDED_NOT_ELIGIBLE):
+        for booking_id in scope.bookings_in_state(ledger.connection, State.FUNDED_NOT_ELIGIBLE):
             yield Finding(
-                scope.FUNDED_NOT_ELIGIBLE,
+                State.FUNDED_NOT_ELIGIBLE.label,
                 f"Booking {booking_id} was funded by {campaign.name} and is no longer eligible: decide what is to be done.",
             )

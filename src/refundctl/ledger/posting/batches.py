@@ -1,10 +1,28 @@
-"""Handing over: credits are reserved for one batch per mail tool, and the batch is marked once its files are in place."""
+"""Handing over: credits are reserved for one batch per mail tool, and the batch is marked once its files are in place.
+
+A batch holds ranges of transaction ids, not a row for each credit: a million credits of one run are one range.
+"""
 
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from refundctl.ledger.scope import State
+
+# Ranges never overlap, so the last one that begins before a credit tells whether the credit is in any.
+HANDED = """
+    transactions.id <= coalesce(
+        (
+            SELECT batch_ranges.last_transaction FROM batch_ranges
+            WHERE batch_ranges.campaign = transactions.campaign AND batch_ranges.tool = :tool
+                AND batch_ranges.first_transaction <= transactions.id
+            ORDER BY batch_ranges.first_transaction DESC LIMIT 1
+        ),
+        0
+    )
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,47 +41,74 @@ class Batch:
 
 def open_batch(connection: sqlite3.Connection, campaign: int, tool: str) -> Batch | None:
     """The batch whose files were not all written yet, if there is one."""
-    return _one(
-        connection,
-        "campaign = ? AND tool = ? AND id NOT IN (SELECT batch FROM deliveries) ORDER BY id",
-        (campaign, tool),
-    )
-
-
-def latest_batch_in(connection: sqlite3.Connection, directory: str, file_name: str) -> Batch | None:
-    """The last batch that was written to this place, by any campaign."""
-    return _one(connection, "directory = ? AND file_name = ? ORDER BY id DESC", (directory, file_name))
-
-
-def _one(connection: sqlite3.Connection, condition: str, parameters: Sequence[Any]) -> Batch | None:
     row = connection.execute(
-        "SELECT id, campaign, tool, directory, file_name, everyone, last_transaction, run_id "
-        f"FROM batches WHERE {condition} LIMIT 1",
-        parameters,
+        """
+        SELECT id, campaign, tool, directory, file_name, everyone, last_transaction, run_id
+        FROM batches WHERE campaign = ? AND tool = ? AND id NOT IN (SELECT batch FROM deliveries)
+        ORDER BY id LIMIT 1
+        """,
+        (campaign, tool),
     ).fetchone()
     if row is None:
         return None
-    batch_id, campaign_id, tool, directory, file_name, everyone, last_transaction, run_id = row
-    return Batch(batch_id, campaign_id, tool, directory, file_name, bool(everyone), last_transaction, run_id)
+    batch_id, campaign, tool, directory, file_name, everyone, last_transaction, run_id = row
+    return Batch(batch_id, campaign, tool, directory, file_name, bool(everyone), last_transaction, run_id)
 
 
-def find_new_credits(connection: sqlite3.Connection, campaign: int, tool: str, *, in_scope: bool) -> int:
-    """Collect the campaign's credits that this tool has not been handed yet; `in_scope`: of the lines in scope only."""
-    connection.execute("DROP TABLE IF EXISTS temp.new_credits")
-    connection.execute('CREATE TEMP TABLE new_credits ("transaction" INTEGER PRIMARY KEY)')
-    tables = "scope CROSS JOIN transactions ON transactions.line = scope.line" if in_scope else "transactions"
-    return connection.execute(
-        f"""
-        INSERT INTO new_credits
-        SELECT transactions.id
-        FROM {tables}
-        WHERE transactions.campaign = ? AND type = 'CREDITS_ADDITION' AND NOT EXISTS (
-            SELECT 1 FROM batch_credits
-            WHERE batch_credits."transaction" = transactions.id AND batch_credits.tool = ?
-        )
+def last_handed(connection: sqlite3.Connection, campaign: int, tool: str) -> int:
+    """The highest transaction id that this tool has been handed; 0 where there is none."""
+    return int(
+        connection.execute(
+            "SELECT coalesce(max(last_transaction), 0) FROM batch_ranges WHERE campaign = ? AND tool = ?",
+            (campaign, tool),
+        ).fetchone()[0]
+    )
+
+
+def find_new_credits(
+    connection: sqlite3.Connection, campaign: int, tool: str, *, fresh_after: int, considered_only: bool
+) -> bool:
+    """Collect the campaign's credits that this tool has not been handed yet, as ranges; tell whether there are any.
+
+    All credits after `fresh_after` are known to be new; the others are looked at one by one, `considered_only` those of
+    the lines considered.
+    """
+    connection.execute("DROP TABLE IF EXISTS temp.new_ranges")
+    connection.execute("CREATE TEMP TABLE new_ranges (first_transaction INTEGER, last_transaction INTEGER)")
+    parameters = {"campaign": campaign, "tool": tool, "after": fresh_after}
+    connection.execute(
+        """
+        INSERT INTO new_ranges
+        SELECT min(id), max(id) FROM transactions
+        WHERE id > :after AND campaign = :campaign AND type = 'CREDITS_ADDITION' HAVING count(*) > 0
         """,
-        (campaign, tool),
-    ).rowcount
+        parameters,
+    )
+    lines = (
+        f"AND line IN (SELECT line FROM considered WHERE state IN ({State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d}))"
+        if considered_only
+        else ""
+    )
+    connection.execute(
+        f"""
+        INSERT INTO new_ranges
+        WITH
+            credits AS (
+                SELECT id, NOT ({HANDED}) {lines} AS wanted
+                FROM transactions
+                WHERE id <= :after AND campaign = :campaign AND type = 'CREDITS_ADDITION'
+            ),
+            islands AS (
+                SELECT
+                    id, wanted,
+                    row_number() OVER (ORDER BY id) - row_number() OVER (PARTITION BY wanted ORDER BY id) AS island
+                FROM credits
+            )
+        SELECT min(id), max(id) FROM islands WHERE wanted GROUP BY island
+        """,
+        parameters,
+    )
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM new_ranges)").fetchone()[0])
 
 
 def reserve(
@@ -77,28 +122,21 @@ def reserve(
     run_id: int,
 ) -> Batch:
     """Make a batch of the credits that find_new_credits() collected."""
-    batch_id = connection.execute(
+    batch_id, last_transaction = connection.execute(
         """
-        INSERT INTO batches (
-            campaign, tool, directory, file_name, everyone, first_transaction, last_transaction, run_id
-        )
-        SELECT
-            ?, ?, ?, ?, ?, coalesce((SELECT min("transaction") FROM new_credits), 0),
-            coalesce((SELECT max(id) FROM transactions), 0), ?
-        RETURNING id
+        INSERT INTO batches (campaign, tool, directory, file_name, everyone, last_transaction, run_id)
+        SELECT ?, ?, ?, ?, ?, coalesce(max(id), 0), ? FROM transactions
+        RETURNING id, last_transaction
         """,
         (campaign, tool, directory, file_name, everyone, run_id),
-    ).fetchone()[0]
+    ).fetchone()
     connection.execute(
         """
-        INSERT INTO batch_credits ("transaction", tool, batch)
-        SELECT "transaction", ?, ? FROM new_credits ORDER BY "transaction"
+        INSERT INTO batch_ranges (batch, campaign, tool, first_transaction, last_transaction, run_id)
+        SELECT ?, ?, ?, first_transaction, last_transaction, ? FROM new_ranges ORDER BY first_transaction
         """,
-        (tool, batch_id),
+        (batch_id, campaign, tool, run_id),
     )
-    last_transaction = connection.execute("SELECT last_transaction FROM batches WHERE id = ?", (batch_id,)).fetchone()[
-        0
-    ]
     return Batch(batch_id, campaign, tool, directory, file_name, everyone, last_transaction, run_id)
 
 

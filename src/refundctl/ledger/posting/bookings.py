@@ -17,21 +17,21 @@ _WORK_TABLES = """
     DROP TABLE IF EXISTS temp.known;
     DROP TABLE IF EXISTS temp.several_lines;
     DROP TABLE IF EXISTS temp.said_again;
-    DROP TABLE IF EXISTS temp.whose;
+    DROP TABLE IF EXISTS temp.known_people;
     DROP TABLE IF EXISTS temp.whose_booking;
     DROP TABLE IF EXISTS temp.changed_customers;
-    -- staged rows whose refund line the ledger has; person_differs is NULL where the customer is another one
+    -- the files' customers whom the ledger has; differs where the files say something else of them
+    CREATE TEMP TABLE known_people (person INTEGER PRIMARY KEY, customer INTEGER NOT NULL, differs INTEGER NOT NULL);
+    -- staged rows whose refund line the ledger has
     CREATE TEMP TABLE known (
         staged_id INTEGER PRIMARY KEY, booking INTEGER NOT NULL, line INTEGER NOT NULL, line_version INTEGER NOT NULL,
-        version INTEGER NOT NULL, customer INTEGER NOT NULL, money_differs INTEGER NOT NULL,
-        rest_differs INTEGER NOT NULL, person_differs INTEGER
+        version INTEGER NOT NULL, customer INTEGER NOT NULL, money_differs INTEGER NOT NULL, rest_differs INTEGER NOT NULL
     );
     -- bookings with lines that are new or changed, and with more than one line in the ledger and the files together
     CREATE TEMP TABLE several_lines (booking_id TEXT PRIMARY KEY) WITHOUT ROWID;
     -- the ledger's lines of those bookings that the files speak of
     CREATE TEMP TABLE said_again (line INTEGER PRIMARY KEY);
-    -- rows for which no customer of their own was made, and whose they are; the same for bookings
-    CREATE TEMP TABLE whose (staged_id INTEGER PRIMARY KEY, customer INTEGER NOT NULL, person_differs INTEGER NOT NULL);
+    -- rows for which no booking of their own was made, and to which they belong
     CREATE TEMP TABLE whose_booking (staged_id INTEGER PRIMARY KEY, booking INTEGER NOT NULL);
     CREATE TEMP TABLE changed_customers (customer INTEGER PRIMARY KEY);
 """
@@ -43,11 +43,6 @@ _NEW = f"{_TAKEN} AND NOT EXISTS (SELECT 1 FROM known WHERE known.staged_id = st
 _NEW_OR_CHANGED = f"""
     {_TAKEN} AND NOT EXISTS (SELECT 1 FROM known WHERE known.staged_id = staged.id AND NOT money_differs)
 """
-_PERSON_DIFFERS = " OR ".join(
-    # A blank never overwrites what is known.
-    f"(staged.{name} IS NOT NULL AND staged.{name} IS NOT customers.{name})"
-    for name in PERSON_COLUMNS
-)
 # What is digested of a person and of metadata; the salt keeps a digest from being found by guessing.
 PERSON_TEXT = "json_array(hex(salt), customer_id, email, name, phone, locale, marketing_consent)"
 METADATA_TEXT = "json_array(hex({salt}), {metadata})"
@@ -55,7 +50,7 @@ METADATA_TEXT = "json_array(hex({salt}), {metadata})"
 
 @dataclass(frozen=True, slots=True)
 class Bases:
-    """The highest ids before this run: a new row gets its base plus the number of the staged row it was made for."""
+    """The highest ids before this run: a new row gets its base plus the number of the staged row or person it is for."""
 
     booking: int
     customer: int
@@ -80,8 +75,12 @@ def compare(connection: sqlite3.Connection, source: str) -> None:
     run_script(connection, _WORK_TABLES)
     register_functions(connection)
     _map_segments(connection, source)
-    _find_known(connection)
-    _set_aside_funded(connection)
+    _find_known_people(connection)
+    if _any(connection, "bookings"):
+        _find_known(connection)
+        _set_aside_funded(connection)
+    elif not _any(connection, "shared_bookings"):
+        return
     connection.execute(
         f"""
         INSERT OR IGNORE INTO several_lines
@@ -102,17 +101,18 @@ def post(connection: sqlite3.Connection, run_id: int, source: str) -> PostedBook
     bases = Bases(*(_highest(connection, table) for table in ("bookings", "customers", "line_versions")))
     _post_segments(connection, run_id, source)
     _post_customers(connection, run_id, bases)
-    _salt_metadata(connection)
+    _carry_metadata(connection)
+    if metadata := _any(connection, "staged WHERE metadata IS NOT NULL"):
+        _salt_metadata(connection)
     loaded = _post_new_lines(connection, run_id, bases)
     _post_changed_lines(connection, run_id, bases)
-    _post_metadata(connection, bases)
+    if metadata:
+        _post_metadata(connection, bases)
     updated = _count(
         connection,
         f"""
         SELECT count(*) FROM known CROSS JOIN staged ON staged.id = known.staged_id
-        WHERE (money_differs OR rest_differs OR (
-            person_differs AND customer IN (SELECT customer FROM changed_customers)
-        )) AND {_TAKEN}
+        WHERE (money_differs OR rest_differs OR customer IN (SELECT customer FROM changed_customers)) AND {_TAKEN}
         """,
     )
     accepted = _count(connection, "SELECT (SELECT count(*) FROM staged) - (SELECT count(*) FROM set_aside)")
@@ -140,13 +140,25 @@ def _highest(connection: sqlite3.Connection, table: str) -> int:
     return _count(connection, f"SELECT coalesce(max(id), 0) FROM {table}")
 
 
+def _find_known_people(connection: sqlite3.Connection) -> None:
+    # A blank never overwrites what is known, so it is no difference.
+    differs = " OR ".join(f"(people.{n} IS NOT NULL AND people.{n} IS NOT customers.{n})" for n in PERSON_COLUMNS)
+    connection.execute(
+        f"""
+        INSERT INTO known_people
+        SELECT people.id, customers.id, {differs}
+        FROM people CROSS JOIN customers ON customers.customer_id = people.customer_id
+        """
+    )
+
+
 def _find_known(connection: sqlite3.Connection) -> None:
     connection.execute(
         f"""
         INSERT INTO known
         SELECT
             staged.id, first.booking, first.id, now.id, now.version, now.customer,
-            customers.customer_id IS NOT staged.customer_id
+            now.customer IS NOT (SELECT customer FROM known_people WHERE known_people.person = staged.person)
                 OR now.order_amount_minor <> staged.order_amount_minor
                 OR now.refund_amount_minor <> staged.refund_amount_minor
                 OR now.currency <> staged.currency,
@@ -156,8 +168,7 @@ def _find_known(connection: sqlite3.Connection) -> None:
                 OR now.tickets IS NOT staged.tickets
                 OR (staged.metadata IS NOT NULL AND staged.metadata IS NOT (
                     SELECT metadata FROM line_metadata WHERE line_version = now.id
-                )),
-            CASE WHEN customers.customer_id IS staged.customer_id THEN {_PERSON_DIFFERS} END
+                ))
         FROM staged
         CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
         CROSS JOIN line_versions AS first
@@ -170,7 +181,6 @@ def _find_known(connection: sqlite3.Connection) -> None:
             ),
             first.id
         )
-        CROSS JOIN customers ON customers.id = now.customer
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
         WHERE {_TAKEN}
         """
@@ -236,12 +246,11 @@ def _set_aside_strangers(connection: sqlite3.Connection) -> None:
         FROM staged
         CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
         CROSS JOIN refund_lines AS other ON other.booking = bookings.id
-        CROSS JOIN customers ON customers.id = other.customer
         WHERE staged.booking_id IN (SELECT booking_id FROM several_lines)
             AND {_NEW_OR_CHANGED}
             AND other.line NOT IN (SELECT line FROM said_again)
             AND (
-                customers.customer_id IS NOT staged.customer_id
+                other.customer IS NOT (SELECT customer FROM known_people WHERE known_people.person = staged.person)
                 OR other.currency <> staged.currency
                 OR other.order_amount_minor <> staged.order_amount_minor
             )
@@ -277,33 +286,22 @@ def _set_aside_excess(connection: sqlite3.Connection) -> None:
 
 
 def _post_customers(connection: sqlite3.Connection, run_id: int, bases: Bases) -> None:
-    stranger = f"""
-        {_TAKEN} AND NOT EXISTS (
-            SELECT 1 FROM known WHERE known.staged_id = staged.id AND person_differs IS NOT NULL
+    used = ""
+    if _any(connection, "set_aside"):
+        # Rows that were set aside leave nothing behind: neither a customer, nor what they alone say of one.
+        used = "AND id IN (SELECT person FROM staged WHERE id NOT IN (SELECT staged_id FROM set_aside))"
+        connection.execute(
+            "UPDATE people SET differs = 1 WHERE id IN (SELECT person FROM staged JOIN set_aside ON staged_id = staged.id)"
         )
-    """
-    columns = ", ".join(PERSON_COLUMNS)
     connection.execute(
         f"""
-        INSERT INTO customers (id, customer_id, {columns}, salt)
-        SELECT :base + staged.id, customer_id, {columns}, randomblob(16)
-        FROM staged WHERE {stranger} ORDER BY staged.id
-        ON CONFLICT (customer_id) DO NOTHING
+        INSERT INTO customers (id, customer_id, {", ".join(PERSON_COLUMNS)}, salt)
+        SELECT :base + id, customer_id, {", ".join(f"iif(differs, NULL, {n})" for n in PERSON_COLUMNS)}, randomblob(16)
+        FROM people WHERE id NOT IN (SELECT person FROM known_people) {used} ORDER BY id
         """,
         {"base": bases.customer},
     )
-    connection.execute(
-        f"""
-        INSERT INTO whose
-        SELECT staged.id, customers.id, {_PERSON_DIFFERS}
-        FROM staged
-        LEFT JOIN customers AS own ON own.id = :base + staged.id
-        CROSS JOIN customers ON customers.customer_id = staged.customer_id
-        WHERE own.id IS NULL AND {stranger}
-        """,
-        {"base": bases.customer},
-    )
-    _merge_people(connection)
+    _merge_people(connection, bases)
     connection.execute(
         f"""
         INSERT INTO customer_versions (customer, digest, run_id)
@@ -315,20 +313,23 @@ def _post_customers(connection: sqlite3.Connection, run_id: int, bases: Bases) -
     )
 
 
-def _merge_people(connection: sqlite3.Connection) -> None:
+def _merge_people(connection: sqlite3.Connection, bases: Bases) -> None:
     """Settle what rows say differently of one person: for each field, the last non-blank value in order of the ids.
 
     By booking_id and refund_id, not by place in the file, so that a file's order never matters.
     """
+    if not (_any(connection, "people WHERE differs") or _any(connection, "known_people WHERE differs")):
+        return
     said = connection.execute(
         f"""
-        SELECT customers.id, {", ".join(f"staged.{name}" for name in PERSON_COLUMNS)}
-        FROM staged CROSS JOIN customers ON customers.customer_id = staged.customer_id
-        WHERE {_TAKEN} AND customers.id IN (
-            SELECT customer FROM known WHERE person_differs UNION SELECT customer FROM whose WHERE person_differs
-        )
-        ORDER BY customers.id, staged.booking_id, staged.refund_id
-        """
+        SELECT coalesce(known_people.customer, :base + people.id), {", ".join(f"staged.{n}" for n in PERSON_COLUMNS)}
+        FROM staged
+        CROSS JOIN people ON people.id = staged.person
+        LEFT JOIN known_people ON known_people.person = people.id
+        WHERE (people.differs OR known_people.differs) AND {_TAKEN}
+        ORDER BY people.id, staged.booking_id, staged.refund_id
+        """,
+        {"base": bases.customer},
     )
     for customer, rows in groupby(said, itemgetter(0)):
         _merge_person(connection, customer, (row[1:] for row in rows))
@@ -346,7 +347,9 @@ def _merge_person(connection: sqlite3.Connection, customer: int, rows: Iterable[
         connection.execute("INSERT INTO changed_customers VALUES (?)", (customer,))
 
 
-def _salt_metadata(connection: sqlite3.Connection) -> None:
+def _carry_metadata(connection: sqlite3.Connection) -> None:
+    if not _any(connection, "line_metadata"):
+        return
     # A source that keeps no metadata doesn't wipe what another load has kept.
     connection.execute(
         f"""
@@ -360,6 +363,9 @@ def _salt_metadata(connection: sqlite3.Connection) -> None:
         ) AND {_TAKEN}
         """
     )
+
+
+def _salt_metadata(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE staged SET metadata_salt = randomblob(16) WHERE metadata IS NOT NULL")
 
 
@@ -403,13 +409,13 @@ def _post_new_lines(connection: sqlite3.Connection, run_id: int, bases: Bases) -
             coalesce(whose_booking.booking, :booking + staged.id),
             coalesce(refund_id, ''),
             1,
-            coalesce(whose.customer, :customer + staged.id),
+            coalesce(known_people.customer, :customer + staged.person),
             order_amount_minor, refund_amount_minor, currency, booked_at, cancelled_at, tickets,
             staged_segments.segment, {_DIGEST}, :run
         FROM staged
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
         LEFT JOIN whose_booking ON whose_booking.staged_id = staged.id
-        LEFT JOIN whose ON whose.staged_id = staged.id
+        LEFT JOIN known_people ON known_people.person = staged.person
         WHERE {_NEW}
         ORDER BY staged.id
         """,
@@ -426,16 +432,13 @@ def _post_changed_lines(connection: sqlite3.Connection, run_id: int, bases: Base
             known.booking,
             coalesce(refund_id, ''),
             known.version + 1,
-            CASE
-                WHEN known.person_differs IS NOT NULL THEN known.customer
-                ELSE coalesce(whose.customer, :customer + staged.id)
-            END,
+            coalesce(known_people.customer, :customer + staged.person),
             order_amount_minor, refund_amount_minor, currency, booked_at, cancelled_at, tickets,
             staged_segments.segment, {_DIGEST}, :run
         FROM known
         CROSS JOIN staged ON staged.id = known.staged_id
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
-        LEFT JOIN whose ON whose.staged_id = staged.id
+        LEFT JOIN known_people ON known_people.person = staged.person
         WHERE (money_differs OR rest_differs) AND {_TAKEN}
         ORDER BY staged.id
         """,

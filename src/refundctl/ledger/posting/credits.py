@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.ledger.posting.cards import LIVE, Holding
-from refundctl.ledger.scope import OPEN
+from refundctl.ledger.scope import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ def top_up(connection: sqlite3.Connection, holding: Holding, run_id: int) -> Pos
         f"""
         INSERT INTO transactions (id, campaign, card, line, type, bucket, amount_minor, contra_account, run_id)
         SELECT
-            NULL, :campaign, publications.card, considered.line, 'CREDITS_ADDITION', 'paid', considered.amount_minor,
+            NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', 'paid', considered.amount_minor,
             'refunds_owed', :run
-        FROM considered CROSS JOIN publications ON {holding.match}
-        WHERE state = '{OPEN}' AND {LIVE} {_newest(connection, holding)}
+        FROM considered CROSS JOIN cards ON {holding.match}
+        WHERE state = {State.OPEN:d} AND {LIVE} {_newest(connection, holding)}
         ORDER BY considered.booking, considered.line
         """,
         {**holding.parameters(), "run": run_id},
@@ -41,14 +41,14 @@ def top_up(connection: sqlite3.Connection, holding: Holding, run_id: int) -> Pos
 
 
 def _newest(connection: sqlite3.Connection, holding: Holding) -> str:
-    successors = "SELECT EXISTS (SELECT 1 FROM publications WHERE campaign = :campaign AND ordinal > 1)"
+    successors = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = :campaign AND ordinal > 1)"
     if not connection.execute(successors, {"campaign": holding.campaign}).fetchone()[0]:
         return ""
     return """
         AND NOT EXISTS (
-            SELECT 1 FROM publications AS later
-            WHERE later.campaign = publications.campaign AND later.customer = publications.customer
-                AND later.booking IS publications.booking AND later.ordinal > publications.ordinal
+            SELECT 1 FROM cards AS later
+            WHERE later.campaign = cards.campaign AND later.customer = cards.customer
+                AND later.booking IS cards.booking AND later.ordinal > cards.ordinal
         )
     """
 
@@ -57,7 +57,7 @@ def _extend(connection: sqlite3.Connection, holding: Holding, run_id: int, befor
     """A later top-up extends a card to at least its own day and duration; a card that never expires stays so."""
     if holding.expires_on is None:
         return
-    early = "SELECT EXISTS (SELECT 1 FROM publications WHERE campaign = :campaign AND expires_on < :expires_on)"
+    early = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = :campaign AND expires_on < :expires_on)"
     if not connection.execute(early, holding.parameters()).fetchone()[0]:
         return
     connection.execute(

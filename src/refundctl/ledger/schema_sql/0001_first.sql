@@ -145,12 +145,20 @@ CREATE TABLE line_metadata (
     salt BLOB NOT NULL
 ) STRICT;
 
+-- A gift card and its holder. booking is NULL where a customer has one card for everything. ordinal counts the cards of
+-- one holder: 2 is the successor of a card that had expired. expires_on is the last valid day as published, or NULL.
 CREATE TABLE cards (
     id INTEGER PRIMARY KEY,
     campaign INTEGER NOT NULL,
     code TEXT NOT NULL,
+    customer INTEGER NOT NULL REFERENCES customers,
+    booking INTEGER REFERENCES bookings,
+    ordinal INTEGER NOT NULL CHECK (ordinal >= 1),
+    expires_on TEXT,
     run_id INTEGER NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX cards_booking ON cards (campaign, booking, ordinal) WHERE booking IS NOT NULL;
+CREATE UNIQUE INDEX cards_customer ON cards (campaign, customer, ordinal) WHERE booking IS NULL;
 
 -- The form under which a code is matched and must be unique: no spaces, no dashes, capitals. An index of cards.code,
 -- kept as a table because a million random keys go in three times faster when they are sorted first.
@@ -159,23 +167,10 @@ CREATE TABLE codes (
     card INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A card got its holder. ordinal counts the cards of one holder: 2 is the successor of a card that had expired.
-CREATE TABLE publications (
-    card INTEGER PRIMARY KEY REFERENCES cards,
-    campaign INTEGER NOT NULL,
-    customer INTEGER NOT NULL REFERENCES customers,
-    booking INTEGER REFERENCES bookings,
-    ordinal INTEGER NOT NULL CHECK (ordinal >= 1),
-    expires_on TEXT,
-    run_id INTEGER NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX publications_booking ON publications (campaign, booking, ordinal) WHERE booking IS NOT NULL;
-CREATE UNIQUE INDEX publications_customer ON publications (campaign, customer, ordinal) WHERE booking IS NULL;
-
 -- A later top-up moved a card's last valid day.
 CREATE TABLE extensions (
     id INTEGER PRIMARY KEY,
-    card INTEGER NOT NULL REFERENCES publications,
+    card INTEGER NOT NULL REFERENCES cards,
     expires_on TEXT NOT NULL,
     run_id INTEGER NOT NULL
 ) STRICT;
@@ -200,8 +195,8 @@ CREATE TABLE transactions (
 CREATE UNIQUE INDEX transactions_funded_line ON transactions (line) WHERE type = 'CREDITS_ADDITION' AND bucket = 'paid';
 CREATE INDEX transactions_card ON transactions (card);
 
--- Credits that are handed over together: reserved by the transaction that funds, so that nobody is mailed twice. Its
--- credits lie between the two transactions named; balances in its file are as of the last one. everyone is 1 for --all.
+-- Credits that are handed over together: reserved by the transaction that funds, so that nobody is mailed twice.
+-- Balances in its file are as of last_transaction. everyone is 1 for --all.
 CREATE TABLE batches (
     id INTEGER PRIMARY KEY,
     campaign INTEGER NOT NULL REFERENCES campaigns,
@@ -209,17 +204,22 @@ CREATE TABLE batches (
     directory TEXT NOT NULL,
     file_name TEXT NOT NULL,
     everyone INTEGER NOT NULL CHECK (everyone IN (0, 1)),
-    first_transaction INTEGER NOT NULL,
     last_transaction INTEGER NOT NULL,
     run_id INTEGER NOT NULL REFERENCES runs
 ) STRICT;
 
-CREATE TABLE batch_credits (
-    "transaction" INTEGER NOT NULL REFERENCES transactions,
+-- Which credits a batch holds: all of its campaign's credits whose ids lie between the two, both included.
+CREATE TABLE batch_ranges (
+    id INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL REFERENCES batches,
+    campaign INTEGER NOT NULL REFERENCES campaigns,
     tool TEXT NOT NULL,
-    batch INTEGER NOT NULL,
-    PRIMARY KEY ("transaction", tool)
-) STRICT, WITHOUT ROWID;
+    first_transaction INTEGER NOT NULL,
+    last_transaction INTEGER NOT NULL CHECK (last_transaction >= first_transaction),
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE UNIQUE INDEX batch_ranges_first ON batch_ranges (campaign, tool, first_transaction);
+CREATE INDEX batch_ranges_batch ON batch_ranges (batch);
 
 -- The batch's files are complete and in place. files is JSON: path, rows, sha256.
 CREATE TABLE deliveries (
@@ -256,30 +256,28 @@ CREATE TRIGGER cards_no_update BEFORE UPDATE ON cards BEGIN SELECT RAISE(ABORT, 
 CREATE TRIGGER cards_no_delete BEFORE DELETE ON cards BEGIN SELECT RAISE(ABORT, 'cards is append-only: add a row instead'); END;
 CREATE TRIGGER codes_no_update BEFORE UPDATE ON codes BEGIN SELECT RAISE(ABORT, 'codes is append-only: add a row instead'); END;
 CREATE TRIGGER codes_no_delete BEFORE DELETE ON codes BEGIN SELECT RAISE(ABORT, 'codes is append-only: add a row instead'); END;
-CREATE TRIGGER publications_no_update BEFORE UPDATE ON publications BEGIN SELECT RAISE(ABORT, 'publications is append-only: add a row instead'); END;
-CREATE TRIGGER publications_no_delete BEFORE DELETE ON publications BEGIN SELECT RAISE(ABORT, 'publications is append-only: add a row instead'); END;
 CREATE TRIGGER extensions_no_update BEFORE UPDATE ON extensions BEGIN SELECT RAISE(ABORT, 'extensions is append-only: add a row instead'); END;
 CREATE TRIGGER extensions_no_delete BEFORE DELETE ON extensions BEGIN SELECT RAISE(ABORT, 'extensions is append-only: add a row instead'); END;
 CREATE TRIGGER transactions_no_update BEFORE UPDATE ON transactions BEGIN SELECT RAISE(ABORT, 'transactions is append-only: add a row instead'); END;
 CREATE TRIGGER transactions_no_delete BEFORE DELETE ON transactions BEGIN SELECT RAISE(ABORT, 'transactions is append-only: add a row instead'); END;
 CREATE TRIGGER batches_no_update BEFORE UPDATE ON batches BEGIN SELECT RAISE(ABORT, 'batches is append-only: add a row instead'); END;
 CREATE TRIGGER batches_no_delete BEFORE DELETE ON batches BEGIN SELECT RAISE(ABORT, 'batches is append-only: add a row instead'); END;
-CREATE TRIGGER batch_credits_no_update BEFORE UPDATE ON batch_credits BEGIN SELECT RAISE(ABORT, 'batch_credits is append-only: add a row instead'); END;
-CREATE TRIGGER batch_credits_no_delete BEFORE DELETE ON batch_credits BEGIN SELECT RAISE(ABORT, 'batch_credits is append-only: add a row instead'); END;
+CREATE TRIGGER batch_ranges_no_update BEFORE UPDATE ON batch_ranges BEGIN SELECT RAISE(ABORT, 'batch_ranges is append-only: add a row instead'); END;
+CREATE TRIGGER batch_ranges_no_delete BEFORE DELETE ON batch_ranges BEGIN SELECT RAISE(ABORT, 'batch_ranges is append-only: add a row instead'); END;
 CREATE TRIGGER deliveries_no_update BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries is append-only: add a row instead'); END;
 CREATE TRIGGER deliveries_no_delete BEFORE DELETE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries is append-only: add a row instead'); END;
 
--- INSERT OR REPLACE walks past a delete trigger in connections that have recursive_triggers off.
-CREATE TRIGGER transactions_guard BEFORE INSERT ON transactions
-WHEN NEW.amount_minor < 0 OR EXISTS (SELECT 1 FROM transactions WHERE id = NEW.id)
+-- No bucket of a card goes below zero.
+CREATE TRIGGER transactions_no_overdraft BEFORE INSERT ON transactions
+WHEN NEW.amount_minor < 0
 BEGIN
-    SELECT RAISE(ABORT, 'transactions is append-only: add a row instead')
-    WHERE EXISTS (SELECT 1 FROM transactions WHERE id = NEW.id);
     SELECT RAISE(ABORT, 'a card''s bucket can''t go below zero')
     WHERE NEW.amount_minor + (
         SELECT coalesce(sum(amount_minor), 0) FROM transactions WHERE card = NEW.card AND bucket = NEW.bucket
     ) < 0;
 END;
+
+-- INSERT OR REPLACE walks past a delete trigger in connections that have recursive_triggers off; refundctl's have it on.
 CREATE TRIGGER runs_no_replace BEFORE INSERT ON runs WHEN EXISTS (SELECT 1 FROM runs WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'runs is append-only: add a row instead'); END;
 CREATE TRIGGER run_outcomes_no_replace BEFORE INSERT ON run_outcomes WHEN EXISTS (SELECT 1 FROM run_outcomes WHERE run_id = NEW.run_id)
@@ -302,6 +300,16 @@ CREATE TRIGGER extensions_no_replace BEFORE INSERT ON extensions WHEN EXISTS (SE
 BEGIN SELECT RAISE(ABORT, 'extensions is append-only: add a row instead'); END;
 CREATE TRIGGER segments_no_replace BEFORE INSERT ON segments WHEN EXISTS (SELECT 1 FROM segments WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'segments is append-only: add a row instead'); END;
+
+-- A credit is in one batch per mail tool at most.
+CREATE TRIGGER batch_ranges_apart BEFORE INSERT ON batch_ranges
+WHEN EXISTS (SELECT 1 FROM batch_ranges WHERE id = NEW.id) OR NEW.first_transaction <= (
+    -- As ranges never overlap, only the last one that begins in time can reach into the new one.
+    SELECT last_transaction FROM batch_ranges
+    WHERE campaign = NEW.campaign AND tool = NEW.tool AND first_transaction <= NEW.last_transaction
+    ORDER BY first_transaction DESC LIMIT 1
+)
+BEGIN SELECT RAISE(ABORT, 'a credit can be in one batch of a mail tool only'); END;
 
 -- Views: balances, states and totals are computed from the facts, so no stored figure can disagree with them.
 
@@ -345,12 +353,27 @@ FROM transactions
 WHERE card IS NOT NULL
 GROUP BY card;
 
--- Each published card's last valid day after all extensions; NULL where it never expires.
+-- Each card's last valid day after all extensions; NULL where it never expires.
 CREATE VIEW card_expiries AS
 SELECT
-    publications.card,
-    coalesce((SELECT max(expires_on) FROM extensions WHERE extensions.card = publications.card), expires_on) AS expires_on
-FROM publications;
+    cards.id AS card,
+    coalesce((SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), expires_on) AS expires_on
+FROM cards;
+
+-- Who got which card, for what, and when.
+CREATE VIEW publications AS
+SELECT
+    'c' || cards.id AS card_id,
+    customers.customer_id,
+    bookings.booking_id,
+    campaigns.name AS campaign,
+    runs.started_at AS published_at,
+    cards.run_id
+FROM cards
+JOIN campaigns ON campaigns.id = cards.campaign
+JOIN customers ON customers.id = cards.customer
+JOIN runs ON runs.id = cards.run_id
+LEFT JOIN bookings ON bookings.id = cards.booking;
 
 -- The transactions with the names that a person reads.
 CREATE VIEW statement AS

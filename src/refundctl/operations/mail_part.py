@@ -1,0 +1,93 @@
+"""Rendering the cards of a batch; the second half of a large one in a second process, which halves the time.
+
+`python -m refundctl.operations.mail_part` is the second process: it writes CSV to its stdout, an unnamed temporary file,
+and its figures to stderr. What it is to do stands in its argument: no code, only ids.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from refundctl.domain.errors import RefundctlError
+from refundctl.exports.csv_text import encode
+from refundctl.exports.mail import MailFigures, mail_rows
+from refundctl.ledger import queries
+from refundctl.ledger.connection import Clock, Ledger, closing_ledger, open_existing
+
+WORTHWHILE_CARDS = 50_000
+WAIT_SECONDS = 30.0
+
+Tick = Callable[[int, int], None]  # told how many cards are written, of how many
+Write = Callable[[bytes], Any]
+
+
+def render(ledger: Ledger, batch: int, folder: Path, write: Write, tick: Tick) -> MailFigures:
+    """Write the lines of a batch's mail file, in order of the cards. `folder` takes temporary files, which have no name."""
+    total = queries.find_batch_cards(ledger.connection, batch)
+    lowest, middle, highest = queries.batch_card_bounds(ledger.connection)
+    if total < WORTHWHILE_CARDS:
+        return _render_cards(ledger, batch, range(lowest, highest + 1), write, lambda done: tick(done, total))
+    with tempfile.TemporaryFile(prefix=".refundctl-", dir=folder) as upper:
+        second = _start(ledger, batch, range(middle, highest + 1), upper)
+        try:
+            figures = _render_cards(ledger, batch, range(lowest, middle), write, lambda done: tick(2 * done, total))
+            figures.add(_figures_of(second))
+        finally:
+            second.kill()
+            second.wait()
+        upper.seek(0)
+        while piece := upper.read(1 << 20):
+            write(piece)
+    return figures
+
+
+def _render_cards(ledger: Ledger, batch: int, cards: range, write: Write, tick: Callable[[int], None]) -> MailFigures:
+    figures = MailFigures()
+    stored, last_transaction = queries.batch_terms(ledger.connection, batch)
+    blocks = queries.mail_cards(ledger.connection, last_transaction, cards)
+    for rows in mail_rows(blocks, stored.name, stored.currency, figures):
+        write(encode(rows))
+        tick(figures.rows + figures.unreachable)
+    return figures
+
+
+def _start(ledger: Ledger, batch: int, cards: range, out: IO[bytes]) -> "subprocess.Popen[bytes]":
+    asked = json.dumps({"ledger": str(ledger.path), "batch": batch, "start": cards.start, "stop": cards.stop})
+    return subprocess.Popen(  # noqa: S603 - this very program
+        [sys.executable, "-m", "refundctl.operations.mail_part", asked],
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=subprocess.PIPE,
+    )
+
+
+def _figures_of(second: "subprocess.Popen[bytes]") -> MailFigures:
+    _, said = second.communicate()
+    if second.returncode != 0:
+        raise RefundctlError("The second process that writes the mail file has failed: run the same command again.")
+    return MailFigures(**json.loads(said))
+
+
+def main() -> int:
+    """The second process."""
+    asked = json.loads(sys.argv[1])
+    ledger = open_existing(Path(asked["ledger"]), Clock(datetime.now(UTC), rehearsal=False), wait_seconds=WAIT_SECONDS)
+    if ledger is None:
+        return 1
+    with closing_ledger(ledger), ledger.reading():
+        queries.find_batch_cards(ledger.connection, asked["batch"])
+        cards = range(asked["start"], asked["stop"])
+        figures = _render_cards(ledger, asked["batch"], cards, sys.stdout.buffer.write, lambda _: None)
+    sys.stdout.buffer.flush()
+    sys.stderr.write(json.dumps(asdict(figures)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

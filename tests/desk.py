@@ -1,0 +1,102 @@
+"""What lies on an operator's desk: files of bookings to be loaded, and the files that come out of them."""
+
+import csv
+import io
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+LEDGER = "refunds.db"
+
+Row = Mapping[str, str]
+
+ENVELOPE = (
+    "schema_version",
+    "command",
+    "status",
+    "run_id",
+    "campaign",
+    "counts",
+    "totals",
+    "files",
+    "errors",
+)
+
+
+def booking(booking_id: str, amount: str = "100.00", **cells: str) -> dict[str, str]:
+    """A cancelled booking in EUR of a customer of its own; `cells` are written over these, or behind them.
+
+    >>> booking("B1", "12.50", tier="gold")["email"]
+    'b1@example.org'
+    """
+    return {
+        "booking_id": booking_id,
+        "customer_id": f"C-{booking_id}",
+        "email": f"{booking_id.lower()}@example.org",
+        "name": f"Guest {booking_id}",
+        "order_amount": amount,
+        "currency": "EUR",
+        "status": "cancelled",
+        **cells,
+    }
+
+
+def csv_text(*rows: Row) -> str:
+    """The rows as a CSV file. Its columns are all those that any row has."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def write_bookings(path: Path, *rows: Row) -> Path:
+    path.write_text(csv_text(*rows), encoding="utf-8")
+    return path
+
+
+def rows_of(source: Path | str) -> list[dict[str, str]]:
+    """The rows of a CSV file, or of its text."""
+    text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def header_of(source: Path | str) -> list[str]:
+    text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+    return next(csv.reader(io.StringIO(text, newline="")))
+
+
+def column(source: Path | str, name: str) -> list[str]:
+    return [row[name] for row in rows_of(source)]
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """Every file below the folder with its bytes: equal before and after where nothing may have changed."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def mode_of(path: Path) -> str:
+    """Who may read and write, as `ls` has it: `-rw-------`."""
+    return stat.filemode(path.lstat().st_mode)
+
+
+def only(items: Iterable[Any]) -> Any:
+    """The one item that there is."""
+    [item] = items
+    return item
+
+
+def counts(
+    *, loaded: int = 0, updated: int = 0, unchanged: int = 0, filtered: int = 0, rejected: int = 0
+) -> dict[str, int]:
+    """The counts of a load, which add up to its rows."""
+    named = {
+        "loaded": loaded,
+        "updated": updated,
+        "unchanged": unchanged,
+        "filtered": filtered,
+        "rejected": rejected,
+    }
+    return {"rows": sum(named.values()), **named}

@@ -1,0 +1,405 @@
+"""The schema itself: what it refuses, whoever writes; and which files are refused by the program."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from books import (
+    BEFORE_RELEASE,
+    LEDGER,
+    everything,
+    foreign_keys_as_written,
+    read,
+    schema_as_written,
+    schema_files,
+    tables,
+    tables_as_written,
+)
+from command_line import CAMPAIGN, CommandLine
+from refundctl.ledger import schema
+
+ERASABLE = {"customers", "line_metadata"}  # people, and what may describe them
+NOT_OURS = {"_sqlite_migrations"}  # sqlite-utils' own account
+OBJECTS = """
+    SELECT type, name, tbl_name, sql FROM sqlite_master
+    WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!' AND tbl_name <> '_sqlite_migrations' ORDER BY type, name
+"""
+
+
+TABLES = tables_as_written()
+FACTS = [table for table in TABLES if table not in ERASABLE]
+
+
+@pytest.fixture
+def connection(books: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to full books with the settings of the program's own ones."""
+    with closing(sqlite3.connect(books, isolation_level=None)) as opened:
+        opened.execute("PRAGMA foreign_keys = ON")
+        opened.execute("PRAGMA recursive_triggers = ON")
+        yield opened
+
+
+# --- What a ledger is ---
+
+
+def test_a_ledger_built_from_nothing_is_the_schema_as_written(run_in_process: CommandLine, tmp_path: Path) -> None:
+    run_in_process("init").ok()
+    with closing(schema_as_written()) as written:
+        assert read(tmp_path / LEDGER, OBJECTS) == written.execute(OBJECTS).fetchall()
+    assert set(tables(tmp_path / LEDGER)) == {*TABLES, *NOT_OURS}
+
+
+def test_each_migration_is_a_file_of_the_schema_folder() -> None:
+    assert [f"{name}.sql" for name in schema.MIGRATIONS] == [file.name for file in schema_files()]
+
+
+def test_the_books_of_these_tests_have_rows_in_every_table(books: Path) -> None:
+    assert {name for name, rows in everything(books).items() if not rows} == set()
+
+
+def test_a_ledger_names_itself_in_its_header(run_in_process: CommandLine, tmp_path: Path) -> None:
+    run_in_process("init").ok()
+    assert read(tmp_path / LEDGER, "PRAGMA application_id") == [(0x52464E44,)]
+    assert (tmp_path / LEDGER).read_bytes()[68:72] == b"RFND"
+    assert read(tmp_path / LEDGER, "PRAGMA user_version") == [(len(schema.MIGRATIONS),)]
+
+
+def test_a_ledger_is_one_file_in_journal_mode_delete(books: Path) -> None:
+    assert read(books, "PRAGMA journal_mode") == [("delete",)]
+    assert books.read_bytes()[18:20] == b"\x01\x01", "the header says that this is a write-ahead log's file"
+
+
+def test_a_ledger_is_for_its_owner_alone_whatever_the_umask(run_in_process: CommandLine, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        run_in_process("init").ok()
+    finally:
+        os.umask(before)
+    assert stat.filemode((tmp_path / LEDGER).stat().st_mode) == "-rw-------"
+
+
+def test_no_journal_is_left_beside_a_ledger(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
+    run_in_process("create", CAMPAIGN).ok()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [campaigns.name, LEDGER]
+
+
+def test_every_table_is_strict(books: Path) -> None:
+    kinds = {name: strict for _, name, kind, _, _, strict in read(books, "PRAGMA table_list") if kind == "table"}
+    assert {name for name in TABLES if not kinds[name]} == set()
+
+
+# --- What the schema refuses ---
+
+
+@pytest.mark.parametrize("table", FACTS)
+def test_a_fact_can_not_be_changed(connection: sqlite3.Connection, table: str) -> None:
+    column = connection.execute(f'PRAGMA table_info("{table}")').fetchall()[-1][1]
+    with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
+        connection.execute(f'UPDATE "{table}" SET "{column}" = "{column}"')
+
+
+@pytest.mark.parametrize("table", FACTS)
+def test_a_fact_can_not_be_deleted(connection: sqlite3.Connection, table: str) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
+        connection.execute(f'DELETE FROM "{table}"')
+
+
+@pytest.mark.parametrize("table", FACTS)
+def test_a_fact_can_not_be_replaced(connection: sqlite3.Connection, table: str) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only|in one batch of a mail tool only"):
+        connection.execute(f'INSERT OR REPLACE INTO "{table}" SELECT * FROM "{table}"')
+
+
+@pytest.mark.parametrize("table", ["runs", "run_outcomes", "seals", "ledger", "batches", "deliveries"])
+def test_runs_and_seals_can_not_be_replaced_by_a_connection_that_asks_no_delete_trigger(
+    books: Path, table: str
+) -> None:
+    with (
+        closing(sqlite3.connect(books)) as connection,
+        pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"),
+    ):
+        connection.execute(f'INSERT OR REPLACE INTO "{table}" SELECT * FROM "{table}"')
+
+
+@pytest.mark.parametrize(("table", "column"), foreign_keys_as_written())
+def test_a_row_names_only_what_is_there(connection: sqlite3.Connection, table: str, column: str) -> None:
+    key = connection.execute(f'SELECT name FROM pragma_table_info("{table}") WHERE pk = 1').fetchone()[0]
+    connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_update")
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        connection.execute(
+            f'UPDATE "{table}" SET "{column}" = 987654 WHERE "{key}" = (SELECT max("{key}") FROM "{table}")'
+        )
+
+
+LINE = {
+    "booking": 1,
+    "refund_id": "'another'",
+    "version": 1,
+    "customer": 1,
+    "order_amount_minor": 500,
+    "refund_amount_minor": 500,
+    "currency": "'EUR'",
+    "segment": 1,
+    "run_id": 1,
+}
+
+
+def insert(connection: sqlite3.Connection, table: str, row: dict[str, object]) -> None:
+    connection.execute(f'INSERT INTO "{table}" ({", ".join(row)}) VALUES ({", ".join(map(str, row.values()))})')
+
+
+def test_a_line_of_these_tests_would_be_taken(connection: sqlite3.Connection) -> None:
+    insert(connection, "line_versions", LINE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"order_amount_minor": 0, "refund_amount_minor": 0},
+        {"refund_amount_minor": 0},
+        {"refund_amount_minor": -1},
+        {"order_amount_minor": -5, "refund_amount_minor": -5},
+        {"refund_amount_minor": 501},
+        {"currency": "'EU'"},
+        {"currency": "'EURO'"},
+        {"version": 0},
+        {"tickets": -1},
+        {"metadata_digest": "x'00'"},
+    ],
+)
+def test_an_amount_that_can_not_be_owed_is_refused(connection: sqlite3.Connection, wrong: dict[str, object]) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        insert(connection, "line_versions", {**LINE, **wrong})
+
+
+@pytest.mark.parametrize("amount", ["12.5", "'12.50'", "'a lot'", "x'0c'", "1e30"])
+def test_an_amount_is_a_whole_number(connection: sqlite3.Connection, amount: str) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="cannot store"):
+        insert(connection, "line_versions", {**LINE, "refund_amount_minor": amount})
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"refund_id": "'one'", "booking": 2},
+        {"refund_id": "''", "booking": 4, "version": 2},
+    ],
+    ids=["its first version", "a later version"],
+)
+def test_a_version_of_a_refund_line_stands_once(connection: sqlite3.Connection, again: dict[str, object]) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        insert(connection, "line_versions", {**LINE, **again})
+
+
+CREDIT = {
+    "campaign": 1,
+    "card": 1,
+    "line": 5,  # of booking B4, which nobody has funded
+    "type": "'CREDITS_ADDITION'",
+    "bucket": "'paid'",
+    "amount_minor": 1000,
+    "contra_account": "'refunds_owed'",
+    "run_id": 1,
+}
+CARD = {"id": 99, "campaign": 1, "code": "'RF-X'", "customer": 1, "booking": "NULL", "ordinal": 7, "run_id": 1}
+DEBIT = {**CREDIT, "line": "NULL", "type": "'CREDITS_REDEMPTION'", "amount_minor": -1000}
+
+
+def test_a_credit_of_these_tests_would_be_taken(connection: sqlite3.Connection) -> None:
+    insert(connection, "transactions", CREDIT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"amount_minor": 0},
+        {"amount_minor": -1},
+        {"type": "'CREDITS_REDEMPTION'"},
+        {"type": "'CREDITS_REMOVAL'"},
+        {"type": "'GIFT'"},
+        {"bucket": "'tips'"},
+        {"contra_account": "'my_pocket'"},
+        {"card": "NULL", "line": "NULL"},
+    ],
+)
+def test_a_movement_that_makes_no_sense_is_refused(connection: sqlite3.Connection, wrong: dict[str, object]) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        insert(connection, "transactions", {**CREDIT, **wrong})
+
+
+@pytest.mark.parametrize("card", [1, 2, "NULL"])
+@pytest.mark.parametrize("campaign", [1, 2])
+def test_a_refund_line_is_funded_once_whatever_card_or_campaign(
+    connection: sqlite3.Connection, card: object, campaign: int
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: transactions\.line"):
+        insert(connection, "transactions", {**CREDIT, "line": 1, "card": card, "campaign": campaign})
+
+
+def test_a_bucket_never_goes_below_zero(connection: sqlite3.Connection) -> None:
+    """Card 1 holds 100.00 of B1 and 20.00 of B5, all of it paid."""
+    insert(connection, "transactions", {**DEBIT, "amount_minor": -12_000})
+    with pytest.raises(sqlite3.IntegrityError, match="can't go below zero"):
+        insert(connection, "transactions", {**DEBIT, "amount_minor": -1})
+
+
+def test_a_bucket_is_not_paid_for_by_the_other_one(connection: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="can't go below zero"):
+        insert(connection, "transactions", {**DEBIT, "bucket": "'bonus'", "amount_minor": -1})
+
+
+def test_a_card_without_any_money_can_not_be_debited(connection: sqlite3.Connection) -> None:
+    insert(connection, "cards", CARD)
+    with pytest.raises(sqlite3.IntegrityError, match="can't go below zero"):
+        insert(connection, "transactions", {**DEBIT, "card": 99, "amount_minor": -1})
+
+
+def test_a_code_belongs_to_one_card(connection: sqlite3.Connection) -> None:
+    [(key,)] = connection.execute("SELECT code_key FROM codes WHERE card = 1")
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        insert(connection, "codes", {"code_key": f"'{key}'", "card": 2})
+
+
+def test_a_holder_has_each_card_once(connection: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        insert(connection, "cards", {**CARD, "ordinal": 1})
+    insert(connection, "cards", CARD)
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 3), (1, 1), (3, 3), (2, 9), (0, 9), (6, 6), (-5, 1)])
+def test_a_credit_is_handed_to_a_tool_once(connection: sqlite3.Connection, first: int, last: int) -> None:
+    """The first batch holds transactions 1 to 3, the second one 4 to 6."""
+    credits = {"batch": 2, "campaign": 1, "tool": "'generic'", "run_id": 1}
+    with pytest.raises(sqlite3.IntegrityError, match=r"in one batch of a mail tool only|UNIQUE"):
+        insert(connection, "batch_ranges", {**credits, "first_transaction": first, "last_transaction": last})
+    insert(connection, "batch_ranges", {**credits, "first_transaction": 7, "last_transaction": 9})
+
+
+# --- Which files the program takes for a ledger ---
+
+READING = [("status",), ("verify",), ("runs",), ("backup", "copy.db"), ("export", "cards", CAMPAIGN, "-o", "cards.csv")]
+WRITING = [
+    ("init",),
+    ("load", "bookings.csv"),
+    ("create", CAMPAIGN),
+    ("publish", CAMPAIGN),
+    ("topup", CAMPAIGN),
+    ("run", CAMPAIGN, "bookings.csv", "--out", "out"),
+    ("export", "mail", CAMPAIGN, "-o", "mail.csv"),
+]
+COMMANDS = [pytest.param(argv, id="-".join(argv[:2])) for argv in READING + WRITING]
+WRITING_COMMANDS = [pytest.param(argv, id="-".join(argv[:2])) for argv in WRITING if argv != ("init",)]
+
+
+@pytest.fixture
+def bookings(tmp_path: Path) -> Path:
+    path = tmp_path / "bookings.csv"
+    path.write_text(
+        "booking_id,customer_id,email,order_amount,currency,status\nN1,new,new@example.com,12.50,EUR,cancelled\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+@pytest.mark.usefixtures("bookings", "campaigns")
+@pytest.mark.parametrize("argv", COMMANDS)
+def test_a_newer_ledger_is_refused_untouched(run_in_process: CommandLine, books: Path, argv: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(books)) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
+    before = books.read_bytes()
+    result = run_in_process(*argv, now=BEFORE_RELEASE)
+    assert result.exit == 65
+    assert result.stderr.startswith(f"Error: {LEDGER} was written by a newer refundctl")
+    assert result.stderr.count("\n") == 1
+    assert books.read_bytes() == before
+
+
+@pytest.mark.usefixtures("bookings", "campaigns")
+@pytest.mark.parametrize("argv", COMMANDS)
+def test_another_programs_database_is_refused_untouched(
+    run_in_process: CommandLine, tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    with closing(sqlite3.connect(tmp_path / LEDGER)) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+    before = (tmp_path / LEDGER).read_bytes()
+    result = run_in_process(*argv)
+    assert result.exit == 65
+    assert "is no refundctl ledger" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert (tmp_path / LEDGER).read_bytes() == before
+
+
+@pytest.mark.usefixtures("bookings")
+@pytest.mark.parametrize("argv", [("status",), ("load", "bookings.csv")], ids=["status", "load"])
+def test_another_programs_database_is_refused_also_while_it_has_no_tables(
+    run_in_process: CommandLine, tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    with closing(sqlite3.connect(tmp_path / LEDGER)) as connection:
+        connection.execute("PRAGMA application_id = 77")
+    before = (tmp_path / LEDGER).read_bytes()
+    assert before
+    result = run_in_process(*argv)
+    assert result.exit == 65
+    assert "is no refundctl ledger" in result.stderr
+    assert (tmp_path / LEDGER).read_bytes() == before
+
+
+@pytest.mark.usefixtures("bookings", "campaigns")
+@pytest.mark.parametrize("content", [b"booking_id,order_amount\n", b"\0" * 4096, b"SQLite format 3\0" + b"\xff" * 2000])
+@pytest.mark.parametrize("argv", COMMANDS)
+def test_a_file_that_is_no_database_is_refused_untouched(
+    run_in_process: CommandLine, tmp_path: Path, argv: tuple[str, ...], content: bytes
+) -> None:
+    (tmp_path / LEDGER).write_bytes(content)
+    result = run_in_process(*argv)
+    assert result.exit == 65
+    assert result.stderr.count("\n") == 1
+    assert (tmp_path / LEDGER).read_bytes() == content
+
+
+ALTERATIONS = {
+    "a trigger is missing": "DROP TRIGGER transactions_no_update",
+    "the guard is missing": "DROP TRIGGER transactions_no_overdraft",
+    "an index is missing": "DROP INDEX transactions_funded_line",
+    "an index is there too many": "CREATE INDEX mine ON cards (code)",
+    "a view is missing": "DROP VIEW card_balances",
+    "a view is another": "DROP VIEW card_expiries; CREATE VIEW card_expiries AS SELECT 1 AS card, NULL AS expires_on",
+    "a trigger is there too many": "CREATE TRIGGER mine AFTER INSERT ON cards BEGIN SELECT 1; END",
+    "a table is there too many": "CREATE TABLE notes (note TEXT)",
+    "a table has a column more": "ALTER TABLE cards ADD COLUMN note TEXT",
+    "a table is missing": "DROP TABLE extensions",
+    "a unique index is a plain one": (
+        "DROP INDEX transactions_funded_line; CREATE INDEX transactions_funded_line ON transactions (line) "
+        "WHERE type = 'CREDITS_ADDITION' AND bucket = 'paid'"
+    ),
+}
+
+
+@pytest.mark.usefixtures("bookings", "campaigns")
+@pytest.mark.parametrize("alteration", ALTERATIONS.values(), ids=ALTERATIONS)
+def test_an_altered_schema_is_refused_before_a_write(run_in_process: CommandLine, books: Path, alteration: str) -> None:
+    with closing(sqlite3.connect(books)) as connection:
+        connection.executescript(alteration)
+    before = books.read_bytes()
+    result = run_in_process("load", "bookings.csv", now=BEFORE_RELEASE, env={"NO_COLOR": "1"})
+    assert result.exit == 65
+    assert "altered by hand" in result.stderr
+    assert books.read_bytes() == before
+
+
+@pytest.mark.usefixtures("bookings", "campaigns")
+@pytest.mark.parametrize("argv", WRITING_COMMANDS)
+def test_every_command_that_writes_looks_at_the_schema_first(
+    run_in_process: CommandLine, books: Path, argv: tuple[str, ...]
+) -> None:
+    with closing(sqlite3.connect(books)) as connection:
+        connection.executescript(ALTERATIONS["the guard is missing"])
+    before = books.read_bytes()
+    result = run_in_process(*argv, now=BEFORE_RELEASE)
+    assert (result.exit, books.read_bytes()) == (65, before)
+    assert "transactions_no_overdraft is missing" in result.stderr
