@@ -59,6 +59,13 @@ def test_limit_is_a_number_of_cards(run_in_process: CommandLine, tmp_path: Path,
     assert seen == [(5, 2, 0), (5, 2, 2), (5, 1, 4), (5, 0, 5)]
 
 
+def test_a_limit_beyond_counting_is_no_limit(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
+    write_bookings(tmp_path / "bookings.csv", booking("B1"))
+    load_and_create(run_in_process, "bookings.csv")
+    answer = run_in_process("publish", CAMPAIGN, "--limit", "9" * 30, "--json").ok().json()
+    assert answer["counts"]["published"] == 1
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "1.5"])
 def test_a_limit_that_makes_no_sense(
     limit: str, run_in_process: CommandLine, tmp_path: Path, campaigns: Path

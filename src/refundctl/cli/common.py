@@ -157,8 +157,9 @@ def writing_ledger(
         journal = Journal(ledger, operator(), common.command, arguments)
         try:
             yield ledger, journal
-        except Refused as error:
-            if not common.dry_run:
+        except RefundctlError as error:
+            error.campaign = campaign
+            if isinstance(error, Refused) and not common.dry_run:
                 _record(journal, error, campaign)
             raise
 

@@ -72,10 +72,10 @@ def export(
 def _export_mail(common: Common, campaign: str, place: handover.Place, *, everyone: bool, force: bool) -> int:
     given = {"kind": "mail", "campaign": campaign, "output": str(place.folder / place.file_name), "all": everyone}
     with writing_ledger(common, given, campaign) as (ledger, journal):
-        with ledger.writing() as writing:
+        with ledger.writing() as looking:
+            looking.keep = False
             stored = terms_of(ledger, campaign).stored
             batch = handover.find_open(ledger, stored.campaign_id, place)
-            writing.keep = False
         if batch is None:
             with ledger.writing() as writing:
                 run = journal.begin(campaign=campaign)
@@ -93,9 +93,10 @@ def _export_mail(common: Common, campaign: str, place: handover.Place, *, everyo
                 writing.keep = batch is not None and not common.dry_run
                 if writing.keep:
                     journal.finish(run, Outcome({"batches": 1}))
-        if batch is None or common.dry_run:
-            said = "Nothing new to hand over." if batch is None else "There is something new to hand over."
-            return report(common, Report(human=lambda out: out.print(said), campaign=campaign))
+                elif batch is not None:
+                    return report(common, _mail_report(campaign, handover.preview(ledger, batch)))
+        if batch is None:
+            return report(common, Report(human=lambda out: out.print("Nothing new to hand over."), campaign=campaign))
         with progress(common, "Writing the mail file", None) as tick:
             handed = handover.hand_over(ledger, journal, batch, lambda done, _: tick(done))
     return report(common, _mail_report(campaign, handed))

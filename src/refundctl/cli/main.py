@@ -23,13 +23,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     _watch_for_termination()
     _open_closed_streams()
+    code: int = ExitCode.OK
     try:
         code = _run_or_tell(words)
         sys.stdout.flush()
     except OSError as error:
         # What is still to be written has nowhere to go; Python would complain once more while it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.WRITE_FAILED if isinstance(error, BrokenPipeError) else print_error(_write_failed(error), [])
+        if code != ExitCode.WRITE_FAILED and not isinstance(error, BrokenPipeError):
+            print_error(_write_failed(error), [])
+        return ExitCode.WRITE_FAILED
     return code
 
 
@@ -59,8 +62,10 @@ def _run(words: list[str]) -> int:
         raise UsageError(_usage_message(error)) from error
     except Abort as error:
         raise Interrupted(INTERRUPTED) from error
-    except SystemExit as error:  # Typer's answer to a reader of our output who has gone
-        raise BrokenPipeError from error
+    except SystemExit as error:
+        if error.code:  # Typer's answer to a reader of our output who has gone; 0 after shell completion
+            raise BrokenPipeError from error
+        return ExitCode.OK
     if result == ExitCode.INTERRUPTED:  # Typer turns KeyboardInterrupt into this
         raise Interrupted(INTERRUPTED)
     return int(result or 0)

@@ -12,14 +12,17 @@ from refundctl.ledger.journal import Outcome
 from refundctl.operations import publish as operation
 from refundctl.operations.terms import terms_of
 
+MOST_CARDS = 2**63 - 1  # that SQLite can count
+
 
 @command("publish", writes=True, short="Give each eligible booking's customer a card.")
 def publish(
     common: Common,
     campaign: take.Campaign,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, clamp=True, help="Publish at most N cards.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Publish at most N cards.")] = None,
 ) -> int:
     """Give each eligible booking's customer a card. Cards are empty until `topup`."""
+    limit = None if limit is None else min(limit, MOST_CARDS)
     given = {"campaign": campaign, "limit": limit}
     with writing_ledger(common, given, campaign) as (ledger, journal), ledger.writing(bulk=True) as writing:
         terms = terms_of(ledger, campaign)

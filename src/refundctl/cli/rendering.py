@@ -62,12 +62,11 @@ def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
     if "--json" in words:
         status = STATUS.get(error.exit_code, "error")
         command = next((word for word in words if not word.startswith("-")), None)
-        campaign = getattr(error, "campaign", None)
         _print_json(
             {
                 **_envelope(command, status),
                 "run_id": None,
-                "campaign": campaign,
+                "campaign": error.campaign,
                 "counts": {},
                 "totals": {},
                 "files": [],

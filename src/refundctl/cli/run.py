@@ -1,5 +1,6 @@
 """refundctl run"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from refundctl.cli.rendering import Report, Screen, amount, figures, number, plu
 from refundctl.domain.errors import ExitCode
 from refundctl.files.safe_write import make_folder
 from refundctl.ledger.connection import Ledger
-from refundctl.ledger.journal import Journal
+from refundctl.ledger.journal import Journal, RunFile
 from refundctl.ledger.queries import campaign_named
 from refundctl.operations import batch as operation
 from refundctl.operations import handover, load
@@ -66,8 +67,9 @@ def _resume(
     common: Common, ledger: Ledger, journal: Journal, campaign: str, place: handover.Place
 ) -> HandedOver | None:
     """Finish the hand-over of an earlier run that was cut off, if there is one."""
-    with ledger.writing() as writing:
-        writing.keep = False
+    if ledger.is_new:
+        return None
+    with ledger.reading():
         stored = campaign_named(ledger.connection, campaign)
         batch = None if stored is None else handover.find_open(ledger, stored.campaign_id, place)
     if batch is None or common.dry_run:
@@ -81,19 +83,26 @@ def _run(
 ) -> tuple[operation.RunResult, HandedOver | None]:
     paths = _rejects_paths(plan, rejects)
 
-    def write_rejects() -> list[Any]:
+    def write_rejects() -> list[RunFile]:
         if common.dry_run:
             return []
         make_folder(plan.place.folder)
-        return load.write_rejects_files(ledger, plan.staged, paths)
+        written = load.write_rejects_files(ledger, plan.staged, paths)
+        return [replace(file, path=_short(Path(file.path), plan.place.folder)) for file in written]
 
     with progress(common, "Posting", None) as tick, ledger.writing(bulk=True) as writing:
         result = operation.run(ledger, journal, plan, lambda _: tick(0), write_rejects)
         writing.keep = result.changed and not common.dry_run
-    if result.batch is None or common.dry_run:
+        if common.dry_run and result.batch is not None:
+            return result, handover.preview(ledger, result.batch)
+    if result.batch is None:
         return result, None
     with progress(common, "Writing the mail file", result.topup.funded) as tick:
         return result, handover.hand_over(ledger, journal, result.batch, lambda done, _: tick(done))
+
+
+def _short(path: Path, folder: Path) -> str:
+    return path.name if path.parent == folder else str(path)
 
 
 def _rejects_paths(plan: operation.RunPlan, rejects: str | None) -> dict[int, Path]:
@@ -110,7 +119,7 @@ def _rejects_paths(plan: operation.RunPlan, rejects: str | None) -> dict[int, Pa
 
 def _report(common: Common, campaign: str, result: operation.RunResult, handed: HandedOver | None) -> Report:
     kept = result.changed and not common.dry_run
-    files = [*result.load.files, *(handed.files if handed else ())]
+    files = [*result.load.files, *(handed.files if handed and handed.files else result.rejects)]
     return Report(
         human=lambda out: _describe(out, campaign, result, handed),
         run_id=result.run_id if kept else None,
@@ -174,7 +183,7 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
             ),
         ]
     figures(out, rows)
-    if handed is not None:
+    if handed is not None and handed.files:
         out.print(
             f"Files in {handed.batch.directory}: {', '.join([*(Path(f.path).name for f in handed.files), 'manifest.json'])}"
         )

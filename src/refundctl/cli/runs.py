@@ -9,7 +9,6 @@ from refundctl.cli.rendering import Report, Screen, amount, number, report
 from refundctl.domain.errors import UsageError
 from refundctl.ledger.queries import journal
 
-
 LARGEST_ID = 2**63 - 1  # of SQLite
 
 

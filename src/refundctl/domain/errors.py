@@ -30,6 +30,7 @@ class RefundctlError(Exception):
 
     exit_code = ExitCode.BUG
     code = "bug"
+    campaign: str | None = None  # set by the command, where it is about one
 
     def __init__(self, message: str, *, code: str | None = None, **details: str | int | None) -> None:
         super().__init__(message)

@@ -60,6 +60,7 @@ class _Ahead:
             stdin=stream,
             stdout=subprocess.PIPE,
             bufsize=1 << 20,
+            start_new_session=True,  # Ctrl-C is for the near end, which ends this one
         )
         try:
             self.encoding, self.delimiter = self._next()
@@ -103,7 +104,7 @@ def _receive(stream: IO[bytes]) -> tuple[str, Any]:
     return kind, content
 
 
-def _send(stream: IO[bytes], kind: str, content: object) -> None:
+def _send(stream: IO[bytes], kind: str, content: Any) -> None:
     message = marshal.dumps((kind, content), 2)
     stream.write(_LENGTH.pack(len(message)))
     stream.write(message)
@@ -132,8 +133,10 @@ def main() -> None:
     with open(0, "rb") as stream, open(1, "wb", buffering=1 << 20) as out:
         try:
             _read(json.loads(sys.argv[1]), stream, out)
+            out.flush()
         except RefundctlError as error:
             _send(out, "raise", (type(error).__name__, error.message, error.code, dict(error.details)))
+            out.flush()
         except (BrokenPipeError, KeyboardInterrupt):
             os._exit(0)
 

@@ -12,12 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import Any, BinaryIO
 
 from refundctl.domain.errors import UsageError, WriteFailed
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 STDOUT = "-"
 
@@ -48,7 +45,7 @@ class HashingFile(io.RawIOBase):
         """It can only be written to."""
         return True
 
-    def write(self, content: "Buffer") -> int:
+    def write(self, content: Any) -> int:
         """Write and digest `content`."""
         self._digest.update(content)
         return self._stream.write(content)
@@ -60,26 +57,59 @@ class HashingFile(io.RawIOBase):
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[HashingFile]:
+def replacing(path: Path, *, unless_same: bool = False) -> Iterator[HashingFile]:
     """Write `path` atomically as 0600; an exception inside leaves the old file, or none, as it was.
 
-    Raises WriteFailed where the disk or the folder refuses.
+    `unless_same` leaves a file alone that has the same content already. Raises WriteFailed where the disk or the folder
+    refuses.
     """
     refuse_links(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     with failures(path):
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = _open_nameless(path.parent)
+        named = descriptor is None
+        if descriptor is None:
+            descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             with open(descriptor, "wb", buffering=1 << 20) as stream:
-                yield HashingFile(stream)
+                out = HashingFile(stream)
+                yield out
                 stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-            sync_folder(path.parent)
-        except BaseException:
+                if not (unless_same and _has_digest(path, out.sha256)):
+                    os.fsync(stream.fileno())
+                    if not named:
+                        _name(stream.fileno(), temporary)
+                    temporary.replace(path)
+                    sync_folder(path.parent)
+        finally:
             with suppress(OSError):
                 temporary.unlink()
-            raise
+
+
+def _open_nameless(folder: Path) -> int | None:
+    """A file without a name, where the system has such: killed in the middle, a process leaves nothing behind."""
+    if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").exists():
+        return None
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+
+
+def _name(descriptor: int, path: Path) -> None:
+    # Only with a folder's descriptor does Python call linkat(), which can follow /proc's link to the nameless file.
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _has_digest(path: Path, sha256: str) -> bool:
+    if not path.exists():
+        return False
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
 
 
 def write_whole(path: Path, content: bytes) -> Written:

@@ -18,7 +18,7 @@ from refundctl.domain.errors import BadInput, Busy, Interrupted, RefundctlError,
 from refundctl.ledger import schema
 
 CACHE_KIBIBYTES = 80 * 1024
-TEMPORARY_CACHE_KIBIBYTES = 48 * 1024
+TEMPORARY_CACHE_KIBIBYTES = 32 * 1024
 TICK_EVERY_STEPS = 1_000_000  # of SQLite's virtual machine: some ten milliseconds
 OLDEST_SQLITE = (3, 38, 0)
 
@@ -127,13 +127,21 @@ class Ledger:
     @contextmanager
     def private_copy(self) -> Iterator["Ledger"]:
         """A copy to read much from, so that nobody who writes has to wait. It is gone after the block."""
+        with self.reading():
+            pass
         with tempfile.TemporaryDirectory(prefix="refundctl-") as folder:
             path = Path(folder) / "copy.db"
-            with self.reading():
-                pass
             self.copy_to(path)
             with closing_ledger(Ledger(path, _connect(path, 0.0), self.clock, None)) as copy:
+                # Nameless from here on: it holds codes, and must not stay behind when this process is killed.
+                path.unlink()
                 yield copy
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever committed to the file."""
+        with translated(self.path):
+            return not self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
 
     def close(self) -> None:
         """Close the file; where nothing was ever committed to a file made by this command, take it away again."""
@@ -309,6 +317,6 @@ _TRANSLATIONS: tuple[tuple[str, Callable[[Path, sqlite3.Error], RefundctlError]]
     ),
     (
         "SQLITE_CORRUPT",
-        lambda path, _: LedgerDamaged(f"{path} is damaged: `refundctl verify` says more; go back to the last backup."),
+        lambda path, error: LedgerDamaged(f"{path} is damaged ({error}): go back to the last backup."),
     ),
 )

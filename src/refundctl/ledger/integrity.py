@@ -99,7 +99,11 @@ def _people(connection: sqlite3.Connection) -> Iterator[Finding]:
         FROM customers
         LEFT JOIN (SELECT customer, max(id), digest FROM customer_versions GROUP BY customer) AS version
             ON version.customer = customers.id
-        WHERE salt IS NOT NULL AND sha256({PERSON_TEXT}) IS NOT version.digest
+        WHERE iif(
+            salt IS NULL,
+            coalesce(customer_id, email, name, phone, locale, marketing_consent) IS NOT NULL,
+            sha256({PERSON_TEXT}) IS NOT version.digest
+        )
         """
     ).fetchmany(MOST_OF_ONE_KIND)
     for (customer,) in rows:
@@ -116,6 +120,11 @@ def _metadata(connection: sqlite3.Connection) -> Iterator[Finding]:
         SELECT line_versions.id FROM line_metadata
         LEFT JOIN line_versions ON line_versions.id = line_metadata.line_version
         WHERE metadata_digest IS NOT sha256({text})
+        UNION ALL
+        SELECT line_versions.id
+        FROM line_versions JOIN customers ON customers.id = line_versions.customer
+        WHERE metadata_digest IS NOT NULL AND customers.salt IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM line_metadata WHERE line_version = line_versions.id)
         """
     ).fetchmany(MOST_OF_ONE_KIND)
     for (version,) in rows:

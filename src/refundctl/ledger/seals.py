@@ -134,7 +134,7 @@ def digests_by_run(connection: sqlite3.Connection) -> dict[str, RunRows]:
 
 
 def chained(connection: sqlite3.Connection, run_id: int, previous: str, digests: Mapping[str, tuple[int, str]]) -> str:
-    """The digest of a run: its own row and outcome, its rows in each table, and the seal before it."""
+    """The digest of a run: what the ledger is, the run's own row and outcome, its rows in each table, the seal before."""
     head = connection.execute(
         """
         SELECT json_array(
@@ -147,7 +147,8 @@ def chained(connection: sqlite3.Connection, run_id: int, previous: str, digests:
         (run_id,),
     ).fetchone()
     rows = [[table.name, *digests[table.name]] for table in TABLES if table.name in digests]
-    text = json.dumps([ENCODING, ledger_id(connection), previous, head and head[0], rows], separators=(",", ":"))
+    ledger = connection.execute("SELECT json_array(ledger_id, clock, created_at, made_by) FROM ledger").fetchone()[0]
+    text = json.dumps([ENCODING, ledger, previous, head and head[0], rows], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ that memory stays flat whatever the size of the input.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
@@ -20,6 +20,7 @@ LINE_COLUMNS = ("booked_at", "cancelled_at", "tickets")
 _STAGED = {
     "booking_id": "booking_id",
     "refund_id": "refund_id",
+    "customer_id": "customer_id",
     "order_amount": "order_amount_minor",
     "refund_amount": "refund_amount_minor",
     "currency": "currency",
@@ -27,6 +28,7 @@ _STAGED = {
     "metadata": "metadata",
 }
 SEGMENTS_REMEMBERED = 50_000
+_POSITIVE = 0x7FFF_FFFF_FFFF_FFFF
 
 _TABLES = """
     DROP TABLE IF EXISTS temp.staged;
@@ -42,7 +44,9 @@ _TABLES = """
         physical_line INTEGER NOT NULL,
         booking_id TEXT NOT NULL,
         refund_id TEXT,
+        customer_id TEXT NOT NULL,
         person INTEGER NOT NULL,
+        said INTEGER NOT NULL,
         order_amount_minor INTEGER NOT NULL,
         refund_amount_minor INTEGER NOT NULL,
         currency TEXT NOT NULL,
@@ -63,11 +67,8 @@ _TABLES = """
         id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
         status TEXT, channel TEXT, category TEXT, tier TEXT, country TEXT, accepted TEXT, segment INTEGER
     );
-    -- each customer of the files once, as the first row says them; differs where another row says otherwise
-    CREATE TEMP TABLE people (
-        id INTEGER PRIMARY KEY, customer_id TEXT NOT NULL UNIQUE, email TEXT, name TEXT, phone TEXT, locale TEXT,
-        marketing_consent TEXT, differs INTEGER NOT NULL DEFAULT 0
-    );
+    -- each customer of the files once; differs where rows say different things of one person
+    CREATE TEMP TABLE people (id INTEGER PRIMARY KEY, first_staged INTEGER NOT NULL, differs INTEGER NOT NULL);
     -- rows that can't be taken, whether the file or the ledger shows it
     CREATE TEMP TABLE rejected (
         file INTEGER NOT NULL, physical_line INTEGER NOT NULL, field TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL
@@ -93,6 +94,7 @@ class Staging:
     """Collects the rows of one call, which may read several files."""
 
     connection: sqlite3.Connection
+    person_key: Callable[[str], int] = hash
     rows: int = 0
     _segments: dict[tuple[Any, ...], int] = field(default_factory=dict)
 
@@ -112,13 +114,13 @@ class Staging:
     def add(self, lines: Sequence[int], columns: Mapping[str, Sequence[Any] | None]) -> None:
         """Stage rows, given as columns under their canonical names; amounts in minor units."""
         present = {name: values for name, values in columns.items() if values is not None}
-        self._add_people(present)
         names = [name for name in _STAGED if name in present]
+        people = [name for name in ("customer_id", *PERSON_COLUMNS) if name in present]
         first = self.rows + 1
         self.rows += len(lines)
         sql = (
-            f"INSERT INTO staged (id, physical_line, segment, person, {', '.join(_STAGED[name] for name in names)}) "
-            f"VALUES (?, ?, ?, (SELECT id FROM people WHERE customer_id = ?){', ?' * len(names)})"
+            f"INSERT INTO staged (id, physical_line, segment, person, said, {', '.join(_STAGED[name] for name in names)}) "
+            f"VALUES (?, ?, ?, ?, ?{', ?' * len(names)})"
         )
         self.connection.executemany(
             sql,
@@ -126,21 +128,11 @@ class Staging:
                 range(first, self.rows + 1),
                 lines,
                 self._segment_ids(present, len(lines)),
-                present["customer_id"],
+                [self.person_key(customer_id) & _POSITIVE for customer_id in present["customer_id"]],
+                [hash(said) & _POSITIVE for said in zip(*(present[name] for name in people), strict=True)],
                 *(present[name] for name in names),
                 strict=True,
             ),
-        )
-
-    def _add_people(self, present: Mapping[str, Sequence[Any]]) -> None:
-        said = [name for name in PERSON_COLUMNS if name in present]
-        # A blank says nothing, so it never contradicts.
-        differs = " OR ".join(f"(excluded.{name} IS NOT NULL AND excluded.{name} IS NOT {name})" for name in said)
-        conflict = f"UPDATE SET differs = 1 WHERE {differs}" if said else "NOTHING"
-        self.connection.executemany(
-            f"INSERT INTO people (customer_id{''.join(f', {name}' for name in said)}) VALUES (?{', ?' * len(said)}) "
-            f"ON CONFLICT (customer_id) DO {conflict}",
-            zip(present["customer_id"], *(present[name] for name in said), strict=True),
         )
 
     def reject(self, file: int, rejected: Sequence[tuple[int, str, str, str]]) -> None:
@@ -170,6 +162,38 @@ class Staging:
         )
         found = self.connection.execute("SELECT id FROM staged_segments WHERE key = ?", (text,)).fetchone()
         return int(found[0])
+
+
+def find_people(connection: sqlite3.Connection) -> None:
+    """Collect each customer of the files once, and note where rows say different things of one person.
+
+    `person` and `said` are hashes, of the customer_id and of all that a row says of the person: numbers are sorted faster
+    than texts. Where two customers share one, which next to never happens, they get numbers below zero instead.
+    """
+    _group_people(connection, "TRUE")
+    if not connection.execute("SELECT EXISTS (SELECT 1 FROM people WHERE differs)").fetchone()[0]:
+        return
+    collided = connection.execute(
+        """
+        UPDATE staged SET person = -(SELECT min(id) FROM staged AS other WHERE other.customer_id = staged.customer_id)
+        WHERE person IN (
+            SELECT person FROM staged WHERE person IN (SELECT id FROM people WHERE differs)
+            GROUP BY person HAVING min(customer_id) <> max(customer_id)
+        )
+        """
+    ).rowcount
+    if collided:
+        connection.execute("DELETE FROM people WHERE id NOT IN (SELECT person FROM staged)")
+        _group_people(connection, "person < 0")
+
+
+def _group_people(connection: sqlite3.Connection, condition: str) -> None:
+    connection.execute(
+        f"""
+        INSERT INTO people (id, first_staged, differs)
+        SELECT person, min(id), min(said) <> max(said) FROM staged WHERE {condition} GROUP BY person ORDER BY person
+        """
+    )
 
 
 def find_contradictions(connection: sqlite3.Connection) -> None:

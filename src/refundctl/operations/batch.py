@@ -3,7 +3,7 @@
 The steps don't call each other; this is the one place that strings them together. A run is there whole or not at all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ class RunResult:
     publish: publish.PublishResult
     topup: topup.TopUpResult
     batch: Batch | None
+    rejects: Sequence[RunFile]
 
     @property
     def changed(self) -> bool:
@@ -91,7 +92,7 @@ def run(
 ) -> RunResult:
     """Do all steps for the refund lines in the staged files; the caller holds the transaction and decides on keeping it.
 
-    `write_rejects` writes the rejects files, once it is known that something is kept.
+    `write_rejects` makes the folder, so that a full disk shows before the commit, and writes the rejects files there.
     """
     is_new = refuse_changed_definition(ledger, plan.campaign)
     parent = journal.begin(campaign=plan.campaign.name)
@@ -117,12 +118,12 @@ def run(
         considered_only=True,
         force=plan.force,
     )
-    result = RunResult(parent.run_id, is_new, loaded, published, topped_up, batch)
+    rejects = write_rejects() if loaded.rejected or batch else []
     if plan.strict:
-        load.check_strict(loaded, [file.path for file in write_rejects()])
+        load.check_strict(loaded, [file.path for file in rejects])
+    result = RunResult(parent.run_id, is_new, loaded, published, topped_up, batch, rejects)
     if result.changed:
-        files = [*loaded.files, *write_rejects()]
-        journal.finish(own, Outcome(result.counts, topped_up.totals, files, result.partial))
+        journal.finish(own, Outcome(result.counts, topped_up.totals, [*loaded.files, *rejects], result.partial))
     return result
 
 

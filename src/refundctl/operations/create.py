@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from refundctl.domain.campaign import Campaign
 from refundctl.domain.errors import Refused
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.posting.campaigns import post_campaign, post_definition
 from refundctl.ledger.queries import StoredCampaign, campaign_named, has_cards
+
+if TYPE_CHECKING:
+    from refundctl.domain.campaign import Campaign
 
 
 class CurrencyChanged(Refused):
@@ -42,7 +45,7 @@ class CreateResult:
         return {creation.value: int(creation is self.creation) for creation in Creation}
 
 
-def creation_of(ledger: Ledger, campaign: Campaign) -> Creation:
+def creation_of(ledger: Ledger, campaign: "Campaign") -> Creation:
     """What `create` would do. Raises CurrencyChanged and DefinitionChanged for what may not change."""
     stored = campaign_named(ledger.connection, campaign.name)
     if stored is None:
@@ -62,12 +65,14 @@ def creation_of(ledger: Ledger, campaign: Campaign) -> Creation:
     return Creation.CHANGED
 
 
-def same_definition(stored: StoredCampaign, campaign: Campaign) -> bool:
+def same_definition(stored: StoredCampaign, campaign: "Campaign") -> bool:
     """Whether the file says what the ledger has; keys that a newer version added count as their defaults."""
+    from refundctl.domain.campaign import Campaign
+
     return Campaign.from_definition(campaign.name, stored.definition).definition() == campaign.definition()
 
 
-def create(ledger: Ledger, campaign: Campaign, run_id: int) -> CreateResult:
+def create(ledger: Ledger, campaign: "Campaign", run_id: int) -> CreateResult:
     """Make `campaign`, or take in its changed definition, which applies to cards not yet published."""
     creation = creation_of(ledger, campaign)
     if creation is Creation.UNCHANGED:

@@ -13,14 +13,14 @@ from typing import Any
 from refundctl.domain.errors import Refused, UsageError
 from refundctl.exports.csv_text import encode
 from refundctl.exports.mail import MAIL_COLUMNS, MailFigures
-from refundctl.files.safe_write import STDOUT, make_folder, refuse_existing, replacing, write_whole
+from refundctl.files.safe_write import STDOUT, FileExists, make_folder, refuse_existing, replacing, write_whole
 from refundctl.ledger import queries
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Journal, Outcome, RunFile
 from refundctl.ledger.posting import batches
 from refundctl.ledger.posting.batches import Batch
 from refundctl.ledger.seals import seal_of_run
-from refundctl.operations.mail_part import Tick, render
+from refundctl.operations.mail_part import Tick, figures_of, render
 
 MAIL_FILE = "mail.csv"
 SUMMARY_FILE = "summary.json"
@@ -72,8 +72,8 @@ def place_of_file(output: str, tool: str) -> Place:
     """Where `export mail -o FILE` hands over. Raises UsageError for stdout, which can't be finished after a crash."""
     if output == STDOUT:
         raise UsageError("A mail file is handed over once, so it needs a file of its own: name it with -o FILE.")
-    path = Path(output).resolve()
-    return Place(path.parent, path.name, tool, "export")
+    path = Path(output)
+    return Place(path.parent.resolve(), path.name, tool, "export")
 
 
 def find_open(ledger: Ledger, campaign: int, place: Place) -> Batch | None:
@@ -82,12 +82,12 @@ def find_open(ledger: Ledger, campaign: int, place: Place) -> Batch | None:
     if batch is None:
         return None
     there = Path(batch.directory) / batch.file_name
-    if there != place.folder / place.file_name:
-        began = batch.directory if batch.file_name == MAIL_FILE else str(there)
+    here = place.folder / place.file_name
+    if there != here:
         raise BatchOpen(
-            f"The hand-over of run {batch.run_id} to {began} was cut off: finish it first, by the same command with "
-            f"that place, and then name {place.folder} again.",
-            place=began,
+            f"The hand-over of run {batch.run_id} to {there} is not finished: it was cut off, or is being written just "
+            f"now. Finish it by the same command with that place; then name {here} again.",
+            place=str(there),
         )
     return batch
 
@@ -115,7 +115,7 @@ def reserve(
     if not found and not everyone:
         return None
     for name in place.names():
-        refuse_existing(place.folder / name, force=force)
+        _refuse_existing(place, name, force=force)
     return batches.reserve(
         ledger.connection,
         campaign=campaign,
@@ -125,6 +125,22 @@ def reserve(
         everyone=everyone,
         run_id=run_id,
     )
+
+
+def _refuse_existing(place: Place, name: str, *, force: bool) -> None:
+    path = place.folder / name
+    if place.account and path.exists() and not path.is_dir() and not path.is_symlink() and not force:
+        raise FileExists(
+            f"{place.folder} holds the files of an earlier hand-over ({name}): name a new folder, so that nobody's card "
+            "is overwritten before it was mailed; --force overwrites."
+        )
+    refuse_existing(path, force=force)
+
+
+def preview(ledger: Ledger, batch: Batch) -> HandedOver:
+    """What handing over would write, for a dry run; inside the transaction that reserved the batch."""
+    stored, _ = queries.batch_terms(ledger.connection, batch.batch_id)
+    return HandedOver(batch, (), figures_of(ledger, batch.batch_id), stored.currency, "")
 
 
 def hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> HandedOver:
@@ -157,7 +173,11 @@ def _mark(
     figures: MailFigures,
     totals: Mapping[str, int],
 ) -> None:
-    with ledger.writing():
+    with ledger.writing() as writing:
+        if batches.is_delivered(ledger.connection, batch):
+            # The same command, running twice at once, has written the same bytes and was first.
+            writing.keep = False
+            return
         run = journal.begin(campaign=campaign, step="handover", parent_id=batch.run_id)
         batches.mark_delivered(ledger.connection, batch, [file.as_json() for file in files], run.run_id)
         counts = {"mailed": figures.rows, "unreachable": figures.unreachable}

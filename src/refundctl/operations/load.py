@@ -113,6 +113,7 @@ def stage(
             opened = open_ahead(given.stream, given.name, source, encoding=encoding)
             files.append(_stage_file(waiting, number, given, opened, partial(_tick_after, tick, before)))
             before += opened.bytes_read
+        staging.find_people(ledger.connection)
         staging.find_contradictions(ledger.connection)
     return Staged(source_name, files)
 
@@ -213,7 +214,7 @@ def write_rejects_files(ledger: Ledger, staged: Staged, paths: Mapping[int, Path
             continue
         path = paths[file.number]
         _refuse_foreign(path)
-        with replacing(path) as out:
+        with replacing(path, unless_same=True) as out:
             count = _write_rejects(file, chain([first], rows), out)
         written.append(RunFile(str(path), count, out.sha256, output=True))
     return written
@@ -222,9 +223,11 @@ def write_rejects_files(ledger: Ledger, staged: Staged, paths: Mapping[int, Path
 def _write_rejects(file: StagedFile, rows: Iterator[staging.Reject], out: HashingFile) -> int:
     file.input.stream.seek(0)
     rejected = (RejectedRow(row.line, row.field, row.code, row.reason) for row in rows)
-    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+    buffered = io.BufferedWriter(out)
+    text = io.TextIOWrapper(buffered, encoding="utf-8", newline="")
     count = write_rejects(file.input.stream, file.opened, rejected, text)
     text.detach()
+    buffered.detach()
     return count
 
 

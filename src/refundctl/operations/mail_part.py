@@ -47,6 +47,13 @@ def render(ledger: Ledger, batch: int, folder: Path, write: Write, tick: Tick) -
     return figures
 
 
+def figures_of(ledger: Ledger, batch: int) -> MailFigures:
+    """What render() would write, in figures."""
+    queries.find_batch_cards(ledger.connection, batch)
+    lowest, _, highest = queries.batch_card_bounds(ledger.connection)
+    return _render_cards(ledger, batch, range(lowest, highest + 1), lambda _: None, lambda _: None)
+
+
 def _render_cards(ledger: Ledger, batch: int, cards: range, write: Write, tick: Callable[[int], None]) -> MailFigures:
     figures = MailFigures()
     stored, last_transaction = queries.batch_terms(ledger.connection, batch)
@@ -64,6 +71,7 @@ def _start(ledger: Ledger, batch: int, cards: range, out: IO[bytes]) -> "subproc
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the first process, which ends this one
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger import integrity, queries, scope
-from refundctl.ledger.connection import Ledger
+from refundctl.ledger.connection import Ledger, LedgerDamaged
 from refundctl.ledger.integrity import Finding
 from refundctl.ledger.scope import State
 from refundctl.ledger.seals import Seal, last_seal
@@ -20,14 +20,24 @@ class Verification:
 
 
 def verify(ledger: Ledger, kept: Seal | None) -> Verification:
-    """Check the file, the books, and where given the seal that was kept elsewhere."""
-    with ledger.reading():
-        findings = integrity.check_file(ledger.connection)
+    """Check the file, the books, and where given the seal that was kept elsewhere.
+
+    All on a private copy, page by page the same, so that nobody who writes has to wait.
+    """
+    try:
+        return _verify(ledger, kept)
+    except LedgerDamaged as error:
+        return Verification([Finding("file_damaged", error.message)], None)
+
+
+def _verify(ledger: Ledger, kept: Seal | None) -> Verification:
+    with ledger.private_copy() as copy, copy.reading():
+        findings = integrity.check_file(copy.connection)
         if not findings:
             # In a file that SQLite can't read, further checks would only fail on the way.
-            findings = [*integrity.check_books(ledger.connection), *_not_eligible(ledger)]
-            findings += [] if kept is None else integrity.check_against(ledger.connection, kept)
-        return Verification(findings, None if findings else last_seal(ledger.connection))
+            findings = [*integrity.check_books(copy.connection), *_not_eligible(copy)]
+            findings += [] if kept is None else integrity.check_against(copy.connection, kept)
+        return Verification(findings, None if findings else last_seal(copy.connection))
 
 
 def _not_eligible(ledger: Ledger) -> Iterator[Finding]:

@@ -111,6 +111,22 @@ def find_new_credits(
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM new_ranges)").fetchone()[0])
 
 
+def _any_left(connection: sqlite3.Connection, parameters: Mapping[str, Any]) -> bool:
+    """Whether a credit up to :after may not have been handed over; the usual case, one range for all, is seen at once."""
+    credits = "transactions WHERE id <= :after AND campaign = :campaign AND type = 'CREDITS_ADDITION'"
+    lowest, highest = connection.execute(f"SELECT min(id), max(id) FROM {credits}", parameters).fetchone()
+    if lowest is None:
+        return False
+    whole = """
+        SELECT EXISTS (
+            SELECT 1 FROM batch_ranges
+            WHERE campaign = :campaign AND tool = :tool AND first_transaction <= :lowest AND last_transaction >= :highest
+        )
+    """
+    found = {"campaign": parameters["campaign"], "tool": parameters["tool"], "lowest": lowest, "highest": highest}
+    return not connection.execute(whole, found).fetchone()[0]
+
+
 def reserve(
     connection: sqlite3.Connection,
     *,
@@ -138,6 +154,12 @@ def reserve(
         (batch_id, campaign, tool, run_id),
     )
     return Batch(batch_id, campaign, tool, directory, file_name, everyone, last_transaction, run_id)
+
+
+def is_delivered(connection: sqlite3.Connection, batch: Batch) -> bool:
+    """Whether the batch's files were marked as in place, perhaps by another process."""
+    found = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE batch = ?)"
+    return bool(connection.execute(found, (batch.batch_id,)).fetchone()[0])
 
 
 def mark_delivered(

@@ -75,11 +75,14 @@ def compare(connection: sqlite3.Connection, source: str) -> None:
     run_script(connection, _WORK_TABLES)
     register_functions(connection)
     _map_segments(connection, source)
-    _find_known_people(connection)
+    if _any(connection, "customers"):
+        _find_known_people(connection)
     if _any(connection, "bookings"):
         _find_known(connection)
         _set_aside_funded(connection)
     elif not _any(connection, "shared_bookings"):
+        return
+    if _nothing_new(connection):
         return
     connection.execute(
         f"""
@@ -98,6 +101,8 @@ def compare(connection: sqlite3.Connection, source: str) -> None:
 
 def post(connection: sqlite3.Connection, run_id: int, source: str) -> PostedBookings:
     """Write the staged rows that stand, and say what became of them; rows that say nothing new write nothing."""
+    if _nothing_new(connection):
+        return PostedBookings(0, 0, _accepted(connection))
     bases = Bases(*(_highest(connection, table) for table in ("bookings", "customers", "line_versions")))
     _post_segments(connection, run_id, source)
     _post_customers(connection, run_id, bases)
@@ -115,8 +120,22 @@ def post(connection: sqlite3.Connection, run_id: int, source: str) -> PostedBook
         WHERE (money_differs OR rest_differs OR customer IN (SELECT customer FROM changed_customers)) AND {_TAKEN}
         """,
     )
-    accepted = _count(connection, "SELECT (SELECT count(*) FROM staged) - (SELECT count(*) FROM set_aside)")
-    return PostedBookings(loaded, updated, accepted - loaded - updated)
+    return PostedBookings(loaded, updated, _accepted(connection) - loaded - updated)
+
+
+def _accepted(connection: sqlite3.Connection) -> int:
+    return _count(connection, "SELECT (SELECT count(*) FROM staged) - (SELECT count(*) FROM set_aside)")
+
+
+def _nothing_new(connection: sqlite3.Connection) -> bool:
+    """Whether the ledger knows every staged row that stands as it is, and every person; then nothing is to be written."""
+    known = "SELECT count(*) FROM known WHERE NOT money_differs AND NOT rest_differs"
+    repeats = _count(connection, "SELECT count(*) FROM repeats")
+    return _accepted(connection) == _count(connection, known) + repeats and not _people_differ(connection)
+
+
+def _people_differ(connection: sqlite3.Connection) -> bool:
+    return _any(connection, "people WHERE differs") or _any(connection, "known_people WHERE differs")
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
@@ -142,12 +161,14 @@ def _highest(connection: sqlite3.Connection, table: str) -> int:
 
 def _find_known_people(connection: sqlite3.Connection) -> None:
     # A blank never overwrites what is known, so it is no difference.
-    differs = " OR ".join(f"(people.{n} IS NOT NULL AND people.{n} IS NOT customers.{n})" for n in PERSON_COLUMNS)
+    differs = " OR ".join(f"(staged.{n} IS NOT NULL AND staged.{n} IS NOT customers.{n})" for n in PERSON_COLUMNS)
     connection.execute(
         f"""
         INSERT INTO known_people
         SELECT people.id, customers.id, {differs}
-        FROM people CROSS JOIN customers ON customers.customer_id = people.customer_id
+        FROM people
+        CROSS JOIN staged ON staged.id = people.first_staged
+        CROSS JOIN customers ON customers.customer_id = staged.customer_id
         """
     )
 
@@ -289,15 +310,19 @@ def _post_customers(connection: sqlite3.Connection, run_id: int, bases: Bases) -
     used = ""
     if _any(connection, "set_aside"):
         # Rows that were set aside leave nothing behind: neither a customer, nor what they alone say of one.
-        used = "AND id IN (SELECT person FROM staged WHERE id NOT IN (SELECT staged_id FROM set_aside))"
+        used = "AND people.id IN (SELECT person FROM staged WHERE id NOT IN (SELECT staged_id FROM set_aside))"
         connection.execute(
             "UPDATE people SET differs = 1 WHERE id IN (SELECT person FROM staged JOIN set_aside ON staged_id = staged.id)"
         )
     connection.execute(
         f"""
         INSERT INTO customers (id, customer_id, {", ".join(PERSON_COLUMNS)}, salt)
-        SELECT :base + id, customer_id, {", ".join(f"iif(differs, NULL, {n})" for n in PERSON_COLUMNS)}, randomblob(16)
-        FROM people WHERE id NOT IN (SELECT person FROM known_people) {used} ORDER BY id
+        SELECT
+            :base + staged.id, customer_id, {", ".join(f"iif(differs, NULL, {n})" for n in PERSON_COLUMNS)},
+            randomblob(16)
+        FROM staged CROSS JOIN people ON people.id = staged.person
+        WHERE people.first_staged = staged.id AND people.id NOT IN (SELECT person FROM known_people) {used}
+        ORDER BY staged.id
         """,
         {"base": bases.customer},
     )
@@ -318,11 +343,11 @@ def _merge_people(connection: sqlite3.Connection, bases: Bases) -> None:
 
     By booking_id and refund_id, not by place in the file, so that a file's order never matters.
     """
-    if not (_any(connection, "people WHERE differs") or _any(connection, "known_people WHERE differs")):
+    if not _people_differ(connection):
         return
     said = connection.execute(
         f"""
-        SELECT coalesce(known_people.customer, :base + people.id), {", ".join(f"staged.{n}" for n in PERSON_COLUMNS)}
+        SELECT coalesce(known_people.customer, :base + people.first_staged), {", ".join(f"staged.{n}" for n in PERSON_COLUMNS)}
         FROM staged
         CROSS JOIN people ON people.id = staged.person
         LEFT JOIN known_people ON known_people.person = people.id
@@ -409,12 +434,13 @@ def _post_new_lines(connection: sqlite3.Connection, run_id: int, bases: Bases) -
             coalesce(whose_booking.booking, :booking + staged.id),
             coalesce(refund_id, ''),
             1,
-            coalesce(known_people.customer, :customer + staged.person),
+            coalesce(known_people.customer, :customer + people.first_staged),
             order_amount_minor, refund_amount_minor, currency, booked_at, cancelled_at, tickets,
             staged_segments.segment, {_DIGEST}, :run
         FROM staged
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
         LEFT JOIN whose_booking ON whose_booking.staged_id = staged.id
+        CROSS JOIN people ON people.id = staged.person
         LEFT JOIN known_people ON known_people.person = staged.person
         WHERE {_NEW}
         ORDER BY staged.id
@@ -432,12 +458,13 @@ def _post_changed_lines(connection: sqlite3.Connection, run_id: int, bases: Base
             known.booking,
             coalesce(refund_id, ''),
             known.version + 1,
-            coalesce(known_people.customer, :customer + staged.person),
+            coalesce(known_people.customer, :customer + people.first_staged),
             order_amount_minor, refund_amount_minor, currency, booked_at, cancelled_at, tickets,
             staged_segments.segment, {_DIGEST}, :run
         FROM known
         CROSS JOIN staged ON staged.id = known.staged_id
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
+        CROSS JOIN people ON people.id = staged.person
         LEFT JOIN known_people ON known_people.person = staged.person
         WHERE (money_differs OR rest_differs) AND {_TAKEN}
         ORDER BY staged.id
