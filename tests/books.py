@@ -135,7 +135,7 @@ BY_NAME = {
     "credits": """
         SELECT
             statement.campaign, lines.booking_id, lines.refund_id, publications.customer_id, publications.booking_id,
-            type, bucket, statement.amount_minor, statement.currency, statement.contra_account
+            statement.type, statement.bucket, statement.amount_minor, statement.currency, statement.contra_account
         FROM statement
         JOIN transactions ON transactions.id = statement.id
         JOIN refund_lines AS lines ON lines.line = transactions.line

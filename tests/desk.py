@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from command_line import CAMPAIGN, CommandLine, small_campaigns
+
 LEDGER = "refunds.db"
 
 Row = Mapping[str, str]
@@ -86,6 +88,23 @@ def only(items: Iterable[Any]) -> Any:
     """The one item that there is."""
     [item] = items
     return item
+
+
+def lay_out(command_line: CommandLine, folder: Path) -> None:
+    """Something to do for every command: B1 is funded and not yet mailed, B2 has a card without money, B3 none.
+
+    `new.csv` is not loaded, and the campaign `goodwill` not made.
+    """
+    both = small_campaigns() + small_campaigns("goodwill").partition("campaigns:\n")[2]
+    (folder / "campaigns.yaml").write_text(both, encoding="utf-8")
+    write_bookings(folder / "bookings.csv", booking("B1"))
+    write_bookings(folder / "more.csv", booking("B2"), booking("B3"))
+    write_bookings(folder / "new.csv", booking("B4"))
+    command_line("load", "bookings.csv").ok()
+    for command in ("create", "publish", "topup"):
+        command_line(command, CAMPAIGN).ok()
+    command_line("load", "more.csv").ok()
+    command_line("publish", CAMPAIGN, "--limit", "1").ok()
 
 
 def counts(

@@ -74,7 +74,7 @@ def test_each_mistake_is_rejected_and_the_good_rows_are_loaded(run_in_process: C
     assert result.exit == 3
     counts = result.json()["counts"]
     assert (counts["rows"], counts["loaded"], counts["rejected"]) == (20, 2, 18)
-    assert result.json()["totals"]["EUR"] == {"total": 19_550}
+    assert result.json()["totals"]["EUR"] == {"total": 19_550, "order_amount": 19_550}
 
     rejects = rows_of(tmp_path / "rejects.csv")
     assert [int(row["_line"]) for row in rejects] == list(range(3, 21))

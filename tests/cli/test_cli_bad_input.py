@@ -130,9 +130,7 @@ UNUSUAL = {
 
 
 @pytest.mark.parametrize("content", UNUSUAL.values(), ids=UNUSUAL)
-def test_an_unusual_file_is_taken(
-    content: bytes, run_in_process: CommandLine, tmp_path: Path, campaigns: Path
-) -> None:
+def test_an_unusual_file_is_taken(content: bytes, run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
     (tmp_path / "bookings.csv").write_bytes(content)
     run(run_in_process, "bookings.csv").ok()
     row = only(rows_of(tmp_path / "out" / "mail.csv"))

@@ -1,4 +1,4 @@
-"""`refundctl create`: the campaign as the file has it, with cards that start at zero; a changed definition is taken in."""
+"""`refundctl create`: the campaign as the file has it, with cards that start at zero."""
 
 from pathlib import Path
 
@@ -35,8 +35,14 @@ def test_the_same_said_in_other_words_is_no_change(
     run_in_process("create", CAMPAIGN).ok()
     # A key that is written out with its default, other quotes, another order, a comment.
     campaigns.write_text(
-        "version: 1\ncampaigns:\n  flight-refunds: # the same\n    card_per: booking\n    eligible: {status: ['cancelled']}\n"
-        "    timezone: Europe/Warsaw\n    currency: EUR\n    activity_duration_after_publishing: P365D\n"
+        "version: 1\n"
+        "campaigns:\n"
+        "  flight-refunds: # the same\n"
+        "    card_per: booking\n"
+        "    eligible: {status: ['cancelled']}\n"
+        "    timezone: Europe/Warsaw\n"
+        "    currency: EUR\n"
+        "    activity_duration_after_publishing: P365D\n"
     )
     assert run_in_process("create", CAMPAIGN, "--json").ok().json()["counts"]["unchanged"] == 1
 
@@ -156,10 +162,10 @@ def test_a_card_starts_at_zero_or_not_at_all(
 def test_guessable_codes_are_refused_unless_asked_for(
     run_in_process: CommandLine, tmp_path: Path, campaigns: Path
 ) -> None:
-    short = {"voucher": {"code_config": {"pattern": "RF-####"}}}
-    campaigns.write_text(small_campaigns(**short))
+    voucher = {"code_config": {"pattern": "RF-####"}}
+    campaigns.write_text(small_campaigns(voucher=voucher))
     result = run_in_process("create", CAMPAIGN)
     assert result.exit == 78
     assert "60 bits" in result.stderr
-    campaigns.write_text(small_campaigns(**short, weak_codes=True))
+    campaigns.write_text(small_campaigns(voucher=voucher, weak_codes=True))
     run_in_process("create", CAMPAIGN).ok()

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ NOW = "2020-05-01T12:00:00Z"
 # SPEC, section 4: in this order.
 COLUMNS = {
     "mail": "email,name,code,balance,currency,expires_on,booking_id,customer_id,campaign,locale",
-    "cards": "card_id,code,campaign,customer_id,booking_id,state,balance,currency,published_at,expires_on,redemption_count",
+    "cards": "card_id,code,campaign,customer_id,booking_id,state,balance,currency,published_at,expires_on,"
+    "redemption_count",
     "transactions": "id,campaign,card_id,type,bucket,amount,balance,currency,booking_id,source_id,reason,"
     "related_transaction_id,run_id,created_at",
     "publications": "card_id,customer_id,booking_id,campaign,published_at,run_id",
-    "bookings": "booking_id,order_amount,currency,refund_id,refund_amount,cash_amount,bonus_amount,customer_id,email,name,"
-    "phone,locale,country,status,booked_at,cancelled_at,channel,category,tier,tickets,accepted,marketing_consent,"
+    "bookings": "booking_id,order_amount,currency,refund_id,refund_amount,cash_amount,bonus_amount,customer_id,email,"
+    "name,phone,locale,country,status,booked_at,cancelled_at,channel,category,tier,tickets,accepted,marketing_consent,"
     "campaign,card_id,funded,paid,bonus,fee,skipped_reason",
 }
 NOT_MAIL = [kind for kind in COLUMNS if kind != "mail"]
@@ -28,21 +30,18 @@ NOT_MAIL = [kind for kind in COLUMNS if kind != "mail"]
 
 @pytest.fixture
 def funded(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> CommandLine:
-    """A ledger with two funded cards, one without an e-mail, and a booking that is not eligible; nothing is mailed yet."""
+    """A ledger with two funded cards, one without an e-mail, and a booking that is not eligible; nothing is mailed."""
     write_bookings(
         tmp_path / "bookings.csv",
         booking("B1", "12.50", locale="pl-PL", country="PL", phone="+48 600 100 200", tickets="2", tier="gold"),
-        booking("B2", "99.00", refund_id="R2", refund_amount="50.00", email="", name="Jan, \"Johnny\" Kos"),
+        booking("B2", "99.00", refund_id="R2", refund_amount="50.00", email="", name='Jan, "Johnny" Kos'),
         booking("B3", "7.00", status="flown"),
     )
-
-    def at_noon(*argv: str | Path, **options: str) -> object:
-        return run_in_process(*argv, now=NOW, **options)
 
     run_in_process("load", "bookings.csv", now=NOW).ok()
     for command in ("create", "publish", "topup"):
         run_in_process(command, CAMPAIGN, now=NOW).ok()
-    return at_noon  # type: ignore[return-value]
+    return partial(run_in_process, now=NOW)
 
 
 # --- Columns and cells ---

@@ -53,7 +53,9 @@ def test_a_refund_amount_is_what_is_owed(run_in_process: CommandLine, tmp_path: 
 
 
 def test_all_five_fates_in_one_call_add_up(run_in_process: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "campaigns.yaml").write_text("version: 1\nsources:\n  default: {only: {kind: [refund]}}\ncampaigns: {}\n")
+    (tmp_path / "campaigns.yaml").write_text(
+        "version: 1\nsources:\n  default: {only: {kind: [refund]}}\ncampaigns: {}\n"
+    )
     refund = {"kind": "refund"}
     write_bookings(tmp_path / "first.csv", ANA | refund, JAN | refund)
     run_in_process("load", "first.csv").ok()
@@ -247,14 +249,14 @@ def test_without_a_customer_id_the_email_in_lower_case_is_the_customer(
 
 
 def test_the_rejects_file_has_the_original_columns_and_the_reason(run_in_process: CommandLine, tmp_path: Path) -> None:
-    odd = {"Our own column": "as it was, \"quoted\""}
+    odd = {"Our own column": 'as it was, "quoted"'}
     write_bookings(tmp_path / "bookings.csv", ANA | odd, JAN | odd | {"order_amount": "1,50"})
     run_in_process("load", "bookings.csv")
     rejects = tmp_path / "bookings.rejects.csv"
     assert header_of(rejects) == [*ANA, "Our own column", "_line", "_field", "_code", "_reason"]
     row = only(rows_of(rejects))
     assert {name: row[name] for name in ANA} == JAN | {"order_amount": "1,50"}
-    assert row["Our own column"] == "as it was, \"quoted\""
+    assert row["Our own column"] == 'as it was, "quoted"'
     assert (row["_line"], row["_field"], row["_code"]) == ("3", "order_amount", "malformed_amount")
     assert row["_reason"]
 

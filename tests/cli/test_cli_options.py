@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from command_line import CAMPAIGN, CommandLine, plain_environment, small_campaigns
-from desk import ENVELOPE, LEDGER, booking, files_in, only, write_bookings
+from command_line import CAMPAIGN, CommandLine, ThisProcess, plain_environment
+from desk import ENVELOPE, LEDGER, booking, files_in, lay_out, only, write_bookings
 
 NOW = "2020-05-01T12:00:00Z"
 
-# Every command, as it succeeds on the desk that `desk` lays out; those behind the second dictionary change the ledger.
+# Every command, as it succeeds on the desk; those of the second dictionary change the ledger.
 READ_ONLY = {
     "export cards": ["export", "cards", CAMPAIGN, "-o", "cards.csv"],
     "export transactions": ["export", "transactions", CAMPAIGN, "-o", "transactions.csv"],
@@ -49,17 +51,18 @@ MORE_FIELDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once, and copied for each test."""
+    folder = tmp_path_factory.mktemp("desk")
+    lay_out(ThisProcess(folder), folder)
+    return folder
+
+
 @pytest.fixture
-def desk(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> CommandLine:
-    """Something to do for every command: a funded card not yet mailed, a card not funded, a booking without a card."""
-    campaigns.write_text(small_campaigns() + small_campaigns("goodwill").partition("campaigns:\n")[2])
-    write_bookings(tmp_path / "bookings.csv", booking("B1"))
-    write_bookings(tmp_path / "more.csv", booking("B2"), booking("B3"))
-    write_bookings(tmp_path / "new.csv", booking("B4"))
-    for argv in (["load", "bookings.csv"], ["create", CAMPAIGN], ["publish", CAMPAIGN], ["topup", CAMPAIGN]):
-        run_in_process(*argv).ok()
-    run_in_process("load", "more.csv").ok()
-    run_in_process("publish", CAMPAIGN, "--limit", "1").ok()
+def desk(laid_out: Path, run_in_process: CommandLine, tmp_path: Path) -> CommandLine:
+    """The command line on a desk with something to do for every command."""
+    shutil.copytree(laid_out, tmp_path, dirs_exist_ok=True)
     return run_in_process
 
 
@@ -84,7 +87,7 @@ def test_json_is_one_object_with_the_same_fields(argv: list[str], desk: CommandL
         assert {"path", "rows", "sha256"} <= set(file)
         assert len(file["sha256"]) == 64
     changed = argv[0] in {"init", "load", "create", "publish", "topup", "run"} or argv[:2] == ["export", "mail"]
-    assert isinstance(answer["run_id"], int) == (changed or argv[0] == "runs" and len(argv) == 2)
+    assert isinstance(answer["run_id"], int) == (changed or argv[:2] == ["runs", "1"])
 
 
 @each_command
@@ -291,9 +294,7 @@ def test_a_rehearsal_says_so(run_in_process: CommandLine, tmp_path: Path) -> Non
     assert "rehearsal" not in run_in_process("status", "--ledger", "real.db").ok().stdout
 
 
-@pytest.mark.parametrize(
-    "argv", [argv for name, argv in EVERY.items() if name != "init"] + [["init"]], ids=lambda argv: " ".join(argv)
-)
+@pytest.mark.parametrize("argv", [argv for name, argv in EVERY.items() if name != "init"] + [["init"]], ids=" ".join)
 def test_a_ledger_of_the_real_clock_refuses_another(argv: list[str], desk: CommandLine, tmp_path: Path) -> None:
     before = files_in(tmp_path)
     result = desk(*argv, "--json", now=NOW)
@@ -415,8 +416,6 @@ def test_a_terminal_sees_progress(desk: CommandLine, tmp_path: Path) -> None:
 
 def test_no_color_is_heeded(desk: CommandLine, tmp_path: Path) -> None:
     """The cursor may still move, for the progress bar; nothing is coloured."""
-    import re
-
     _, shown = on_terminal(tmp_path, "load", "new.csv", NO_COLOR="1")
     assert re.findall(r"\x1b\[[0-9;]*m", shown) in ([], ["\x1b[0m"])
 
@@ -450,13 +449,16 @@ def test_a_screen_that_lacks_letters_gets_others(cli: CommandLine, desk: Command
     assert "##########...................." in result.stdout
 
 
-def process(folder: Path, *argv: str, setup: Callable[[], None] | None = None, **streams: int) -> subprocess.Popen[bytes]:
+def start(
+    folder: Path, *argv: str, stdout: int | None = None, setup: Callable[[], None] | None = None
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "refundctl", *argv],
         cwd=folder,
         env=plain_environment(folder, None, None),
         preexec_fn=setup,  # noqa: PLW1509 - one thread
-        **streams,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -465,16 +467,18 @@ def test_a_reader_that_has_gone_is_no_drama(argv: list[str], desk: CommandLine, 
     """`refundctl runs | head -1`"""
     reading, writing = os.pipe()
     os.close(reading)
-    done = process(tmp_path, *argv, stdout=writing, stderr=subprocess.PIPE)
+    done = start(tmp_path, *argv, stdout=writing)
     os.close(writing)
     assert done.communicate(timeout=60)[1] == b""
     assert done.returncode == 74
 
 
-@pytest.mark.parametrize("argv", [["status"], ["status", "--json"], ["export", "cards", CAMPAIGN, "-o", "-"], ["--help"]])
+@pytest.mark.parametrize(
+    "argv", [["status"], ["status", "--json"], ["export", "cards", CAMPAIGN, "-o", "-"], ["--help"]]
+)
 def test_a_full_disk_behind_stdout(argv: list[str], desk: CommandLine, tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = process(tmp_path, *argv, stdout=full.fileno(), stderr=subprocess.PIPE)
+        done = start(tmp_path, *argv, stdout=full.fileno())
         said = done.communicate(timeout=60)[1].decode()
     assert done.returncode == 74
     assert only(said.splitlines()).startswith("Error: ")
@@ -482,10 +486,30 @@ def test_a_full_disk_behind_stdout(argv: list[str], desk: CommandLine, tmp_path:
 
 
 def test_closed_streams_are_no_drama(desk: CommandLine, tmp_path: Path) -> None:
-    """`refundctl status >&- 2>&- <&-`: a ledger must never be opened in the place of stdout."""
+    """`refundctl load new.csv >&- 2>&- <&-`: the ledger must never be opened in the place of stdout."""
+    done = start(tmp_path, "load", "new.csv", setup=lambda: os.closerange(0, 3))
+    assert (done.communicate(timeout=60)[1], done.returncode) == (b"", 0)
+    desk("verify").ok()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["run", CAMPAIGN, "new.csv", "--out", ""],
+        ["run", CAMPAIGN, "new.csv", "--out="],
+        ["load", ""],
+        ["load", "new.csv", "--ledger", ""],
+        ["export", "mail", CAMPAIGN, "-o", ""],
+        ["publish", ""],
+    ],
+    ids=" ".join,
+)
+def test_a_blank_where_a_name_belongs(argv: list[str], desk: CommandLine, tmp_path: Path) -> None:
+    """As from `--out "$OUT"` where OUT is not set: it must not become the folder that one happens to be in."""
     before = files_in(tmp_path)
-    done = process(tmp_path, "status", setup=lambda: os.closerange(0, 3))
-    assert done.wait(timeout=60) == 0
+    result = desk(*argv)
+    assert (result.exit, result.stdout) == (2, "")
+    assert "nothing where a value belongs" in only(result.stderr.splitlines())
     assert files_in(tmp_path) == before
 
 

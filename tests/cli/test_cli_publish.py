@@ -67,9 +67,7 @@ def test_a_limit_beyond_counting_is_no_limit(run_in_process: CommandLine, tmp_pa
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "1.5"])
-def test_a_limit_that_makes_no_sense(
-    limit: str, run_in_process: CommandLine, tmp_path: Path, campaigns: Path
-) -> None:
+def test_a_limit_that_makes_no_sense(limit: str, run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
     result = run_in_process("publish", CAMPAIGN, "--limit", limit)
     assert result.exit == 2
     assert "--limit" in result.stderr
@@ -126,13 +124,51 @@ def test_who_is_eligible(
         booking("B1", "100.00", tier="Gold", cancelled_at="2020-04-01", tickets="1", hotel="City", country="US-ME"),
         booking("B2", "99.99", tier="", cancelled_at="2020-04-30T23:59:59", tickets="2", hotel="", country="US"),
         booking(
-            "B3", "100.01", status="flown", tier="", cancelled_at="2020-05-01", tickets="3", hotel="resort", country="DE"
+            "B3",
+            "100.01",
+            status="flown",
+            tier="",
+            cancelled_at="2020-05-01",
+            tickets="3",
+            hotel="resort",
+            country="DE",
         ),
     )
     load_and_create(run_in_process, "bookings.csv")
     run_in_process("publish", CAMPAIGN).ok()
     run_in_process("export", "publications", CAMPAIGN, "-o", "p.csv").ok()
     assert column(tmp_path / "p.csv", "booking_id") == booking_ids
+
+
+WHERE = {
+    "tier=gold": ["B1"],
+    "tier=GOLD": ["B1"],
+    "country=PL": ["B1", "B3"],
+    "channel=web": ["B2"],
+}
+
+
+@pytest.mark.parametrize(("where", "booking_ids"), WHERE.items(), ids=WHERE)
+def test_where_takes_a_part_of_them(
+    where: str, booking_ids: list[str], run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    """Compared as in `eligible`: trimmed and without case. The others are left for another call."""
+    write_bookings(
+        tmp_path / "bookings.csv",
+        booking("B1", tier="gold", country="PL"),
+        booking("B2", tier="silver", country="DE", channel="web"),
+        booking("B3", country="PL"),
+    )
+    load_and_create(run_in_process, "bookings.csv")
+    run_in_process("publish", CAMPAIGN, "--where", where).ok()
+    published = run_in_process("export", "publications", CAMPAIGN, "-o", "-").ok().stdout
+    assert column(published, "booking_id") == booking_ids
+    run_in_process("publish", CAMPAIGN).ok()
+    funded = run_in_process("topup", CAMPAIGN, "--where", where, "--json").ok().json()
+    assert funded["counts"]["funded"] == len(booking_ids)
+    cards = run_in_process("export", "cards", CAMPAIGN, "-o", "-", "--where", where).ok().stdout
+    assert sorted(column(cards, "booking_id")) == booking_ids
+    assert set(column(cards, "balance")) == {"100.00"}
 
 
 def test_a_booking_in_another_currency_is_skipped_and_said_so(

@@ -187,7 +187,8 @@ def test_what_is_in_the_way_is_never_overwritten_unasked(
     before = files_in(tmp_path)
     result = run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out")
     assert result.exit == 2
-    assert "mail.csv is there already" in result.stderr
+    assert "mail.csv" in result.stderr
+    assert "--force" in result.stderr
     assert files_in(tmp_path) == before
     run(run_in_process, "--force")
     assert column(tmp_path / "out" / "mail.csv", "booking_id") == ["B1"]
@@ -211,9 +212,7 @@ def test_nothing_is_written_through_a_symbolic_link(
 # --- Rejects ---
 
 
-def test_rejects_of_several_inputs_are_kept_apart(
-    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
-) -> None:
+def test_rejects_of_several_inputs_are_kept_apart(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
     for folder in ("may", "june"):
         (tmp_path / folder).mkdir()
         write_bookings(tmp_path / folder / "bookings.csv", booking(f"{folder}-1"), booking(f"{folder}-2", "?"))
@@ -321,7 +320,8 @@ def cut_off(folder: Path) -> None:
 KILLED_BEFORE_FIRST_FILE = """
 import os, signal, sys
 from refundctl.cli.main import main
-sys.addaudithook(lambda event, args: os.kill(os.getpid(), signal.SIGKILL) if event == "os.rename" else None)
+placing = {"os.rename", "os.link"}
+sys.addaudithook(lambda event, args: os.kill(os.getpid(), signal.SIGKILL) if event in placing else None)
 main(sys.argv[1:])
 """
 
@@ -385,9 +385,7 @@ def test_a_cut_off_run_is_finished_by_name_of_its_folder_not_by_its_spelling(
     assert column(tmp_path / "out" / "mail.csv", "booking_id") == ["B1", "B2"]
 
 
-def test_finishing_and_new_bookings_in_one_call(
-    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
-) -> None:
+def test_finishing_and_new_bookings_in_one_call(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
     """New bookings in the same call are a batch of their own: the first batch's files stay, nothing is lost."""
     cut_off(tmp_path)
     write_bookings(tmp_path / "bookings.csv", booking("B1", "12.50"), booking("B3", "5.00"))
@@ -429,7 +427,8 @@ STOPPED_BEFORE_FIRST_FILE = """
 import os, signal, sys
 from refundctl.cli.main import main
 stops = iter([signal.SIGSTOP])
-sys.addaudithook(lambda event, args: os.kill(os.getpid(), next(stops, 0)) if event == "os.rename" else None)
+placing = {"os.rename", "os.link"}
+sys.addaudithook(lambda event, args: os.kill(os.getpid(), next(stops, 0)) if event in placing else None)
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -457,9 +456,7 @@ def test_a_slow_process_that_is_overtaken_while_it_hands_over(
     run_in_process("verify", "--against", "out/manifest.json").ok()
 
 
-def test_two_at_once_fund_and_mail_everyone_once(
-    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
-) -> None:
+def test_two_at_once_fund_and_mail_everyone_once(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
     write_bookings(tmp_path / "bookings.csv", *(booking(f"B{number}") for number in range(200)))
     argv = [sys.executable, "-m", "refundctl", "run", CAMPAIGN, "bookings.csv", "--out", "out"]
     both = [

@@ -1,7 +1,7 @@
 """`refundctl runs`: who ran what, when, and with what outcome; what was refused, too."""
 
-import getpass
 import os
+import pwd
 import re
 import socket
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_every_entry_has_every_field(run_in_process: CommandLine, tmp_path: Path
     assert len(entries) == 7
     for entry in entries:
         assert set(entry) >= FIELDS
-        assert (entry["operator"], entry["host"]) == (getpass.getuser(), socket.gethostname())
+        assert (entry["operator"], entry["host"]) == (pwd.getpwuid(os.getuid()).pw_name, socket.gethostname())
         assert (entry["started_at"], entry["finished_at"]) == (NOW, NOW)
 
 

@@ -130,7 +130,7 @@ def test_a_person_reads_the_same(run_in_process: CommandLine, tmp_path: Path, ca
     write_bookings(tmp_path / "bookings.csv", booking("B1", "1234.50"), booking("B2", status="flown"))
     prepare(run_in_process, "create", "publish")
     assert run_in_process("topup", CAMPAIGN).ok().stdout.splitlines() == [
-        "Funded 1 refund lines with EUR 1,234.50.",
+        "Funded 1 refund line with EUR 1,234.50.",
         "  funded already  0",
         "  skipped         1 (1 not_eligible)",
     ]

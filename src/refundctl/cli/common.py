@@ -188,7 +188,7 @@ def reading_ledger(common: Common) -> Iterator[Ledger | None]:
         yield None
         return
     with ledgers.closing_ledger(ledger):
-        yield ledger
+        yield None if ledger.is_new else ledger
 
 
 @contextmanager
@@ -222,7 +222,8 @@ def campaign_in_file(common: Common, name: str) -> "Campaign":
     campaign = found.campaigns.get(name)
     if campaign is None:
         raise UsageError(
-            f"{common.campaigns} has no campaign {name} (it has: {', '.join(found.campaigns) or 'none'}).",
+            f"{common.campaigns} has no campaign {name} (it has: {', '.join(found.campaigns) or 'none'}): "
+            "check the name, or describe the campaign there.",
             code="resource_not_found",
         )
     return campaign

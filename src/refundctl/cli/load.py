@@ -66,7 +66,8 @@ def find_source(common: Common, name: str | None) -> "tuple[str, Source]":
     if wanted in sources or wanted == "default":
         return wanted, sources.get(wanted, Source())
     raise UsageError(
-        f"{common.campaigns} has no source {wanted} (there are: {', '.join({'default': 0, **sources})}).",
+        f"{common.campaigns} has no source {wanted} (there are: {', '.join({'default': 0, **sources})}): "
+        "check the name, or describe the source there.",
         code="source_unknown",
     )
 

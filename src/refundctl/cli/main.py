@@ -12,6 +12,7 @@ from typer._click.exceptions import UsageError as ClickUsageError
 from typer.exceptions import Abort
 
 from refundctl.cli.app import app
+from refundctl.cli.light import command_of
 from refundctl.cli.rendering import print_error
 from refundctl.domain.errors import ExitCode, Interrupted, RefundctlError, UsageError, WriteFailed
 
@@ -52,9 +53,9 @@ def _run_or_tell(words: list[str]) -> int:
 
 
 def _run(words: list[str]) -> int:
-    _refuse_bytes(words)
+    _check_words(words)
     try:
-        result = app(args=words, prog_name="refundctl", standalone_mode=False)
+        result = command_of(app)(args=words, prog_name="refundctl", standalone_mode=False)
     except NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)  # noqa: T201
         return ExitCode.USAGE
@@ -71,9 +72,14 @@ def _run(words: list[str]) -> int:
     return int(result or 0)
 
 
-def _refuse_bytes(words: list[str]) -> None:
-    """The journal and JSON hold texts: a name in another encoding than the system's can't be written down there."""
-    for word in words:
+def _check_words(words: list[str]) -> None:
+    """Refuse what can't be meant: a blank, as from a variable that isn't set, and a name that is no text.
+
+    The journal and JSON hold texts: a name in another encoding than the system's can't be written down there.
+    """
+    for before, word in zip(["refundctl", *words], words, strict=False):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            raise UsageError(f"There is nothing where a value belongs, after {before or 'another blank'}: name one.")
         if any("\ud800" <= sign <= "\udfff" for sign in word):
             raise UsageError(f"{word} is no text in this system's encoding: rename the file, and name it again.")
 
@@ -81,7 +87,8 @@ def _refuse_bytes(words: list[str]) -> None:
 def _usage_message(error: ClickException) -> str:
     context = error.ctx if isinstance(error, ClickUsageError) else None
     hint = f"{context.command_path} --help" if context is not None else "refundctl --help"
-    return f"{_plainer(error.format_message()).rstrip('.')}; `{hint}` shows what there is."
+    message = _plainer(error.format_message()).rstrip(".")
+    return f"{message}{'' if message.endswith('?') else ';'} `{hint}` shows what there is."
 
 
 # Typer lets pydantic say what is wrong with a value, in a programmer's words.

@@ -9,6 +9,7 @@ import typer
 from refundctl.cli.common import Common, command, existing_ledger
 from refundctl.cli.rendering import Report, Screen, report
 from refundctl.domain.errors import ExitCode, InputMissing
+from refundctl.ledger.connection import LedgerDamaged
 from refundctl.ledger.seals import Seal, parse_seal
 from refundctl.operations import verify as operation
 
@@ -28,8 +29,11 @@ def verify(
 ) -> int:
     """Check the books: every seal, constraint and balance. Sound, it prints the seal of the last run, to be kept elsewhere."""
     kept = None if against is None else _read_seal(against)
-    with existing_ledger(common) as ledger:
-        found = operation.verify(ledger, kept)
+    try:
+        with existing_ledger(common) as ledger:
+            found = operation.verify(ledger, kept)
+    except LedgerDamaged as error:
+        found = operation.unreadable(error)
     return report(
         common,
         Report(

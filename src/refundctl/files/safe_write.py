@@ -75,12 +75,14 @@ def replacing(path: Path, *, unless_same: bool = False) -> Iterator[HashingFile]
                 out = HashingFile(stream)
                 yield out
                 stream.flush()
-                if not (unless_same and _has_digest(path, out.sha256)):
-                    os.fsync(stream.fileno())
+                if unless_same and _has_digest(path, out.sha256):
+                    return
+                os.fsync(stream.fileno())
+                if named or not _named(stream.fileno(), path):
                     if not named:
-                        _name(stream.fileno(), temporary)
+                        _named(stream.fileno(), temporary)
                     temporary.replace(path)
-                    sync_folder(path.parent)
+                sync_folder(path.parent)
         finally:
             with suppress(OSError):
                 temporary.unlink()
@@ -96,13 +98,24 @@ def _open_nameless(folder: Path) -> int | None:
         return None
 
 
-def _name(descriptor: int, path: Path) -> None:
+def _named(descriptor: int, path: Path) -> bool:
+    """Give a nameless file its name; tell whether the name was free."""
     # Only with a folder's descriptor does Python call linkat(), which can follow /proc's link to the nameless file.
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=folder, follow_symlinks=True)
+    except FileExistsError:
+        return False
     finally:
         os.close(folder)
+    return True
+
+
+def remove_parts(path: Path) -> None:
+    """Take away what a command that was killed while it replaced `path` has left beside it."""
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        with suppress(OSError):
+            part.unlink()
 
 
 def _has_digest(path: Path, sha256: str) -> bool:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from refundctl.ledger import schema
 CACHE_KIBIBYTES = 80 * 1024
 TEMPORARY_CACHE_KIBIBYTES = 32 * 1024
 TICK_EVERY_STEPS = 1_000_000  # of SQLite's virtual machine: some ten milliseconds
+POLL_SECONDS = 0.02  # between looks whether another process has finished writing
 OLDEST_SQLITE = (3, 38, 0)
 
 
@@ -64,6 +66,7 @@ class Ledger:
     clock: Clock
     inode: int | None
     made: bool = False
+    wait_seconds: float = 0.0
 
     @contextmanager
     def writing(self, *, bulk: bool = False) -> Iterator["Writing"]:
@@ -76,7 +79,7 @@ class Ledger:
         """
         with translated(self.path):
             self.connection.execute(f"PRAGMA foreign_keys = {'OFF' if bulk else 'ON'}")
-            self.connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 self._check_place()
                 schema.ensure(self.connection, self.path, self.clock.stamp, rehearsal=self.clock.rehearsal)
@@ -89,6 +92,20 @@ class Ledger:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def _begin(self) -> None:
+        # Waiting here and not in SQLite, where Ctrl-C would not be heard until the wait is over.
+        deadline = time.monotonic() + self.wait_seconds
+        self.connection.execute("PRAGMA busy_timeout = 0")
+        while True:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                break
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() >= deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+        self.connection.execute(f"PRAGMA busy_timeout = {int(self.wait_seconds * 1000)}")
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -141,7 +158,7 @@ class Ledger:
     def is_new(self) -> bool:
         """Whether nothing was ever committed to the file."""
         with translated(self.path):
-            return not self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            return schema.is_new(self.connection)
 
     def close(self) -> None:
         """Close the file; where nothing was ever committed to a file made by this command, take it away again."""
@@ -193,7 +210,7 @@ def open_ledger(path: Path, clock: Clock, *, wait_seconds: float, mode: int = 0o
     made = _make(path, mode)
     with translated(path):
         connection = _connect(path, wait_seconds)
-    return Ledger(path, connection, clock, path.stat().st_ino, made)
+    return Ledger(path, connection, clock, path.stat().st_ino, made, wait_seconds)
 
 
 def open_existing(path: Path, clock: Clock, *, wait_seconds: float) -> Ledger | None:
@@ -209,7 +226,7 @@ def open_existing(path: Path, clock: Clock, *, wait_seconds: float) -> Ledger | 
     _check_regular(path, found.st_mode)
     with translated(path):
         connection = _connect(path, wait_seconds)
-    return Ledger(path, connection, clock, found.st_ino)
+    return Ledger(path, connection, clock, found.st_ino, wait_seconds=wait_seconds)
 
 
 def in_memory(clock: Clock) -> Ledger:
@@ -264,6 +281,8 @@ def translated(path: Path) -> Iterator[None]:
     """Turn SQLite's errors about the file into ours: 75 busy, 74 can't write, 65 can't be read."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise LedgerDamaged(f"{path} is damaged (a text is no text): go back to the last backup.") from error
     except sqlite3.Error as error:
         known = _translation(error, path)
         if known is None:

@@ -41,7 +41,11 @@ def check_books(connection: sqlite3.Connection) -> Iterator[Finding]:
     """Everything that must be true of the rows, whatever campaign they belong to."""
     register_functions(connection)
     for check in (_schema, _references, _seals, _people, _metadata, _codes, _credits, _balances):
-        yield from check(connection)
+        try:
+            yield from check(connection)
+        except sqlite3.Error as error:
+            # A table or column is missing, which the first check has named.
+            yield Finding("not_checked", f"The check of{check.__name__.replace('_', ' ')} could not be made: {error}.")
 
 
 def check_against(connection: sqlite3.Connection, kept: seals.Seal) -> Iterator[Finding]:
@@ -137,7 +141,8 @@ def _codes(connection: sqlite3.Connection) -> Iterator[Finding]:
         SELECT cards.id FROM cards LEFT JOIN codes ON codes.code_key = upper(replace(cards.code, '-', ''))
         WHERE codes.card IS NOT cards.id
         UNION ALL
-        SELECT codes.card FROM codes LEFT JOIN cards ON cards.id = codes.card WHERE cards.id IS NULL
+        SELECT codes.card FROM codes LEFT JOIN cards ON cards.id = codes.card
+        WHERE upper(replace(cards.code, '-', '')) IS NOT codes.code_key
         """
     ).fetchmany(MOST_OF_ONE_KIND)
     for (card,) in rows:

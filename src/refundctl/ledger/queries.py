@@ -145,7 +145,8 @@ def _not_handed_over(connection: sqlite3.Connection, campaign: int) -> int:
 
 def clock_kind(connection: sqlite3.Connection) -> str:
     """'system', or 'rehearsal' where the ledger was made under REFUNDCTL_NOW."""
-    return str(connection.execute("SELECT clock FROM ledger").fetchone()[0])
+    row = connection.execute("SELECT clock FROM ledger").fetchone()
+    return "" if row is None else str(row[0])
 
 
 def journal(connection: sqlite3.Connection, run_id: int | None = None) -> list[dict[str, Any]]:

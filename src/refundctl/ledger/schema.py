@@ -48,12 +48,21 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def is_new(connection: sqlite3.Connection) -> bool:
+    """Whether nothing was ever committed to the file, and no other program has marked it as its own."""
+    return not (
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        or connection.execute("PRAGMA application_id").fetchone()[0]
+        or connection.execute("PRAGMA user_version").fetchone()[0]
+    )
+
+
 def ensure(connection: sqlite3.Connection, path: Path, now: str, *, rehearsal: bool) -> None:
     """Make the tables in an empty file, bring an older ledger up to date, and refuse an altered schema.
 
     The caller holds the write transaction, so that a new ledger and its first run are one commit.
     """
-    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if is_new(connection):
         _migrate(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(
@@ -72,7 +81,8 @@ def ensure(connection: sqlite3.Connection, path: Path, now: str, *, rehearsal: b
 
 def clock_of(connection: sqlite3.Connection) -> str:
     """'system' or 'rehearsal'."""
-    return str(connection.execute("SELECT clock FROM ledger").fetchone()[0])
+    row = connection.execute("SELECT clock FROM ledger").fetchone()
+    return "" if row is None else str(row[0])
 
 
 def differences(connection: sqlite3.Connection) -> list[str]:

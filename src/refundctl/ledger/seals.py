@@ -125,7 +125,8 @@ def seal_of_run(connection: sqlite3.Connection, run_id: int) -> Seal | None:
 
 def ledger_id(connection: sqlite3.Connection) -> str:
     """The random name that a ledger gets when it is made: 32 hexadecimal digits."""
-    return str(connection.execute("SELECT ledger_id FROM ledger").fetchone()[0])
+    row = connection.execute("SELECT ledger_id FROM ledger").fetchone()
+    return "" if row is None else str(row[0])
 
 
 def digests_by_run(connection: sqlite3.Connection) -> dict[str, RunRows]:
@@ -147,8 +148,8 @@ def chained(connection: sqlite3.Connection, run_id: int, previous: str, digests:
         (run_id,),
     ).fetchone()
     rows = [[table.name, *digests[table.name]] for table in TABLES if table.name in digests]
-    ledger = connection.execute("SELECT json_array(ledger_id, clock, created_at, made_by) FROM ledger").fetchone()[0]
-    text = json.dumps([ENCODING, ledger, previous, head and head[0], rows], separators=(",", ":"))
+    ledger = connection.execute("SELECT json_array(ledger_id, clock, created_at, made_by) FROM ledger").fetchone()
+    text = json.dumps([ENCODING, ledger and ledger[0], previous, head and head[0], rows], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

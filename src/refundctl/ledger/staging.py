@@ -74,7 +74,7 @@ _TABLES = """
         file INTEGER NOT NULL, physical_line INTEGER NOT NULL, field TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL
     );
     CREATE TEMP TABLE set_aside (staged_id INTEGER PRIMARY KEY, field TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL);
-    CREATE TEMP TABLE repeats (staged_id INTEGER PRIMARY KEY);
+    CREATE TEMP TABLE repeats (staged_id INTEGER PRIMARY KEY, first_staged INTEGER NOT NULL);
     CREATE TEMP TABLE shared_bookings (booking_id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -254,12 +254,24 @@ def _find_repeats(connection: sqlite3.Connection) -> None:
             ON line.booking_id = staged.booking_id AND line.refund_id = coalesce(staged.refund_id, '')
         WHERE contradicts;
         INSERT INTO repeats
-        SELECT staged.id
+        SELECT staged.id, first_staged
         FROM staged JOIN repeated_lines AS line
             ON line.booking_id = staged.booking_id AND line.refund_id = coalesce(staged.refund_id, '')
         WHERE NOT contradicts AND staged.id <> first_staged AND staged.id NOT IN (SELECT staged_id FROM set_aside);
         """,
     )
+
+
+def settle_repeats(connection: sqlite3.Connection) -> None:
+    """Rows that are equal share their fate: where the one was set aside, its repeats are too."""
+    connection.execute(
+        """
+        INSERT INTO set_aside
+        SELECT repeats.staged_id, field, code, reason
+        FROM repeats JOIN set_aside ON set_aside.staged_id = repeats.first_staged
+        """
+    )
+    connection.execute("DELETE FROM repeats WHERE staged_id IN (SELECT staged_id FROM set_aside)")
 
 
 def count_rejects(connection: sqlite3.Connection) -> dict[str, int]:

@@ -13,7 +13,15 @@ from typing import Any
 from refundctl.domain.errors import Refused, UsageError
 from refundctl.exports.csv_text import encode
 from refundctl.exports.mail import MAIL_COLUMNS, MailFigures
-from refundctl.files.safe_write import STDOUT, FileExists, make_folder, refuse_existing, replacing, write_whole
+from refundctl.files.safe_write import (
+    STDOUT,
+    FileExists,
+    make_folder,
+    refuse_existing,
+    remove_parts,
+    replacing,
+    write_whole,
+)
 from refundctl.ledger import queries
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Journal, Outcome, RunFile
@@ -147,6 +155,8 @@ def hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> Han
     """Write the batch's files, the manifest last, then mark the batch delivered, as a run of its own."""
     folder = Path(batch.directory)
     make_folder(folder)
+    for name in (batch.file_name, SUMMARY_FILE, MANIFEST_FILE):
+        remove_parts(folder / name)
     with ledger.reading():
         stored, _ = queries.batch_terms(ledger.connection, batch.batch_id)
         seal = str(seal_of_run(ledger.connection, batch.run_id))

@@ -22,22 +22,23 @@ class Verification:
 def verify(ledger: Ledger, kept: Seal | None) -> Verification:
     """Check the file, the books, and where given the seal that was kept elsewhere.
 
-    All on a private copy, page by page the same, so that nobody who writes has to wait.
+    All on a private copy, page by page the same, so that nobody who writes has to wait. Raises LedgerDamaged where the
+    file can't even be opened as a ledger.
     """
-    try:
-        return _verify(ledger, kept)
-    except LedgerDamaged as error:
-        return Verification([Finding("file_damaged", error.message)], None)
-
-
-def _verify(ledger: Ledger, kept: Seal | None) -> Verification:
     with ledger.private_copy() as copy, copy.reading():
+        # Each step rests on the one before: in a file that SQLite can't read, further checks would only fail.
         findings = integrity.check_file(copy.connection)
         if not findings:
-            # In a file that SQLite can't read, further checks would only fail on the way.
-            findings = [*integrity.check_books(copy.connection), *_not_eligible(copy)]
+            findings = [*integrity.check_books(copy.connection)]
             findings += [] if kept is None else integrity.check_against(copy.connection, kept)
+        if not findings:
+            findings = [*_not_eligible(copy)]
         return Verification(findings, None if findings else last_seal(copy.connection))
+
+
+def unreadable(error: LedgerDamaged) -> Verification:
+    """What is to be said of a file that can't be opened as a ledger any more."""
+    return Verification([Finding("file_damaged", error.message)], None)
 
 
 def _not_eligible(ledger: Ledger) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from refundctl.ledger.script import run_script
-from refundctl.ledger.staging import PERSON_COLUMNS, SEGMENT_COLUMNS
+from refundctl.ledger.staging import PERSON_COLUMNS, SEGMENT_COLUMNS, settle_repeats
 
 _WORK_TABLES = """
     DROP TABLE IF EXISTS temp.known;
@@ -80,8 +80,14 @@ def compare(connection: sqlite3.Connection, source: str) -> None:
     if _any(connection, "bookings"):
         _find_known(connection)
         _set_aside_funded(connection)
-    elif not _any(connection, "shared_bookings"):
-        return
+        _set_aside_among_several(connection)
+    elif _any(connection, "shared_bookings"):
+        _set_aside_among_several(connection)
+    settle_repeats(connection)
+
+
+def _set_aside_among_several(connection: sqlite3.Connection) -> None:
+    """Set aside lines that don't agree with the other lines of their booking."""
     if _nothing_new(connection):
         return
     connection.execute(

@@ -8,7 +8,7 @@ from refundctl.domain.errors import Refused
 from refundctl.ledger.scope import State
 
 CODES_PER_DRAW = 20_000
-FRUITLESS_ROUNDS = 50  # of drawing codes that all exist already, before a pattern counts as used up
+FRUITLESS_ROUNDS = 10  # of drawing codes that all exist already, before a pattern counts as used up
 
 MakeCodes = Callable[[int], list[str]]
 
@@ -150,7 +150,7 @@ def _drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count
     )
     found = fruitless = 0
     while found < count:
-        drawn = make_codes(min(CODES_PER_DRAW, count - found))
+        drawn = make_codes(CODES_PER_DRAW)
         before = found
         connection.executemany(
             """
@@ -166,4 +166,5 @@ def _drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count
                 f"The code pattern is used up: only {found} of {count} new codes could be made. "
                 "Give the campaign a longer pattern and take it in with `refundctl create`."
             )
-    return (row[0] for row in connection.execute("SELECT code FROM candidates ORDER BY id"))
+    # Read whole: these are the few of a short pattern, and the table is not to be read while cards are written.
+    return iter([row[0] for row in connection.execute("SELECT code FROM candidates ORDER BY id LIMIT ?", (count,))])

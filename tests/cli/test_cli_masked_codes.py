@@ -1,0 +1,136 @@
+"""A full code is as good as money: only the files that are made to carry codes ever hold one."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from command_line import CAMPAIGN, CommandLine, CommandResult, small_campaigns
+from desk import LEDGER, booking, column, write_bookings
+
+# Files that are made to carry codes; a copy of the ledger is one, too.
+CARRIERS = {"mail.csv", "cards.csv", LEDGER, "backup.db"}
+
+
+class Canary:
+    """Keeps all that was said, and looks for codes in it, however they are written."""
+
+    def __init__(self, codes: list[str]) -> None:
+        self._keys = {self._key(code) for code in codes}
+        self.checked = 0
+
+    @staticmethod
+    def _key(text: str) -> str:
+        return "".join(character for character in text.upper() if character.isalnum())
+
+    def __contains__(self, text: str) -> bool:
+        self.checked += 1
+        key = self._key(text)
+        return any(code in key for code in self._keys)
+
+
+@pytest.fixture
+def said(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> list[CommandResult]:
+    """What every command says, for people and as JSON, when it works and when it fails, while codes are about."""
+    campaigns.write_text(small_campaigns(card_per="customer"))
+    write_bookings(tmp_path / "bookings.csv", booking("B1"), booking("B2"), booking("B3", email=""), booking("B4", "?"))
+    write_bookings(tmp_path / "later.csv", booking("B5", customer_id="C-B1", email="b1@example.org"))
+    results = [
+        run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out", "--json"),
+        run_in_process("export", "cards", CAMPAIGN, "-o", "cards.csv", "--json"),
+    ]
+    code = column(tmp_path / "cards.csv", "code")[0]
+    for argv in (
+        ["init"],
+        ["load", "bookings.csv"],
+        ["load", "later.csv", "--expect-count", "7"],
+        ["load", "later.csv"],
+        ["create", CAMPAIGN],
+        ["publish", CAMPAIGN],
+        ["topup", CAMPAIGN],
+        ["export", "mail", CAMPAIGN, "-o", "more/mail.csv"],
+        ["export", "mail", CAMPAIGN, "-o", "all/mail.csv", "--all"],
+        ["export", "cards", CAMPAIGN, "-o", "cards.csv"],
+        ["export", "cards", CAMPAIGN, "-o", "cards.csv", "--force"],
+        ["export", "cards", CAMPAIGN, "-o", "-", "-n"],
+        ["export", "transactions", CAMPAIGN, "-o", "-"],
+        ["export", "publications", CAMPAIGN, "-o", "publications.csv"],
+        ["export", "bookings", CAMPAIGN, "-o", "b.csv"],
+        ["run", CAMPAIGN, "bookings.csv", "--out", "out"],
+        ["run", CAMPAIGN, "bookings.csv", "--out", "out", "-n"],
+        ["status"],
+        ["runs"],
+        ["runs", "1"],
+        ["verify"],
+        ["verify", "--against", "out/manifest.json"],
+        ["backup", "backup.db"],
+        # Files with codes in the place of others:
+        ["load", "out/mail.csv"],
+        ["load", "cards.csv", "--rejects", "r.csv"],
+        ["run", CAMPAIGN, "out/mail.csv", "--out", "out2"],
+        ["create", CAMPAIGN, "--campaigns", "out/mail.csv"],
+        ["create", CAMPAIGN, "--campaigns", "cards.csv"],
+        ["verify", "--against", "out/mail.csv"],
+        ["status", "--ledger", "out/mail.csv"],
+        ["load", "bookings.csv", "--ledger", "cards.csv"],
+        # Codes in the place of something else:
+        ["load", "bookings.csv", "--source", code],
+        ["load", "bookings.csv", "--expect-total", code],
+        ["publish", CAMPAIGN, "--limit", code],
+        ["runs", code],
+    ):
+        results += [run_in_process(*argv), run_in_process(*argv, "--json")]
+    return results
+
+
+def test_nothing_that_is_said_holds_a_code(said: list[CommandResult], tmp_path: Path) -> None:
+    canary = Canary(column(tmp_path / "cards.csv", "code"))
+    assert {result.exit for result in said} >= {0, 2, 3, 4, 65, 78}
+    typed = (
+        8  # the last commands were given a code: what a person types stands in the message about it, and nowhere else
+    )
+    for result in said[:-typed]:
+        assert result.stdout not in canary, result.argv
+        assert result.stderr not in canary, result.argv
+
+
+def test_no_file_but_the_carriers_holds_a_code(said: list[CommandResult], tmp_path: Path) -> None:
+    canary = Canary(column(tmp_path / "cards.csv", "code"))
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    for path in files:
+        holds = path.read_bytes().decode("latin-1") in canary
+        assert holds == (path.name in CARRIERS), path
+
+
+def test_the_journal_holds_no_code(said: list[CommandResult], run_in_process: CommandLine, tmp_path: Path) -> None:
+    canary = Canary(column(tmp_path / "cards.csv", "code"))
+    journal = run_in_process("runs", "--json").ok().json()["runs"]
+    assert len(journal) > 8
+    assert json.dumps(journal) not in canary
+
+
+def test_in_the_ledger_only_cards_and_their_index_hold_codes(said: list[CommandResult], tmp_path: Path) -> None:
+    canary = Canary(column(tmp_path / "cards.csv", "code"))
+    holding = set()
+    with closing(sqlite3.connect(tmp_path / LEDGER)) as ledger:
+        for (table,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if repr(ledger.execute(f"SELECT * FROM {table}").fetchall()) in canary:  # noqa: S608
+                holding.add(table)
+    assert holding == {"cards", "codes"}
+
+
+def test_the_canary_sings(said: list[CommandResult], tmp_path: Path) -> None:
+    """A search that finds nothing is only worth something if it would find it."""
+    codes = column(tmp_path / "cards.csv", "code")
+    canary = Canary(codes)
+    assert codes[0].lower().replace("-", " ") in canary
+    assert f"x{codes[1].replace('-', '')}y" in canary
+    assert "RF-2345-6789" not in canary
+    assert (tmp_path / "out" / "mail.csv").read_text() in canary
+
+
+def test_temporary_files_are_gone(said: list[CommandResult], tmp_path: Path) -> None:
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".") or "refundctl-" in path.name]

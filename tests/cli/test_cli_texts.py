@@ -1,0 +1,255 @@
+"""What people read, letter by letter: the help of every command, every kind of error, and what success looks like.
+
+The texts are in tests/golden. After a change on purpose: pytest --update-golden tests/cli, then read the diff.
+"""
+
+import os
+import pwd
+import re
+import socket
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from command_line import CAMPAIGN, CommandLine, small_campaigns
+from desk import LEDGER, booking, write_bookings
+from golden_text import Golden
+
+NOW = "2020-05-01T12:00:00Z"
+COMMANDS = ["init", "load", "create", "publish", "topup", "run", "export", "status", "runs", "verify", "backup"]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help(command: str, run_in_process: CommandLine, golden: Golden) -> None:
+    text = run_in_process(*([command] if command else []), "--help").ok().stdout
+    golden(f"help-{command or 'refundctl'}", text)
+
+
+def test_every_command_has_its_golden_help(run_in_process: CommandLine) -> None:
+    listed = run_in_process("--help").ok().stdout.partition("Commands:\n")[2]
+    assert re.findall(r"^  ([a-z]+) ", listed, re.MULTILINE) == COMMANDS
+
+
+class Session:
+    """A session at the terminal as one text: each command, what it says, and its exit code where it isn't 0."""
+
+    def __init__(self, command_line: CommandLine, folder: Path) -> None:
+        self._command_line = command_line
+        self._folder = folder
+        self.text = ""
+
+    def __call__(self, *argv: str, stdin: str = "", now: str = NOW) -> None:
+        result = self._command_line(*argv, stdin=stdin, now=now)
+        shown = " ".join(f"'{word}'" if " " in word else word for word in argv)
+        self.text += f"$ refundctl {shown}\n{self._timeless(result.stdout + result.stderr)}"
+        self.text += f"[exit code {result.exit}]\n\n" if result.exit else "\n"
+
+    def all(self, *commands: Sequence[str]) -> None:
+        for argv in commands:
+            self(*argv)
+
+    def _timeless(self, text: str) -> str:
+        """Without what differs from run to run and from machine to machine."""
+        text = text.replace(str(self._folder), "/desk")
+        who = f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
+        # The column of those who ran something is as wide as their names.
+        text = text.replace("who".ljust(len(who)), "who          ").replace(who, "operator@host")
+        text = re.sub(r"refundctl-seal [0-9a-f]{32} (\d+) (\d+) [0-9a-f]{64}", r"refundctl-seal ID \1 \2 DIGEST", text)
+        return re.sub(r"\b[0-9a-f]{64}\b", "SHA256", text)
+
+
+@pytest.fixture
+def session(run_in_process: CommandLine, tmp_path: Path) -> Session:
+    return Session(run_in_process, tmp_path)
+
+
+def test_success(session: Session, tmp_path: Path, golden: Golden) -> None:
+    write_bookings(
+        tmp_path / "bookings.csv",
+        booking("B1", "1234.50"),
+        booking("B2", "99.00", email=""),
+        booking("B3", status="flown"),
+        booking("B4", "1,50"),
+    )
+    session("status")
+    session("init")
+    session.all(["init"], ["status"], ["create", CAMPAIGN], ["create", CAMPAIGN])
+    session.all(["load", "bookings.csv", "-n"], ["load", "bookings.csv"], ["load", "bookings.csv"])
+    session.all(["publish", CAMPAIGN, "--limit", "1"], ["topup", CAMPAIGN], ["status"])
+    session.all(["publish", CAMPAIGN], ["topup", CAMPAIGN], ["topup", CAMPAIGN])
+    session.all(*(["export", kind, CAMPAIGN, "-o", f"{kind}.csv"] for kind in ("mail", "cards", "transactions")))
+    session.all(["export", "mail", CAMPAIGN, "-o", "again.csv"], ["status", CAMPAIGN])
+    write_bookings(tmp_path / "more.csv", booking("B5"), booking("B6", "0"))
+    session.all(["run", CAMPAIGN, "more.csv", "--out", "out"], ["run", CAMPAIGN, "more.csv", "--out", "out"])
+    write_bookings(tmp_path / "changed.csv", booking("B1", "1234.50", status="flown"))
+    session.all(
+        ["verify"], ["backup", "copy.db"], ["load", "changed.csv"], ["verify"], ["status"], ["runs"], ["runs", "2"]
+    )
+    golden("success", session.text)
+
+
+def test_wrong_usage(session: Session, tmp_path: Path, campaigns: Path, golden: Golden) -> None:
+    write_bookings(tmp_path / "bookings.csv", booking("B1"))
+    (tmp_path / "notes.csv").write_text("notes\n")
+    (tmp_path / "link.csv").symlink_to("notes.csv")
+    session.all(
+        ["lod"],
+        ["load"],
+        ["load", "bookings.csv", "--expect-cuont", "1"],
+        ["load", "bookings.csv", "--expect-count", "one"],
+        ["load", "bookings.csv", "--expect-total", "1.00"],
+        ["load", "bookings.csv", "--expect-total", "EUR 1,00"],
+        ["load", "bookings.csv", "--expect-total", "EUR 1.00", "--expect-total", "EUR 1.00"],
+        ["load", "bookings.csv", "--encoding", "klingon"],
+        ["load", "bookings.csv", "--source", "hotel"],
+        ["load", "bookings.csv", "notes.csv", "--rejects", "r.csv"],
+        ["load", "-"],
+        ["load", "bookings.csv", "--wait", "-1"],
+        ["load", "bookings.csv", "--ledger", "-"],
+        ["run", CAMPAIGN, "bookings.csv", "--out="],
+        ["create"],
+        ["create", "hotel-refunds"],
+        ["run", CAMPAIGN, "bookings.csv"],
+        ["init", "--group", "no-such-group"],
+        ["init"],
+        ["publish", CAMPAIGN],
+        ["publish", CAMPAIGN, "--limit", "0"],
+        ["status", CAMPAIGN],
+        ["runs", "99"],
+        ["runs", "last"],
+        ["create", CAMPAIGN],
+        ["export", "redemptions", CAMPAIGN, "-o", "x.csv"],
+        ["export", "cards", "hotel-refunds", "-o", "x.csv"],
+        ["export", "cards", CAMPAIGN],
+        ["export", "cards", CAMPAIGN, "-o", "notes.csv"],
+        ["export", "cards", CAMPAIGN, "-o", "link.csv", "--force"],
+        ["export", "cards", CAMPAIGN, "-o", LEDGER, "--force"],
+        ["export", "cards", CAMPAIGN, "-o", "x.csv", "--all"],
+        ["export", "mail", CAMPAIGN, "-o", "-"],
+        ["export", "mail", CAMPAIGN, "-o", "x.csv", "--tool", "pigeon"],
+        ["backup", LEDGER, "--force"],
+        ["backup", "notes.csv"],
+    )
+    session("status", now="noon")
+    session("init", "--ledger", "real.db", now="")
+    session("status", "--ledger", "real.db")
+    golden("errors-2-wrong-usage", session.text)
+
+
+def test_refused(session: Session, tmp_path: Path, campaigns: Path, golden: Golden) -> None:
+    write_bookings(tmp_path / "bookings.csv", booking("B1"), booking("B2"))
+    session("load", "bookings.csv", "--expect-count", "3")
+    session("load", "bookings.csv", "--expect-total", "EUR 199.99")
+    session("run", CAMPAIGN, "bookings.csv", "--out", "out", "--expect-count", "3")
+    session("create", CAMPAIGN)
+    campaigns.write_text(small_campaigns(activity_duration_after_publishing="P1Y"))
+    session("run", CAMPAIGN, "bookings.csv", "--out", "out")
+    campaigns.write_text(small_campaigns(currency="USD"))
+    session("create", CAMPAIGN)
+    campaigns.write_text(small_campaigns(expiration_date="2020-04-30"))
+    session("create", CAMPAIGN)
+    session("load", "bookings.csv")
+    session("publish", CAMPAIGN)
+    campaigns.write_text(small_campaigns())
+    session("create", CAMPAIGN)
+    session("publish", CAMPAIGN)
+    campaigns.write_text(small_campaigns(card_per="customer"))
+    session("create", CAMPAIGN)
+    golden("errors-4-refused", session.text)
+
+
+def test_bad_input(session: Session, tmp_path: Path, campaigns: Path, golden: Golden) -> None:
+    good = write_bookings(tmp_path / "bookings.csv", booking("B1"), booking("B2", name="José")).read_bytes()
+    files = {
+        "empty.csv": b"",
+        "headless.csv": good.split(b"\n", 1)[1],
+        "other.csv": b"when,where\nnow,here\n",
+        "twice.csv": good.replace(b"email", b"name", 1),
+        "lacking.csv": good.replace(b"order_amount", b"price", 1),
+        "moneyless.csv": good.replace(b"currency", b"coin", 1),
+        "latin.csv": good.decode().encode("latin-1"),
+        "nul.csv": good.replace(b"Guest", b"Gu\0st", 1),
+        "quote.csv": good.replace(b"Guest", b'"Guest', 1),
+        "sheet.csv": b"PK\x03\x04" + bytes(60),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        session("load", name)
+    (tmp_path / "notes.db").write_text("my notes\n" * 200)
+    session("status", "--ledger", "notes.db")
+    with closing(sqlite3.connect(tmp_path / "recipes.db")) as other:
+        other.execute("CREATE TABLE recipes (name TEXT)")
+    session("load", "bookings.csv", "--ledger", "recipes.db")
+    session("init", "--ledger", "newer.db")
+    with closing(sqlite3.connect(tmp_path / "newer.db")) as newer:
+        newer.execute("PRAGMA user_version = 9999")
+    session("status", "--ledger", "newer.db")
+    session("load", "bookings.csv", "--ledger", "newer.db")
+    session("init", "--ledger", "altered.db")
+    with closing(sqlite3.connect(tmp_path / "altered.db")) as altered:
+        [name] = altered.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name").fetchone()
+        altered.execute(f"DROP TRIGGER {name}")
+    session("load", "bookings.csv", "--ledger", "altered.db")
+    session("verify", "--ledger", "altered.db")
+    session("verify", "--ledger", "altered.db", "--against", "bookings.csv")
+    write_bookings(tmp_path / "strict.csv", booking("B1"), booking("B2", "?"))
+    session("load", "strict.csv", "--strict")
+    golden("errors-65-bad-input", session.text)
+
+
+def test_missing_and_unwritable(session: Session, tmp_path: Path, campaigns: Path, golden: Golden) -> None:
+    write_bookings(tmp_path / "bookings.csv", booking("B1"))
+    (tmp_path / "folder").mkdir()
+    session.all(
+        ["load", "nowhere.csv"],
+        ["load", "folder"],
+        ["create", CAMPAIGN, "--campaigns", "nowhere.yaml"],
+        ["verify"],
+        ["export", "cards", CAMPAIGN, "-o", "cards.csv"],
+        ["verify", "--against", "nowhere.txt"],
+        ["init", "--ledger", "nowhere/refunds.db"],
+        ["create", CAMPAIGN],
+        ["export", "cards", CAMPAIGN, "-o", "nowhere/cards.csv"],
+        ["backup", "nowhere/copy.db"],
+        ["run", CAMPAIGN, "bookings.csv", "--out", "bookings.csv"],
+    )
+    with closing(sqlite3.connect(tmp_path / LEDGER, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        session("load", "bookings.csv", "--wait", "0")
+    golden("errors-66-74-75", session.text)
+
+
+def test_wrong_campaigns_file(session: Session, tmp_path: Path, campaigns: Path, golden: Golden) -> None:
+    campaigns.write_text(
+        "version: 1\n"
+        "campaigns:\n"
+        "  flight-refunds:\n"
+        "    currncy: EUR\n"
+        "    timezone: Europe/Warszaw\n"
+        "    card_per: bookings\n"
+        "    eligible: {statsu: [cancelled]}\n"
+        '    voucher: {gift: {amount: "25.00"}, code_config: {pattern: "RF-####"}}\n'
+        "    activity_duration_after_publishing: 365\n"
+        "    refund: {}\n"
+    )
+    session("create", CAMPAIGN)
+    campaigns.write_text("version: 1\ncampaigns: {a: &b {}, c: *b}\n")
+    session("create", CAMPAIGN)
+    campaigns.write_text("version: 1\nversion: 1\n")
+    session("create", CAMPAIGN)
+    campaigns.write_text("version: 1\ncampaigns: [\n")
+    session("create", CAMPAIGN)
+    campaigns.write_text("")
+    session("create", CAMPAIGN)
+    golden("errors-78-campaigns", session.text)
+
+
+def test_rejects(session: Session, tmp_path: Path, golden: Golden) -> None:
+    """The reasons, as they stand in the file that a person mends."""
+    sample = Path(__file__).parents[2] / "sample_data" / "bookings-with-mistakes.csv"
+    (tmp_path / "bookings.csv").write_bytes(sample.read_bytes())
+    session("load", "bookings.csv")
+    golden("rejects", (tmp_path / "bookings.rejects.csv").read_text(encoding="utf-8"))
