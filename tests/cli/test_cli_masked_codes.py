@@ -117,7 +117,7 @@ def test_in_the_ledger_only_cards_and_their_index_hold_codes(said: list[CommandR
     holding = set()
     with closing(sqlite3.connect(tmp_path / LEDGER)) as ledger:
         for (table,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            if repr(ledger.execute(f"SELECT * FROM {table}").fetchall()) in canary:  # noqa: S608
+            if repr(ledger.execute(f"SELECT * FROM {table}").fetchall()) in canary:
                 holding.add(table)
     assert holding == {"cards", "codes"}
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import shutil
 import sqlite3
@@ -381,27 +382,26 @@ def test_completion_can_be_had_for_the_usual_shells(shell: str, cli: CommandLine
 
 def on_terminal(folder: Path, *argv: str, **env: str) -> tuple[int, str]:
     """The exit code of a command that has a terminal, and all that was shown there."""
-    import pty
-
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(folder)
-        os.execve(  # noqa: S606 - the very program, on the terminal's other end
-            sys.executable,
-            [sys.executable, "-m", "refundctl", *argv],
-            {**plain_environment(folder, None, None), "TERM": "xterm-256color", **env},
-        )
-    shown = b""
-    while True:
-        try:
-            piece = os.read(terminal, 65_536)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
+    terminal, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "refundctl", *argv],
+        cwd=folder,
+        env={**plain_environment(folder, None, None), "TERM": "xterm-256color", **env},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as shown_to:
+        os.close(theirs)
+        shown = b"".join(iter(lambda: _read(terminal), b""))
     os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+    return shown_to.returncode, shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # nobody has the other end any more
+        return b""
 
 
 ESCAPE = "\x1b"

@@ -86,9 +86,7 @@ def test_a_pattern_is_built_from_the_keys_of_code_config(config: dict[str, str |
         ({"pattern": "####"}, 19.82, True),
     ],
 )
-def test_a_code_of_fewer_than_60_bits_is_weak(
-    config: dict[str, str | int], bits: float, is_weak: bool
-) -> None:
+def test_a_code_of_fewer_than_60_bits_is_weak(config: dict[str, str | int], bits: float, is_weak: bool) -> None:
     pattern = CodePattern.build(**config)  # type: ignore[arg-type]
     assert CODE_BITS_MIN == 60
     assert round(pattern.bits, 2) == bits
@@ -232,9 +230,7 @@ def test_the_operating_systems_randomness_makes_codes_that_differ() -> None:
     assert len(set(codes)) == 10_000
 
 
-@pytest.mark.parametrize(
-    "charset", [DEFAULT_CHARSET, DIGITS, "AB", "ABC", DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
-)
+@pytest.mark.parametrize("charset", [DEFAULT_CHARSET, DIGITS, "AB", "ABC", DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"])
 def test_every_sign_is_equally_likely_in_every_place(charset: str) -> None:
     codes = make_codes(CodePattern("####", charset), 40_000, seeded(1))
     degrees = len(charset) - 1

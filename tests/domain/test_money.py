@@ -79,9 +79,7 @@ def test_the_sentence_tells_an_unknown_currency_from_one_without_a_minor_unit() 
 
 def test_the_table_of_currencies_is_not_read_at_start_up() -> None:
     script = "import sys, refundctl.domain.money; print('iso4217' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout == b"False\n"
-    )
+    assert subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout == b"False\n"
 
 
 # One amount
@@ -164,16 +162,12 @@ def test_a_source_may_have_a_decimal_comma_and_thousands(text: str, minor: int) 
     assert parse_amount(text, "EUR", decimal=",", thousands=".") == minor
 
 
-@pytest.mark.parametrize(
-    "text", ["1.23,45", "1.2345", "1234.567", ".123", "1..234", "1.234.", "1.234,", "12.50"]
-)
+@pytest.mark.parametrize("text", ["1.23,45", "1.2345", "1234.567", ".123", "1..234", "1.234.", "1.234,", "12.50"])
 def test_thousands_stand_in_groups_of_three(text: str) -> None:
     assert refusal(text, "EUR", decimal=",", thousands=".")[0] == "malformed_amount"
 
 
-@pytest.mark.parametrize(
-    ("decimal", "thousands"), [(".", "."), ("", None), ("5", None), (".", "-"), ("..", None)]
-)
+@pytest.mark.parametrize(("decimal", "thousands"), [(".", "."), ("", None), ("5", None), (".", "-"), ("..", None)])
 def test_a_notation_that_could_be_read_in_two_ways_is_a_mistake_of_the_caller(
     decimal: str, thousands: str | None
 ) -> None:
@@ -332,9 +326,7 @@ def test_any_other_column_goes_value_by_value(texts: list[str]) -> None:
     CURRENCIES,
     NOTATIONS,
 )
-def test_a_column_says_what_its_values_say(
-    texts: list[str], currency: str, notation: tuple[str, str | None]
-) -> None:
+def test_a_column_says_what_its_values_say(texts: list[str], currency: str, notation: tuple[str, str | None]) -> None:
     decimal, thousands = notation
     column = parse_amounts(texts, currency, decimal=decimal, thousands=thousands)
     if column is not None:

@@ -22,9 +22,7 @@ DAYS = st.dates(min_value=date(1990, 1, 1), max_value=date(2200, 12, 31))
 DURATIONS = st.builds(
     Duration, years=st.integers(0, 50), months=st.integers(0, 100), days=st.integers(1, 5000)
 ) | st.builds(Duration, years=st.integers(1, 50), months=st.integers(0, 100))
-TIMEZONES = st.sampled_from(
-    ["UTC", "Europe/Warsaw", "America/St_Johns", "Pacific/Kiritimati", "Pacific/Niue"]
-)
+TIMEZONES = st.sampled_from(["UTC", "Europe/Warsaw", "America/St_Johns", "Pacific/Kiritimati", "Pacific/Niue"])
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
@@ -164,9 +162,7 @@ def test_the_day_depends_on_the_moment_not_on_how_it_is_written(now: datetime, z
     assert local_day(now.astimezone(timezone(timedelta(hours=hours))), zone) == local_day(now, zone)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "Nowhere", "Europe", "Europe/", "../etc/passwd", "/etc/passwd", "zone\0", "é"]
-)
+@pytest.mark.parametrize("name", ["", "Nowhere", "Europe", "Europe/", "../etc/passwd", "/etc/passwd", "zone\0", "é"])
 def test_an_unknown_time_zone_is_refused(name: str) -> None:
     assert not is_timezone(name)
     with pytest.raises(ValidityError) as caught:
@@ -180,9 +176,7 @@ def test_a_time_zone_of_the_iana_database_is_known(name: str) -> None:
 
 
 def test_a_moment_without_offset_is_a_mistake_of_the_caller() -> None:
-    with pytest.raises(
-        ValueError, match=r"^a moment needs its offset from UTC, 2020-04-01T00:00:00 has none$"
-    ):
+    with pytest.raises(ValueError, match=r"^a moment needs its offset from UTC, 2020-04-01T00:00:00 has none$"):
         local_day(datetime(2020, 4, 1), "UTC")  # noqa: DTZ001
 
 
@@ -258,9 +252,7 @@ def test_a_later_top_up_extends_a_card(
     def day(text: str | None) -> date | None:
         return None if text is None else date.fromisoformat(text)
 
-    assert extended(day(current), date.fromisoformat(topped_up_on), duration, day(expiration_date)) == day(
-        last
-    )
+    assert extended(day(current), date.fromisoformat(topped_up_on), duration, day(expiration_date)) == day(last)
 
 
 @given(DAYS, DAYS, DURATIONS, st.none() | DAYS)
@@ -316,9 +308,7 @@ def test_expiry_is_forbidden_in_a_country_and_its_subdivisions(
     assert expiry_forbidden(country, no_expiry_in) is forbidden
 
 
-@given(
-    st.text(alphabet="usme -", max_size=6), st.lists(st.text(alphabet="USMEusme -", max_size=6), max_size=4)
-)
+@given(st.text(alphabet="usme -", max_size=6), st.lists(st.text(alphabet="USMEusme -", max_size=6), max_size=4))
 def test_case_and_spaces_of_a_country_do_not_matter(country: str, no_expiry_in: list[str]) -> None:
     assert expiry_forbidden(country, no_expiry_in) == expiry_forbidden(
         f" {country.upper()} ", [place.replace(" ", "").lower() for place in no_expiry_in]

@@ -239,7 +239,7 @@ campaigns.yaml:23:3: campaigns.Rooms: `Rooms` can't be a campaign's name: write 
 campaigns.yaml:24:15: campaigns.Rooms.currency: `eur` is no currency of ISO 4217; did you mean `EUR`?
 campaigns.yaml:25:5: campaigns.Rooms.currency: `currency` stands here twice, first in line 24: remove one
 campaigns.yaml:26:12: campaigns.goodwill: takes keys with values, not null: write {} for nothing
-"""  # noqa: E501
+"""
 
 
 def test_all_mistakes_are_shown_at_once_each_with_its_place() -> None:

@@ -90,7 +90,7 @@ def _open(name: str) -> BinaryIO:
 
 
 def _spooled(stream: BinaryIO) -> BinaryIO:
-    spool = tempfile.TemporaryFile(prefix="refundctl-")
+    spool = tempfile.TemporaryFile(prefix="refundctl-")  # noqa: SIM115 - the caller closes it
     while piece := stream.read(1 << 20):
         spool.write(piece)
     spool.seek(0)

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -139,7 +140,5 @@ def _watch_for_termination() -> None:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    try:
+    with suppress(ValueError):  # not in the main thread: the caller looks after signals
         signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread: the caller looks after signals
-        pass

@@ -38,7 +38,7 @@ EMAIL_LENGTH_MAX = 254
 QUOTED_LENGTH_MAX = 11
 
 #: Not the separators U+001C to U+001F and U+0085, which Python would strip, but which are control characters.
-WHITESPACE = " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"  # noqa: E501
+WHITESPACE = " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 #: What a spreadsheet takes for the start of a formula (OWASP, CSV Injection), full-width forms too.
 FORMULA_SIGNS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 

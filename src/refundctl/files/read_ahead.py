@@ -34,10 +34,15 @@ class ReadBookings(Protocol):
     delimiter: str
 
     @property
-    def sha256(self) -> str: ...
+    def sha256(self) -> str:
+        """Hexadecimal digest of the raw bytes, whole once all blocks are read."""
+
     @property
-    def bytes_read(self) -> int: ...
-    def blocks(self) -> Iterator[Block]: ...
+    def bytes_read(self) -> int:
+        """How far the file is read, in raw bytes."""
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows in the order of the file. Raises BadInput where the file can't be taken as a whole."""
 
 
 def open_ahead(stream: BinaryIO, name: str, source: "Source", *, encoding: str | None) -> ReadBookings:

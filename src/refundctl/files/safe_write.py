@@ -71,7 +71,7 @@ def replacing(path: Path, *, unless_same: bool = False) -> Iterator[HashingFile]
         if descriptor is None:
             descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            with open(descriptor, "wb", buffering=1 << 20) as stream:
+            with open(descriptor, "wb", buffering=1 << 20) as stream:  # noqa: PTH123 - it may have no path
                 out = HashingFile(stream)
                 yield out
                 stream.flush()

@@ -18,7 +18,7 @@ from pathlib import Path
 from refundctl.domain.errors import BadInput, Busy, Interrupted, RefundctlError, UsageError, WriteFailed
 from refundctl.ledger import schema
 
-CACHE_KIBIBYTES = 80 * 1024
+CACHE_KIBIBYTES = 96 * 1024
 TEMPORARY_CACHE_KIBIBYTES = 32 * 1024
 TICK_EVERY_STEPS = 1_000_000  # of SQLite's virtual machine: some ten milliseconds
 POLL_SECONDS = 0.02  # between looks whether another process has finished writing

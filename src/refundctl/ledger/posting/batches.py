@@ -113,8 +113,8 @@ def find_new_credits(
 
 def _any_left(connection: sqlite3.Connection, parameters: Mapping[str, Any]) -> bool:
     """Whether a credit up to :after may not have been handed over; the usual case, one range for all, is seen at once."""
-    credits = "transactions WHERE id <= :after AND campaign = :campaign AND type = 'CREDITS_ADDITION'"
-    lowest, highest = connection.execute(f"SELECT min(id), max(id) FROM {credits}", parameters).fetchone()
+    ours = "transactions WHERE id <= :after AND campaign = :campaign AND type = 'CREDITS_ADDITION'"
+    lowest, highest = connection.execute(f"SELECT min(id), max(id) FROM {ours}", parameters).fetchone()
     if lowest is None:
         return False
     whole = """
