@@ -10,7 +10,9 @@ from typing import Annotated, BinaryIO, Literal
 
 import typer
 
+from refundctl.domain.conditions import Condition
 from refundctl.domain.errors import InputMissing, UsageError
+from refundctl.domain.mistakes import MistakesFound
 from refundctl.domain.money import parse_total
 from refundctl.operations.load import Expected, Input
 
@@ -47,6 +49,14 @@ ExpectTotal = Annotated[
 Tool = Annotated[
     Literal["generic"], typer.Option("--tool", metavar="NAME", help="The mail tool that the file is for: generic.")
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="KEY=VALUE",
+        help="Only bookings with this value, such as tier=gold; all of several must hold.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")]
 
 
@@ -59,6 +69,23 @@ def expected(count: int | None, totals: Sequence[str] | None) -> Expected:
             raise UsageError(f"--expect-total is given twice for {currency}: give it once per currency.")
         found[currency] = minor
     return Expected(count, found)
+
+
+def where_condition(texts: Sequence[str] | None) -> Condition:
+    """What --where asks for: fields as in `eligible`, compared trimmed and without case. Raises UsageError."""
+    wanted: dict[str, list[str]] = {}
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--where takes KEY=VALUE, such as tier=gold, not {text!r}.")
+        if key.strip() in wanted:
+            raise UsageError(f"--where names {key.strip()} twice: a booking has one value of it.")
+        wanted[key.strip()] = [value]
+    try:
+        return Condition.parse(wanted)
+    except MistakesFound as error:
+        mistake = error.mistakes[0]
+        raise UsageError(f"--where {'.'.join(map(str, mistake.place[:1]))}: {mistake.sentence}.") from error
 
 
 @contextmanager

@@ -2,17 +2,20 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, existing_ledger, refuse_ledger, writing_ledger
 from refundctl.cli.rendering import Report, amount, number, plural, progress, report
+from refundctl.domain.conditions import Condition
 from refundctl.domain.errors import UsageError
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links
+from refundctl.ledger import scope
 from refundctl.ledger.journal import Outcome
 from refundctl.ledger.posting.batches import last_handed
+from refundctl.ledger.queries import last_transaction
 from refundctl.operations import export as operation
 from refundctl.operations import handover
 from refundctl.operations.terms import terms_of
@@ -33,6 +36,7 @@ def export(
     everyone: Annotated[
         bool, typer.Option("--all", help="mail: write every card, also those that were handed over before.")
     ] = False,
+    where: take.Where = None,
     force: take.Force = False,
 ) -> int:
     """Write a CSV file: for the mail tool, or for finance and the desk.
@@ -44,7 +48,10 @@ def export(
         refuse_links(Path(output))
         refuse_ledger(common, Path(output))
     if kind == "mail":
-        return _export_mail(common, campaign, handover.place_of_file(output, tool), everyone=everyone, force=force)
+        if everyone and where:
+            raise UsageError("--all writes every card, so it can't go with --where.")
+        place = handover.place_of_file(output, tool)
+        return _export_mail(common, campaign, place, take.where_condition(where), everyone=everyone, force=force)
     if everyone:
         raise UsageError("--all is for `export mail` only.")
     if kind == "cards" and output == STDOUT and sys.stdout.isatty():
@@ -58,7 +65,9 @@ def export(
     with existing_ledger(common) as ledger:
         with ledger.reading():
             terms_of(ledger, campaign)  # an unknown name is told before the ledger is copied
-        written = operation.export(ledger, kind, campaign, None if common.dry_run else output)
+        written = operation.export(
+            ledger, kind, campaign, None if common.dry_run else output, take.where_condition(where)
+        )
     found = Report(
         human=lambda out: out.print(f"Wrote {number(written.rows)} {kind} to {output}."),
         campaign=campaign,
@@ -69,8 +78,16 @@ def export(
     return 0 if output == STDOUT and not common.dry_run else report(common, found)
 
 
-def _export_mail(common: Common, campaign: str, place: handover.Place, *, everyone: bool, force: bool) -> int:
-    given = {"kind": "mail", "campaign": campaign, "output": str(place.folder / place.file_name), "all": everyone}
+def _export_mail(
+    common: Common, campaign: str, place: handover.Place, where: Condition, *, everyone: bool, force: bool
+) -> int:
+    given: dict[str, Any] = {
+        "kind": "mail",
+        "campaign": campaign,
+        "output": str(place.folder / place.file_name),
+        "all": everyone,
+    }
+    given["where"] = where.written()
     with writing_ledger(common, given, campaign) as (ledger, journal):
         with ledger.writing() as looking:
             looking.keep = False
@@ -80,13 +97,15 @@ def _export_mail(common: Common, campaign: str, place: handover.Place, *, everyo
             with ledger.writing() as writing:
                 run = journal.begin(campaign=campaign)
                 after = last_handed(ledger.connection, stored.campaign_id, place.tool)
+                if where.tests:
+                    scope.consider(ledger.connection, terms_of(ledger, campaign).judge(where))
                 batch = handover.reserve(
                     ledger,
                     stored.campaign_id,
                     place,
                     run.run_id,
-                    fresh_after=after,
-                    considered_only=False,
+                    fresh_after=last_transaction(ledger.connection) if where.tests else after,
+                    considered_only=bool(where.tests),
                     everyone=everyone,
                     force=force,
                 )
@@ -97,8 +116,8 @@ def _export_mail(common: Common, campaign: str, place: handover.Place, *, everyo
                     return report(common, _mail_report(campaign, handover.preview(ledger, batch)))
         if batch is None:
             return report(common, Report(human=lambda out: out.print("Nothing new to hand over."), campaign=campaign))
-        with progress(common, "Writing the mail file", None) as tick:
-            handed = handover.hand_over(ledger, journal, batch, lambda done, _: tick(done))
+        with progress(common, "Writing the mail file") as bar:
+            handed = handover.hand_over(ledger, journal, batch, lambda done, total: bar.of(done, total, done))
     return report(common, _mail_report(campaign, handed))
 
 

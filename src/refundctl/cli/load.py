@@ -100,8 +100,9 @@ def stage(
     common: Common, ledger: Ledger, inputs: list[operation.Input], name: str, source: "Source", encoding: str | None
 ) -> operation.Staged:
     """Read the inputs into temporary tables, with a bar."""
-    with progress(common, "Reading bookings", take.size_of(inputs)) as tick:
-        return operation.stage(ledger, inputs, name, source, encoding, tick)
+    size = take.size_of(inputs)
+    with progress(common, "Reading bookings") as bar:
+        return operation.stage(ledger, inputs, name, source, encoding, lambda done, rows: bar.of(done, size, rows))
 
 
 def _report(result: operation.LoadResult, run_id: int | None, rejected: list[RunFile]) -> Report:

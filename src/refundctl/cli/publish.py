@@ -20,14 +20,16 @@ def publish(
     common: Common,
     campaign: take.Campaign,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Publish at most N cards.")] = None,
+    where: take.Where = None,
 ) -> int:
     """Give each eligible booking's customer a card. Cards are empty until `topup`."""
     limit = None if limit is None else min(limit, MOST_CARDS)
-    given = {"campaign": campaign, "limit": limit}
+    wanted = take.where_condition(where)
+    given = {"campaign": campaign, "limit": limit, "where": where}
     with writing_ledger(common, given, campaign) as (ledger, journal), ledger.writing(bulk=True) as writing:
         terms = terms_of(ledger, campaign)
         run = journal.begin(campaign=campaign)
-        scope.consider(ledger.connection, terms.judge())
+        scope.consider(ledger.connection, terms.judge(wanted))
         result = operation.publish(ledger, terms, run.run_id, limit=limit)
         writing.keep = bool(result.published) and not common.dry_run
         if writing.keep:

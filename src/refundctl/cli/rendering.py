@@ -173,23 +173,40 @@ def reasons(counts: Mapping[str, int]) -> str:
     return f"{total} ({', '.join(f'{number(count)} {name}' for name, count in counts.items())})"
 
 
-@contextmanager
-def progress(common: Common, title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr with what is done a second and the time left, on a terminal only; gives the tick to call."""
-    if common.quiet or not is_terminal():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Shows how far a command has come: a bar with rows a second and the time left, or nothing where nobody watches."""
 
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(show_speed=True),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(title, total=total)
-        yield lambda done: bar.update(task, completed=done)
+    show: Callable[..., None]
+
+    def of(self, done: int, total: int | None, rows: int) -> None:
+        """`done` of `total` (bytes or rows) is over, which was `rows` rows."""
+        self.show(completed=done, total=total, rows=rows)
+
+    def say(self, step: str) -> None:
+        """Another step begins, of which only the end will be known."""
+        self.show(description=step, total=None)
+
+
+@contextmanager
+def progress(common: Common, title: str) -> Iterator[Progress]:
+    """A bar on stderr, on a terminal only."""
+    if common.quiet or not is_terminal():
+        yield Progress(lambda **_: None)
+        return
+    from rich import progress as bars
+    from rich.console import Console
+    from rich.text import Text
+
+    class Speed(bars.ProgressColumn):
+        """Rows, and rows a second since the bar began."""
+
+        def render(self, task: bars.Task) -> Text:
+            rows = task.fields["rows"]
+            seconds = task.elapsed or 0.0
+            return Text(f"{rows:,} rows, {rows / seconds:,.0f}/s" if rows and seconds else "")
+
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), Speed(), bars.TimeRemainingColumn())
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, rows=0)
+        yield Progress(lambda **fields: bar.update(task, **fields))

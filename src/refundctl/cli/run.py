@@ -74,8 +74,8 @@ def _resume(
         batch = None if stored is None else handover.find_open(ledger, stored.campaign_id, place)
     if batch is None or common.dry_run:
         return None
-    with progress(common, "Finishing the last hand-over", None) as tick:
-        return handover.hand_over(ledger, journal, batch, lambda done, _: tick(done))
+    with progress(common, "Finishing the last hand-over") as bar:
+        return handover.hand_over(ledger, journal, batch, lambda done, total: bar.of(done, total, done))
 
 
 def _run(
@@ -90,15 +90,15 @@ def _run(
         written = load.write_rejects_files(ledger, plan.staged, paths)
         return [replace(file, path=_short(Path(file.path), plan.place.folder)) for file in written]
 
-    with progress(common, "Posting", None) as tick, ledger.writing(bulk=True) as writing:
-        result = operation.run(ledger, journal, plan, lambda _: tick(0), write_rejects)
+    with progress(common, "Posting") as bar, ledger.writing(bulk=True) as writing:
+        result = operation.run(ledger, journal, plan, bar.say, write_rejects)
         writing.keep = result.changed and not common.dry_run
         if common.dry_run and result.batch is not None:
             return result, handover.preview(ledger, result.batch)
     if result.batch is None:
         return result, None
-    with progress(common, "Writing the mail file", result.topup.funded) as tick:
-        return result, handover.hand_over(ledger, journal, result.batch, lambda done, _: tick(done))
+    with progress(common, "Writing the mail file") as bar:
+        return result, handover.hand_over(ledger, journal, result.batch, lambda done, total: bar.of(done, total, done))
 
 
 def _short(path: Path, folder: Path) -> str:

@@ -10,15 +10,17 @@ from refundctl.operations.terms import terms_of
 
 
 @command("topup", writes=True, short="Post what each card is owed, once.")
-def topup(common: Common, campaign: take.Campaign) -> int:
+def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> int:
     """Post what each card is owed; a refund line is funded at most once."""
+    wanted = take.where_condition(where)
+    given = {"campaign": campaign, "where": where}
     with (
-        writing_ledger(common, {"campaign": campaign}, campaign) as (ledger, journal),
+        writing_ledger(common, given, campaign) as (ledger, journal),
         ledger.writing(bulk=True) as writing,
     ):
         terms = terms_of(ledger, campaign)
         run = journal.begin(campaign=campaign)
-        scope.consider(ledger.connection, terms.judge())
+        scope.consider(ledger.connection, terms.judge(wanted))
         result = operation.top_up(ledger, terms, run.run_id)
         writing.keep = bool(result.funded) and not common.dry_run
         if writing.keep:

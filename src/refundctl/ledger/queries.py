@@ -320,11 +320,23 @@ def batch_card_bounds(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return lowest, middle, highest
 
 
-def card_rows(connection: sqlite3.Connection, campaign: int, today: str) -> Iterator[tuple[Any, ...]]:
+# Cards of the bookings, or of the customers, that are considered.
+_CONSIDERED_CARDS = """
+    AND iif(
+        cards.booking IS NULL,
+        cards.customer IN (SELECT customer FROM considered),
+        cards.booking IN (SELECT booking FROM considered)
+    )
+"""
+
+
+def card_rows(
+    connection: sqlite3.Connection, campaign: int, today: str, *, considered_only: bool = False
+) -> Iterator[tuple[Any, ...]]:
     """All cards of a campaign: id, code, customer, bookings, state, balance (minor units), when published, last day, uses."""
     return iter(
         connection.execute(
-            """
+            f"""
             SELECT
                 cards.id, cards.code, customers.customer_id,
                 coalesce(
@@ -349,6 +361,7 @@ def card_rows(connection: sqlite3.Connection, campaign: int, today: str) -> Iter
             CROSS JOIN runs ON runs.id = cards.run_id
             LEFT JOIN bookings ON bookings.id = cards.booking
             WHERE cards.campaign = ?1
+                {_CONSIDERED_CARDS if considered_only else ""}
             ORDER BY cards.id
             """,
             (campaign, today),
@@ -356,11 +369,13 @@ def card_rows(connection: sqlite3.Connection, campaign: int, today: str) -> Iter
     )
 
 
-def transaction_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[tuple[Any, ...]]:
+def transaction_rows(
+    connection: sqlite3.Connection, campaign: int, *, considered_only: bool = False
+) -> Iterator[tuple[Any, ...]]:
     """All transactions of a campaign: id, card, type, bucket, amount, the card's balance after it, booking, refund, ..."""
     return iter(
         connection.execute(
-            """
+            f"""
             SELECT
                 transactions.id, transactions.card, type, bucket, amount_minor,
                 CASE WHEN card IS NOT NULL THEN
@@ -374,6 +389,7 @@ def transaction_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[
             LEFT JOIN line_versions ON line_versions.id = transactions.line
             LEFT JOIN bookings ON bookings.id = line_versions.booking
             WHERE transactions.campaign = ?
+                {"AND transactions.line IN (SELECT line FROM considered)" if considered_only else ""}
             ORDER BY transactions.id
             """,
             (campaign,),
@@ -381,17 +397,20 @@ def transaction_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[
     )
 
 
-def publication_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[tuple[Any, ...]]:
+def publication_rows(
+    connection: sqlite3.Connection, campaign: int, *, considered_only: bool = False
+) -> Iterator[tuple[Any, ...]]:
     """All publications of a campaign: card, customer, booking, when, run."""
     return iter(
         connection.execute(
-            """
+            f"""
             SELECT cards.id, customers.customer_id, bookings.booking_id, runs.started_at, cards.run_id
             FROM cards
             CROSS JOIN customers ON customers.id = cards.customer
             CROSS JOIN runs ON runs.id = cards.run_id
             LEFT JOIN bookings ON bookings.id = cards.booking
             WHERE cards.campaign = ?
+                {_CONSIDERED_CARDS if considered_only else ""}
             ORDER BY cards.id
             """,
             (campaign,),

@@ -18,20 +18,25 @@ FieldValues = Mapping[str, str | int | None]
 
 @dataclass(frozen=True, slots=True)
 class SegmentRule:
-    """What a campaign says of all lines of a segment."""
+    """What a campaign says of all lines of a segment; `within` is whether the operator asked for them."""
 
     eligible: bool
     never_expires: bool
+    within: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """How a campaign judges lines: by their segment, and where that is not enough by `line` with all its fields."""
+    """How a campaign judges lines: by their segment, and where that is not enough by `line` with all its fields.
+
+    `line_within` likewise decides what was asked for, where the segment doesn't tell.
+    """
 
     campaign: int
     currency: str
     segment: Callable[[FieldValues], SegmentRule]
     line: Callable[[FieldValues], bool] | None = None
+    line_within: Callable[[FieldValues], bool] | None = None
 
 
 class State(IntEnum):
@@ -75,7 +80,8 @@ def consider(connection: sqlite3.Connection, judge: Judge, *, lines_before: int 
         DROP TABLE IF EXISTS temp.considered;
         DROP TABLE IF EXISTS temp.segment_rules;
         CREATE TEMP TABLE segment_rules (
-            segment INTEGER PRIMARY KEY, eligible INTEGER NOT NULL, never_expires INTEGER NOT NULL
+            segment INTEGER PRIMARY KEY, eligible INTEGER NOT NULL, never_expires INTEGER NOT NULL,
+            within INTEGER NOT NULL
         );
         CREATE TEMP TABLE considered (
             booking INTEGER NOT NULL, line INTEGER NOT NULL, customer INTEGER NOT NULL, amount_minor INTEGER NOT NULL,
@@ -86,8 +92,12 @@ def consider(connection: sqlite3.Connection, judge: Judge, *, lines_before: int 
     _judge_segments(connection, judge)
     eligible = "segment_rules.eligible"
     if judge.line is not None:
-        _register_line_judge(connection, judge.line)
+        _register_line_judge(connection, "line_eligible", judge.line)
         eligible = f"line_eligible({_LINE_JSON})"
+    within = "segment_rules.within"
+    if judge.line_within is not None:
+        _register_line_judge(connection, "line_within", judge.line_within)
+        within = f"line_within({_LINE_JSON})"
     connection.execute(
         f"""
         INSERT INTO considered
@@ -114,6 +124,7 @@ def consider(connection: sqlite3.Connection, judge: Judge, *, lines_before: int 
         CROSS JOIN segment_rules ON segment_rules.segment = now.segment
         LEFT JOIN transactions AS credit
             ON credit.line = first.id AND credit.type = 'CREDITS_ADDITION' AND credit.bucket = 'paid'
+        WHERE {within}
         """,
         {"campaign": judge.campaign, "currency": judge.currency, "lines_before": lines_before},
     )
@@ -153,8 +164,8 @@ def _judge_segments(connection: sqlite3.Connection, judge: Judge) -> None:
     rows = connection.execute(f"SELECT id, {', '.join(names)} FROM segments").fetchall()
     rules = ((row[0], judge.segment(dict(zip(names, row[1:], strict=True)))) for row in rows)
     connection.executemany(
-        "INSERT INTO segment_rules VALUES (?, ?, ?)",
-        ((segment, rule.eligible, rule.never_expires) for segment, rule in rules),
+        "INSERT INTO segment_rules VALUES (?, ?, ?, ?)",
+        ((segment, rule.eligible, rule.never_expires, rule.within) for segment, rule in rules),
     )
 
 
@@ -173,7 +184,7 @@ _LINE_FIELDS = {
 _LINE_JSON = "json_object({})".format(", ".join(f"'{name}', {sql}" for name, sql in _LINE_FIELDS.items()))
 
 
-def _register_line_judge(connection: sqlite3.Connection, line: Callable[[FieldValues], bool]) -> None:
+def _register_line_judge(connection: sqlite3.Connection, name: str, line: Callable[[FieldValues], bool]) -> None:
     import json
 
     def judged(text: str) -> bool:
@@ -181,4 +192,4 @@ def _register_line_judge(connection: sqlite3.Connection, line: Callable[[FieldVa
         metadata = values.pop("metadata") or {}
         return line({**values, **{f"metadata.{key}": value for key, value in metadata.items()}})
 
-    connection.create_function("line_eligible", 1, judged)
+    connection.create_function(name, 1, judged)

@@ -3,20 +3,24 @@
 from collections.abc import Iterator
 from typing import Any
 
+from refundctl.domain.conditions import Condition
 from refundctl.exports.csv_text import encode
 from refundctl.exports.finance import COLUMNS, rendered
 from refundctl.files.safe_write import writing_to
 from refundctl.ledger import queries, scope
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import RunFile
-from refundctl.operations.terms import Terms, terms_of
+from refundctl.operations.terms import EVERYTHING, Terms, terms_of
 
 
-def export(ledger: Ledger, kind: str, campaign: str, output: str | None) -> RunFile:
-    """Write `kind` (a key of COLUMNS) to `output`, a path or `-`; None only counts the rows."""
+def export(ledger: Ledger, kind: str, campaign: str, output: str | None, where: Condition = EVERYTHING) -> RunFile:
+    """Write `kind` (a key of COLUMNS) to `output`, a path or `-`; None only counts the rows.
+
+    `where` keeps the bookings it holds for, and the cards and transactions that are for them.
+    """
     with ledger.private_copy() as copy, copy.reading():
         terms = terms_of(copy, campaign)
-        rows = _rows(copy, kind, terms)
+        rows = _rows(copy, kind, terms, where)
         blocks = rendered(kind, rows, campaign, terms.stored.currency)
         if output is None:
             return RunFile("", sum(map(len, blocks)), "", output=True)
@@ -29,14 +33,18 @@ def export(ledger: Ledger, kind: str, campaign: str, output: str | None) -> RunF
     return RunFile(output, count, out.sha256, output=True)
 
 
-def _rows(copy: Ledger, kind: str, terms: Terms) -> Iterator[tuple[Any, ...]]:
+def _rows(copy: Ledger, kind: str, terms: Terms, where: Condition) -> Iterator[tuple[Any, ...]]:
     campaign = terms.stored.campaign_id
+    some = bool(where.tests)
+    if some or kind == "bookings":
+        scope.consider(copy.connection, terms.judge(where))
     match kind:
         case "cards":
-            return queries.card_rows(copy.connection, campaign, terms.today(copy.clock.now).isoformat())
+            today = terms.today(copy.clock.now).isoformat()
+            return queries.card_rows(copy.connection, campaign, today, considered_only=some)
         case "transactions":
-            return queries.transaction_rows(copy.connection, campaign)
+            return queries.transaction_rows(copy.connection, campaign, considered_only=some)
         case "publications":
-            return queries.publication_rows(copy.connection, campaign)
-    scope.consider(copy.connection, terms.judge())
-    return queries.booking_rows(copy.connection)
+            return queries.publication_rows(copy.connection, campaign, considered_only=some)
+        case _:
+            return queries.booking_rows(copy.connection)

@@ -5,7 +5,6 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -24,7 +23,7 @@ from refundctl.ledger.posting import bookings
 if TYPE_CHECKING:
     from refundctl.domain.source import Source
 
-Tick = Callable[[int], None]  # told how many bytes of the input have been read so far
+Tick = Callable[[int, int], None]  # told how many bytes of the inputs, and how many rows, have been read so far
 
 
 class ControlTotalMismatch(Refused):
@@ -107,12 +106,17 @@ def stage(
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
     with ledger.staging(), _without_collector():
         waiting = staging.Staging(ledger.connection)
-        before = 0
-        files = []
+        bytes_before = 0
+        files: list[StagedFile] = []
         for number, given in enumerate(inputs, start=1):
             opened = open_ahead(given.stream, given.name, source, encoding=encoding)
-            files.append(_stage_file(waiting, number, given, opened, partial(_tick_after, tick, before)))
-            before += opened.bytes_read
+            rows_before = sum(file.read.rows for file in files)
+
+            def ticked(read: int, rows: int, bytes_before: int = bytes_before, rows_before: int = rows_before) -> None:
+                tick(bytes_before + read, rows_before + rows)
+
+            files.append(_stage_file(waiting, number, given, opened, ticked))
+            bytes_before += opened.bytes_read
         staging.find_people(ledger.connection)
         staging.find_contradictions(ledger.connection)
     return Staged(source_name, files)
@@ -130,10 +134,6 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _tick_after(tick: Tick, before: int, read: int) -> None:
-    tick(before + read)
-
-
 def _stage_file(waiting: staging.Staging, number: int, given: Input, opened: ReadBookings, tick: Tick) -> StagedFile:
     rows = filtered = rejected = 0
     waiting.begin_file(number)
@@ -143,7 +143,7 @@ def _stage_file(waiting: staging.Staging, number: int, given: Input, opened: Rea
         rows += block.rows
         filtered += block.filtered
         rejected += len(block.rejected)
-        tick(opened.bytes_read)
+        tick(opened.bytes_read, rows)
     waiting.end_file(number)
     return StagedFile(number, given, opened, RunFile(given.name, rows, opened.sha256), filtered, rejected)
 

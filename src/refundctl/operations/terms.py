@@ -15,6 +15,8 @@ from refundctl.ledger.posting.cards import Holding
 from refundctl.ledger.queries import StoredCampaign, campaign_named, campaigns
 from refundctl.ledger.scope import SEGMENT_FIELDS, FieldValues, Judge, SegmentRule
 
+EVERYTHING = Condition()
+
 
 class CampaignOver(Refused):
     """The campaign's expiration date has passed, so that a card would be dead when it is made."""
@@ -48,24 +50,35 @@ class Terms:
         """The day of `now` in the campaign's time zone."""
         return local_day(now, self.stored.terms["timezone"])
 
-    def judge(self) -> Judge:
-        """Which lines are eligible, and whose cards may not expire."""
+    def judge(self, where: Condition = EVERYTHING) -> Judge:
+        """Which lines are eligible, and whose cards may not expire; only those are looked at that `where` holds for."""
         terms = self.stored.terms
         condition = Condition.parse(terms["eligible"])
         currency = self.stored.currency
         per_line = not condition.fields <= SEGMENT_FIELDS
+        where_per_line = not where.fields <= SEGMENT_FIELDS
 
         def segment(values: FieldValues) -> SegmentRule:
             country = values["country"]
             return SegmentRule(
                 eligible=per_line or condition.matches(values, currency),
+                within=where_per_line or where.matches(values, currency),
                 never_expires=expiry_forbidden(None if country is None else str(country), terms["no_expiry_in"]),
             )
 
         def line(values: FieldValues) -> bool:
             return condition.matches(values, currency)
 
-        return Judge(self.stored.campaign_id, currency, segment, line if per_line else None)
+        def line_within(values: FieldValues) -> bool:
+            return where.matches(values, currency)
+
+        return Judge(
+            self.stored.campaign_id,
+            currency,
+            segment,
+            line if per_line else None,
+            line_within if where_per_line else None,
+        )
 
     def holding(self, now: datetime) -> Holding:
         """How cards are held, and when one that is published now expires. Raises CampaignOver."""
