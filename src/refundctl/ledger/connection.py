@@ -121,8 +121,11 @@ class Ledger:
                     self.connection.execute("ROLLBACK")
 
     @contextmanager
-    def staging(self) -> Iterator[None]:
-        """Fill temporary tables, without holding the lock; a full disk is reported as for the ledger itself."""
+    def unlocked(self) -> Iterator[None]:
+        """Work on temporary tables, or read facts that never change bit by bit, without keeping anyone from writing.
+
+        A full disk is reported as for the ledger itself.
+        """
         with translated(self.path):
             try:
                 yield

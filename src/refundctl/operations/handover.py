@@ -198,7 +198,7 @@ def _mark(
 
 def _write_mail(ledger: Ledger, batch: Batch, tick: Tick) -> tuple[RunFile, MailFigures]:
     path = Path(batch.directory) / batch.file_name
-    with replacing(path) as out, ledger.reading():
+    with replacing(path) as out, ledger.unlocked():
         out.write(encode([MAIL_COLUMNS]))
         figures = render(ledger, batch.batch_id, path.parent, out.write, tick)
     return RunFile(path.name, figures.rows, out.sha256, output=True), figures

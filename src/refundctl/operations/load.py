@@ -104,7 +104,7 @@ def stage(
     ledger: Ledger, inputs: Sequence[Input], source_name: str, source: "Source", encoding: str | None, tick: Tick
 ) -> Staged:
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
-    with ledger.staging(), _without_collector():
+    with ledger.unlocked(), _without_collector():
         waiting = staging.Staging(ledger.connection)
         bytes_before = 0
         files: list[StagedFile] = []

@@ -88,7 +88,7 @@ def main() -> int:
     ledger = open_existing(Path(asked["ledger"]), Clock(datetime.now(UTC), rehearsal=False), wait_seconds=WAIT_SECONDS)
     if ledger is None:
         return 1
-    with closing_ledger(ledger), ledger.reading():
+    with closing_ledger(ledger), ledger.unlocked():
         queries.find_batch_cards(ledger.connection, asked["batch"])
         cards = range(asked["start"], asked["stop"])
         figures = _render_cards(ledger, asked["batch"], cards, sys.stdout.buffer.write, lambda _: None)

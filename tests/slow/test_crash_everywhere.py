@@ -1,0 +1,110 @@
+"""kill -9 before every single step that a command takes, hundreds of times at random, and while it picks up the pieces."""
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from books import BEFORE_RELEASE, LEDGER, number
+from command_line import CAMPAIGN, OwnProcess, plain_environment, small_campaigns
+from crash_points import KILLED, Job, run_job, run_jobs
+from flights import CANCELLED_FLIGHTS, write_flight_bookings
+from interrupted import RUN, STEPS, Left, assert_nothing_shows, killed_at, what_is_left, whole, write_inputs
+
+pytestmark = pytest.mark.slow
+
+
+def made(folder: Path, *commands: Sequence[str]) -> Path:
+    write_inputs(folder)
+    for ended in run_jobs([Job(str(folder), tuple(argv), now=BEFORE_RELEASE) for argv in commands]):
+        assert ended.exit in {0, 3}, ended.said
+    return folder
+
+
+CASES = {
+    "run": ((("init",),), RUN),
+    "very first run": ((), RUN),
+    **{step[0]: ((("init",), *STEPS[:position]), step) for position, step in enumerate(STEPS)},
+}
+
+
+@pytest.mark.parametrize(("before", "argv"), CASES.values(), ids=CASES)
+def test_killed_before_every_step(tmp_path: Path, before: Sequence[Sequence[str]], argv: Sequence[str]) -> None:
+    prepared = made(tmp_path / "prepared", *before)
+    undisturbed = tmp_path / "undisturbed" / "work"
+    shutil.copytree(prepared, undisturbed)
+    ended = run_job(Job(str(undisturbed), tuple(argv), now=BEFORE_RELEASE))
+    expected = what_is_left(undisturbed)
+    for point in range(len(ended.steps)):
+        cases = killed_at(tmp_path, argv, [point], ended.steps, prepared)
+        assert_nothing_shows(cases, expected, ended.exit)
+        shutil.rmtree(cases[0].folder.parent)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_killed_again_and_again_while_it_finishes(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - moments, not secrets
+    prepared = made(tmp_path / "prepared", *([("init",)] if seed % 2 else []))
+    undisturbed = tmp_path / "undisturbed" / "work"
+    shutil.copytree(prepared, undisturbed)
+    ended = run_job(Job(str(undisturbed), RUN, now=BEFORE_RELEASE))
+    folder = tmp_path / "killed" / "work"
+    shutil.copytree(prepared, folder)
+    for _ in range(6):
+        killed = run_job(Job(str(folder), RUN, chance.randrange(len(ended.steps)), BEFORE_RELEASE))
+        assert killed.exit in {KILLED, ended.exit}
+    assert run_job(Job(str(folder), RUN, now=BEFORE_RELEASE)).exit == ended.exit
+    left, expected = what_is_left(folder), what_is_left(undisturbed)
+    assert left.facts == expected.facts
+    assert whole(left.files) == expected.files
+
+
+FLIGHTS = ("run", CAMPAIGN, "flights.csv", "--out", "out")
+
+
+@pytest.fixture(scope="module")
+def flights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Left, float]:
+    prepared = tmp_path_factory.mktemp("flights")
+    write_flight_bookings(prepared / "flights.csv")
+    (prepared / "campaigns.yaml").write_text(small_campaigns(currency="USD"), encoding="utf-8")
+    folder = tmp_path_factory.mktemp("whole") / "work"
+    shutil.copytree(prepared, folder)
+    began = time.monotonic()
+    OwnProcess(folder)(*FLIGHTS, now=BEFORE_RELEASE).ok()
+    return prepared, what_is_left(folder), time.monotonic() - began
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_all_flights_killed_at_four_random_moments(
+    tmp_path: Path, flights: tuple[Path, Left, float], seed: int
+) -> None:
+    """Only the process itself is killed: what it may have started lives on for a moment."""
+    prepared, expected, seconds = flights
+    folder = tmp_path / "work"
+    shutil.copytree(prepared, folder)
+    chance = random.Random(seed)  # noqa: S311 - moments, not secrets
+    for _ in range(4):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "refundctl", *FLIGHTS],
+            cwd=folder,
+            env=plain_environment(folder, BEFORE_RELEASE, None),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(timeout=seconds * chance.uniform(0.2, 1.05))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    OwnProcess(folder)(*FLIGHTS, now=BEFORE_RELEASE).ok()
+    left = what_is_left(folder)
+    assert left.facts == expected.facts
+    assert whole(left.files) == expected.files
+    assert number(folder / LEDGER, "SELECT count(DISTINCT line) FROM transactions") == CANCELLED_FLIGHTS
+    OwnProcess(folder)("verify", "--against", "out/manifest.json").ok()

@@ -1,0 +1,183 @@
+"""A disk that fails: every nth write, sync, truncation, rename or removal, once and for ever, and a disk without room."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from books import BEFORE_RELEASE, LEDGER
+from command_line import CommandResult, OwnProcess, plain_environment
+from crash_points import Job, run_job, run_jobs
+from interrupted import RUN, STEPS, Left, what_is_left, whole, write_inputs
+
+pytestmark = pytest.mark.slow
+
+CALLS = "pwrite64,write,fsync,fdatasync,ftruncate,rename,renameat,renameat2,unlink,unlinkat"
+
+
+def strace_works() -> bool:
+    if shutil.which("strace") is None:
+        return False
+    return subprocess.run(["strace", "-f", "-o", "/dev/null", "true"], capture_output=True, check=False).returncode == 0
+
+
+needs_strace = pytest.mark.skipif(not strace_works(), reason="strace is missing, or may not trace here")
+
+
+def traced(folder: Path, log: Path, *options: str) -> CommandResult:
+    """`refundctl run ...` with what strace does to its system calls on files below `folder`."""
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={CALLS}", "-P", str(folder / LEDGER)]
+        + [word for name in (f"{LEDGER}-journal", "out") for word in ("-P", str(folder / name))]
+        + [*options, sys.executable, "-m", "refundctl", *RUN],
+        cwd=folder,
+        env=plain_environment(folder, BEFORE_RELEASE, None),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    return CommandResult(RUN, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prepared")
+    write_inputs(folder)
+    assert run_job(Job(str(folder), ("init",), now=BEFORE_RELEASE)).exit == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Left:
+    folder = tmp_path_factory.mktemp("undisturbed") / "work"
+    shutil.copytree(prepared, folder)
+    assert run_job(Job(str(folder), RUN, now=BEFORE_RELEASE)).exit == 3
+    return what_is_left(folder)
+
+
+@pytest.fixture
+def folder(prepared: Path, tmp_path: Path) -> Path:
+    copy = tmp_path / "work"
+    shutil.copytree(prepared, copy)
+    return copy
+
+
+def calls_of(folder: Path, log: Path) -> list[str]:
+    """The names of the calls that an undisturbed run makes on the ledger, its journal and the folder of files."""
+    assert traced(folder, log).exit == 3
+    return re.findall(r"^[0-9]+ +([a-z0-9_]+)\(", log.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@needs_strace
+@pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+def test_every_call_to_the_disk_may_fail(
+    tmp_path: Path, prepared: Path, expected: Left, error: str, for_ever: bool
+) -> None:
+    shutil.copytree(prepared, tmp_path / "counted")
+    made = calls_of(tmp_path / "counted", tmp_path / "log")
+    counts = {name: made.count(name) for name in set(made)}
+    assert counts.get("pwrite64", 0) > 10, counts
+    for name, count in sorted(counts.items()):
+        for nth in range(1, count + 1):
+            folder = tmp_path / f"{name}-{nth}" / "work"
+            shutil.copytree(prepared, folder)
+            when = f"{nth}+" if for_ever else str(nth)
+            failed = traced(folder, tmp_path / "log", "-e", f"inject={name}:error={error}:when={when}")
+            where = f"{error} from {name} number {when}: {failed.stdout}{failed.stderr}"
+            assert failed.exit in {3, 74}, where
+            assert OwnProcess(folder)(*RUN, now=BEFORE_RELEASE).exit == 3, where
+            left = what_is_left(folder)
+            assert left.facts == expected.facts, where
+            assert whole(left.files) == expected.files, where
+            shutil.rmtree(folder.parent)
+
+
+# --- A disk without room, from every step on ---
+
+
+@pytest.mark.parametrize("room", ["nothing", "what is there"])
+@pytest.mark.parametrize("argv", [RUN, *STEPS], ids=["run", *(step[0] for step in STEPS)])
+def test_no_room_from_any_step_on(tmp_path: Path, argv: tuple[str, ...], room: str) -> None:
+    prepared = tmp_path / "prepared"
+    write_inputs(prepared)
+    before = () if argv == RUN else STEPS[: STEPS.index(argv)]
+    run_jobs([Job(str(prepared), one, now=BEFORE_RELEASE) for one in (("init",), *before)])
+    undisturbed = tmp_path / "undisturbed" / "work"
+    shutil.copytree(prepared, undisturbed)
+    ended = run_job(Job(str(undisturbed), argv, now=BEFORE_RELEASE))
+    expected = what_is_left(undisturbed)
+    bytes_max = 1 if room == "nothing" else (prepared / LEDGER).stat().st_size
+    for point in range(len(ended.steps)):
+        folder = tmp_path / str(point) / "work"
+        shutil.copytree(prepared, folder)
+        full, again = run_jobs(
+            [
+                Job(str(folder), argv, point, BEFORE_RELEASE, bytes_max=bytes_max),
+                Job(str(folder), argv, now=BEFORE_RELEASE),
+            ]
+        )
+        where = f"full before {ended.steps[point]}: {full.said}"
+        assert full.exit in {74, ended.exit}, where
+        assert again.exit == ended.exit, where
+        assert what_is_left(folder) == expected, where
+        shutil.rmtree(folder.parent)
+
+
+# --- A real file system that is full ---
+
+SCRIPT = """
+set -e
+mount -t tmpfs -o size={size}k tmpfs disk
+cp -r prepared disk/work
+cd disk/work
+set +e
+{python} -m refundctl {run} >../../said 2>&1
+echo $? >../../exit
+set -e
+mount -o remount,size=100m ../
+set +e
+{python} -m refundctl {run} >../../said-again 2>&1
+echo $? >../../exit-again
+set -e
+cp -r ../work ../../saved
+"""
+
+
+@pytest.fixture
+def namespaces() -> Iterator[None]:
+    trial = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", "mount -t tmpfs tmpfs /mnt"], capture_output=True, check=False
+    )
+    if trial.returncode:
+        pytest.skip("no file system may be mounted here")
+    yield
+
+
+@pytest.mark.usefixtures("namespaces")
+@pytest.mark.parametrize("size", [*range(190, 300, 10), 320, 340, 380, 420, 460])
+def test_a_file_system_that_is_full(tmp_path: Path, prepared: Path, expected: Left, size: int) -> None:
+    shutil.copytree(prepared, tmp_path / "prepared")
+    (tmp_path / "disk").mkdir()
+    script = SCRIPT.format(size=size, python=sys.executable, run=" ".join(RUN))
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script],
+        cwd=tmp_path,
+        env=plain_environment(tmp_path, BEFORE_RELEASE, None),
+        capture_output=True,
+        check=False,
+    )
+    if not (tmp_path / "exit").exists():
+        pytest.skip(f"the empty ledger itself does not fit: {done.stderr.decode()}")
+    said = (tmp_path / "said").read_text(encoding="utf-8")
+    assert int((tmp_path / "exit").read_text()) in {3, 74}, said
+    assert int((tmp_path / "exit-again").read_text()) == 3, (tmp_path / "said-again").read_text(encoding="utf-8")
+    left = what_is_left(tmp_path / "saved")
+    kept = {name: said for name, said in left.files.items()}
+    assert left.facts["transactions"] == expected.facts["transactions"]
+    assert set(kept) == set(expected.files)
+    assert kept["out/mail.csv"] == expected.files["out/mail.csv"]
