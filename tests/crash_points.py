@@ -151,7 +151,7 @@ class _Steps:
             self._file(f"write {Path(arguments[0]).suffix}", arguments[0])
 
     def _file(self, what: str, path: Any) -> None:
-        if not isinstance(path, int) and os.path.abspath(os.fspath(path)).startswith(self._job["folder"]):
+        if not isinstance(path, int) and Path.cwd().joinpath(os.fspath(path)).is_relative_to(self._job["folder"]):
             self.take(what)
 
     def _happen(self) -> None:
@@ -187,7 +187,7 @@ def _command(job: dict[str, Any], log: mmap.mmap) -> int:
         os.environ["REFUNDCTL_NOW"] = job["now"]
     os.chdir(job["folder"])
     steps = _Steps(job, log)
-    sys.stdout, sys.stderr = _Answer(sys.__stdout__, steps), _Answer(sys.__stderr__, steps)  # type: ignore[arg-type, assignment]
+    sys.stdout, sys.stderr = _Answer(sys.__stdout__, steps), _Answer(sys.__stderr__, steps)  # type: ignore[arg-type]
     sys.addaudithook(steps.audit)
     with listening(lambda: steps.statement):
         code = int(main(job["argv"]))
@@ -216,7 +216,7 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
         finally:
             os._exit(code)
     os.close(said)
-    with open(heard, encoding="utf-8") as stream:
+    with os.fdopen(heard, encoding="utf-8") as stream:
         text = stream.read()
     _, status = os.waitpid(child, 0)
     steps = log[: log.find(b"\0")].decode().splitlines()

@@ -72,7 +72,7 @@ def _said(path: Path, ledger: Path) -> str:
 
 def _codes_named(text: str, ledger: Path) -> str:
     """A mail file with `c3` for the code of card 3: two files are the same where each holder has the same card."""
-    cards = dict(read(ledger, "SELECT code, id FROM cards"))
+    cards: dict[str, int] = dict(read(ledger, "SELECT code, id FROM cards"))
     rows = list(csv.reader(io.StringIO(text)))
     if not rows or "code" not in rows[0]:
         return text

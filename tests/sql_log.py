@@ -14,7 +14,7 @@ def listening(listener_for_next: Callable[[], Listen]) -> Iterator[None]:
     connect = sqlite3.connect
 
     def connect_and_listen(*arguments: Any, **named: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **named)
+        connection: sqlite3.Connection = connect(*arguments, **named)
         connection.set_trace_callback(listener_for_next())
         return connection
 

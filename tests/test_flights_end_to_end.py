@@ -4,6 +4,7 @@ import json
 import stat
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def test_every_code_is_its_own_and_tells_nothing_of_its_neighbours(airline: Airl
         )
     ]
     assert abs(rank_correlation(by_amount)) < 0.05
-    neighbours = list(zip(codes, codes[1:], strict=False))
+    neighbours = list(pairwise(codes))
     alike = sum(
         one == other
         for first, second in neighbours

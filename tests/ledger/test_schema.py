@@ -274,10 +274,10 @@ def test_a_holder_has_each_card_once(connection: sqlite3.Connection) -> None:
 @pytest.mark.parametrize(("first", "last"), [(1, 3), (1, 1), (3, 3), (2, 9), (0, 9), (6, 6), (-5, 1)])
 def test_a_credit_is_handed_to_a_tool_once(connection: sqlite3.Connection, first: int, last: int) -> None:
     """The first batch holds transactions 1 to 3, the second one 4 to 6."""
-    credits = {"batch": 2, "campaign": 1, "tool": "'generic'", "run_id": 1}
+    handed = {"batch": 2, "campaign": 1, "tool": "'generic'", "run_id": 1}
     with pytest.raises(sqlite3.IntegrityError, match=r"in one batch of a mail tool only|UNIQUE"):
-        insert(connection, "batch_ranges", {**credits, "first_transaction": first, "last_transaction": last})
-    insert(connection, "batch_ranges", {**credits, "first_transaction": 7, "last_transaction": 9})
+        insert(connection, "batch_ranges", {**handed, "first_transaction": first, "last_transaction": last})
+    insert(connection, "batch_ranges", {**handed, "first_transaction": 7, "last_transaction": 9})
 
 
 # --- Which files the program takes for a ledger ---

@@ -93,6 +93,22 @@ def test_a_hand_over_that_another_one_has_finished_meanwhile_is_done(
     cli("verify", "--against", "out/manifest.json").ok()
 
 
+def test_a_process_that_wakes_late_does_not_write_over_a_later_batch(cli: CommandLine, tmp_path: Path) -> None:
+    """Else the later batch's customers would never be mailed, and the earlier one's twice."""
+    header, *_ = bookings(0).splitlines(keepends=True)
+    (tmp_path / "later.csv").write_text(f"{header}Z1,zoe,zoe@example.com,5.00,EUR,cancelled\n", encoding="utf-8")
+    run = ("run", CAMPAIGN, "bookings.csv", "--out", "out")
+    cli("init").ok()
+    with standing_still(tmp_path, run, "rename to mail.csv") as first:
+        cli(*run).ok()
+        cli("run", CAMPAIGN, "later.csv", "--out", "out", "--force").ok()
+        files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.suffix != ".part"}
+        let_go_on(first)
+    assert [row["customer_id"] for row in rows_of(tmp_path / "out" / "mail.csv")] == ["zoe"]
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files
+    cli("verify", "--against", "out/manifest.json").ok()
+
+
 def test_every_step_eight_times_at_once(cli: CommandLine, tmp_path: Path) -> None:
     steps = (["load", "bookings.csv"], ["create", CAMPAIGN], ["publish", CAMPAIGN], ["topup", CAMPAIGN])
     names = {"load": "loaded", "create": "created", "publish": "published", "topup": "funded"}

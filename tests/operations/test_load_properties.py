@@ -197,7 +197,7 @@ def test_the_same_file_again_changes_nothing(new_desk: NewDesk, rows: list[Row])
 
 
 WORN = {
-    "under another name": lambda rows: file_of(rows),
+    "under another name": file_of,
     "with CRLF": lambda rows: file_of(rows, line_end="\r\n"),
     "with CR": lambda rows: file_of(rows, line_end="\r"),
     "with a BOM": lambda rows: b"\xef\xbb\xbf" + file_of(rows),
@@ -297,7 +297,7 @@ def _person_of(cells: Row) -> Row:
     named = dict(zip(COLUMNS, cells, strict=True))
     customer = named["customer_id"] or "ana"
     person = {"customer_id": customer, "email": f"{customer.lower()}@example.com", "name": customer}
-    return tuple(person.get(name, value) for name, value in named.items() if name != "marketing_consent") + ("",)
+    return tuple({**named, **person, "marketing_consent": ""}.values())
 
 
 def _without_line(reject: dict[str, str]) -> tuple[str, ...]:

@@ -63,6 +63,10 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
+FIRST_YEAR, LAST_YEAR = 2000, 9000  # of rehearsals: what comes before or after can't be counted with
+LONGEST_WAIT_SECONDS = 86_400.0
+
+
 @dataclass(frozen=True, slots=True)
 class Common:
     """The common options of one call; `dry_run` is False for commands that only read."""
@@ -92,7 +96,10 @@ def command(
         ]
 
         def called(**values: Any) -> int | None:
-            common = Common(name, **{option: values.pop(option) for option in names})
+            given = {option: values.pop(option) for option in names}
+            # Also where it is infinite, or no number.
+            given["wait"] = given["wait"] if given["wait"] < LONGEST_WAIT_SECONDS else LONGEST_WAIT_SECONDS
+            common = Common(name, **given)
             if str(common.ledger) == "-":
                 raise UsageError("The ledger is a file, not stdin or stdout: name it with --ledger.")
             return function(common, **values)
@@ -116,7 +123,7 @@ def command(
 
 def clock() -> Clock:
     """The moment that this command works at: REFUNDCTL_NOW, or the system's clock, in whole seconds of UTC."""
-    text = os.environ.get("REFUNDCTL_NOW", "")
+    text = os.environ.get("REFUNDCTL_NOW", "").upper()
     if not text:
         return Clock(datetime.now(UTC).replace(microsecond=0), rehearsal=False)
     try:
@@ -125,7 +132,7 @@ def clock() -> Clock:
         now = datetime.fromisoformat(text)
     except ValueError:
         now = None
-    if now is None or now.tzinfo is None:
+    if now is None or now.tzinfo is None or not FIRST_YEAR <= now.year <= LAST_YEAR:
         raise UsageError(
             f"REFUNDCTL_NOW is no RFC 3339 time with a zone ({text!r}): write one such as 2026-04-30T22:00:00Z.",
             code="clock_refused",
@@ -221,11 +228,12 @@ def campaign_in_file(common: Common, name: str) -> "Campaign":
     found = campaigns_file(common)
     campaign = found.campaigns.get(name)
     if campaign is None:
-        raise UsageError(
-            f"{common.campaigns} has no campaign {name} (it has: {', '.join(found.campaigns) or 'none'}): "
-            "check the name, or describe the campaign there.",
+        error = UsageError(
+            f"{common.campaigns} has no campaign {name} (it has: {', '.join(found.campaigns) or 'none'}).",
             code="resource_not_found",
         )
+        error.campaign = name
+        raise error
     return campaign
 
 

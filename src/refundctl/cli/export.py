@@ -11,10 +11,13 @@ from refundctl.cli.common import Common, command, existing_ledger, refuse_ledger
 from refundctl.cli.rendering import Report, amount, number, plural, progress, report
 from refundctl.domain.conditions import Condition
 from refundctl.domain.errors import UsageError
+from refundctl.exports.csv_text import encode
+from refundctl.exports.finance import COLUMNS
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links
 from refundctl.ledger import scope
-from refundctl.ledger.journal import Outcome
-from refundctl.ledger.posting.batches import last_handed
+from refundctl.ledger.connection import Ledger
+from refundctl.ledger.journal import Journal, Outcome
+from refundctl.ledger.posting.batches import Batch, last_handed
 from refundctl.ledger.queries import last_transaction
 from refundctl.operations import export as operation
 from refundctl.operations import handover
@@ -61,7 +64,7 @@ def export(
     if output == STDOUT and common.json:
         raise UsageError("--json and `-o -` would both write to stdout: name a file with -o.")
     if output != STDOUT:
-        refuse_existing(Path(output), force=force)
+        refuse_existing(Path(output), force=force, own=encode([COLUMNS[kind]]))
     with existing_ledger(common) as ledger:
         with ledger.reading():
             terms_of(ledger, campaign)  # an unknown name is told before the ledger is copied
@@ -89,36 +92,53 @@ def _export_mail(
     }
     given["where"] = where.written()
     with writing_ledger(common, given, campaign) as (ledger, journal):
-        with ledger.writing() as looking:
-            looking.keep = False
-            stored = terms_of(ledger, campaign).stored
-            batch = handover.find_open(ledger, stored.campaign_id, place)
-        if batch is None:
-            with ledger.writing() as writing:
-                run = journal.begin(campaign=campaign)
-                after = last_handed(ledger.connection, stored.campaign_id, place.tool)
-                if where.tests:
-                    scope.consider(ledger.connection, terms_of(ledger, campaign).judge(where))
-                batch = handover.reserve(
-                    ledger,
-                    stored.campaign_id,
-                    place,
-                    run.run_id,
-                    fresh_after=last_transaction(ledger.connection) if where.tests else after,
-                    considered_only=bool(where.tests),
-                    everyone=everyone,
-                    force=force,
-                )
-                writing.keep = batch is not None and not common.dry_run
-                if writing.keep:
-                    journal.finish(run, Outcome({"batches": 1}))
-                elif batch is not None:
-                    return report(common, _mail_report(campaign, handover.preview(ledger, batch)))
-        if batch is None:
-            return report(common, Report(human=lambda out: out.print("Nothing new to hand over."), campaign=campaign))
-        with progress(common, "Writing the mail file") as bar:
-            handed = handover.hand_over(ledger, journal, batch, lambda done, total: bar.of(done, total, done))
+        handed = _finish(common, ledger, journal, campaign, place)
+        batch = None
+        with ledger.writing() as writing:
+            terms = terms_of(ledger, campaign)
+            run = journal.begin(campaign=campaign)
+            fresh_after = last_handed(ledger.connection, terms.stored.campaign_id, place.tool)
+            if where.tests:
+                scope.consider(ledger.connection, terms.judge(where))
+                fresh_after = last_transaction(ledger.connection)
+            wanted = handover.Wanted(
+                terms.stored.campaign_id,
+                place,
+                fresh_after=fresh_after,
+                considered_only=bool(where.tests),
+                everyone=everyone,
+                force=force,
+                finished=None if handed is None else handed.batch,
+            )
+            batch = handover.reserve(ledger, wanted, run.run_id)
+            writing.keep = batch is not None and not common.dry_run
+            if writing.keep:
+                journal.finish(run, Outcome({"batches": 1}))
+            elif batch is not None:
+                handed = handover.preview(ledger, batch)
+        if batch is not None and not common.dry_run:
+            handed = _hand_over(common, ledger, journal, batch)
+    if handed is None:
+        return report(common, Report(human=lambda out: out.print("Nothing new to hand over."), campaign=campaign))
     return report(common, _mail_report(campaign, handed))
+
+
+def _finish(
+    common: Common, ledger: Ledger, journal: Journal, campaign: str, place: handover.Place
+) -> handover.HandedOver | None:
+    """Finish the hand-over of an earlier command that was cut off, if there is one; in a dry run show it."""
+    if ledger.is_new:
+        return None
+    with ledger.reading():
+        batch = handover.find_open(ledger, terms_of(ledger, campaign).stored.campaign_id, place)
+    if batch is None:
+        return None
+    return handover.preview(ledger, batch) if common.dry_run else _hand_over(common, ledger, journal, batch)
+
+
+def _hand_over(common: Common, ledger: Ledger, journal: Journal, batch: Batch) -> handover.HandedOver:
+    with progress(common, "Writing the mail file") as bar:
+        return handover.hand_over(ledger, journal, batch, lambda done, total: bar.of(done, total, done))
 
 
 def _mail_report(campaign: str, handed: handover.HandedOver) -> Report:

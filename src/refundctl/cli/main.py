@@ -50,7 +50,8 @@ def _run_or_tell(words: list[str]) -> int:
     except OSError as error:
         return print_error(_write_failed(error), words)
     except Exception as error:
-        return print_error(_bug(error), words)
+        # Inside a function that SQLite calls, Python turns KeyboardInterrupt into an error of SQLite's.
+        return print_error(Interrupted(INTERRUPTED) if _Stop.asked else _bug(error), words)
 
 
 def _run(words: list[str]) -> int:
@@ -134,11 +135,20 @@ def _open_closed_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
+class _Stop:
+    """Whether the operator or the system has asked this command to end."""
+
+    asked = False
+
+
 def _watch_for_termination() -> None:
-    """End on SIGTERM as on Ctrl-C: roll back, and say so."""
+    """End on Ctrl-C and SIGTERM alike: roll back, and say so."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
+        _Stop.asked = True
         raise KeyboardInterrupt
 
+    _Stop.asked = False
     with suppress(ValueError):  # not in the main thread: the caller looks after signals
-        signal.signal(signal.SIGTERM, stop)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)

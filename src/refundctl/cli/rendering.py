@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from refundctl.cli.common import Common, is_terminal
+from refundctl.domain.codes import looks_like_code, mask
 from refundctl.domain.errors import BadCampaigns, ExitCode, RefundctlError
 from refundctl.domain.money import format_amount
 
@@ -59,6 +60,10 @@ def report(common: Common, found: Report) -> ExitCode:
 
 def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
     """Print an error: one line on stderr, or JSON on stdout where it was asked for; return its exit code."""
+    for word in words:
+        if looks_like_code(word):
+            error.message = error.message.replace(word, mask(word))
+            error.campaign = mask(word) if error.campaign == word else error.campaign
     if "--json" in words:
         status = STATUS.get(error.exit_code, "error")
         command = next((word for word in words if not word.startswith("-")), None)

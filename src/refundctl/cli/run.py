@@ -11,7 +11,7 @@ from refundctl.cli.common import Common, campaign_in_file, command, writing_ledg
 from refundctl.cli.load import check_rejects_option, find_source, stage
 from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, progress, reasons, report
 from refundctl.domain.errors import ExitCode
-from refundctl.files.safe_write import make_folder
+from refundctl.files.safe_write import Other, make_folder
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Journal, RunFile
 from refundctl.ledger.queries import campaign_named
@@ -58,7 +58,8 @@ def run(
     with writing_ledger(common, given, campaign) as (ledger, journal), take.opened(files) as inputs:
         resumed = _resume(common, ledger, journal, campaign, place)
         staged = stage(common, ledger, inputs, source_name, how, encoding)
-        plan = operation.RunPlan(definition, staged, place, wanted, strict, force)
+        finished = None if resumed is None else resumed.batch
+        plan = operation.RunPlan(definition, staged, place, wanted, strict, force, finished)
         result, handed = _run(common, ledger, journal, plan, rejects)
     return report(common, _report(common, campaign, result, handed or resumed))
 
@@ -72,8 +73,10 @@ def _resume(
     with ledger.reading():
         stored = campaign_named(ledger.connection, campaign)
         batch = None if stored is None else handover.find_open(ledger, stored.campaign_id, place)
-    if batch is None or common.dry_run:
+    if batch is None:
         return None
+    if common.dry_run:
+        return handover.preview(ledger, batch)
     with progress(common, "Finishing the last hand-over") as bar:
         return handover.hand_over(ledger, journal, batch, lambda done, total: bar.of(done, total, done))
 
@@ -83,11 +86,13 @@ def _run(
 ) -> tuple[operation.RunResult, HandedOver | None]:
     paths = _rejects_paths(plan, rejects)
 
-    def write_rejects() -> list[RunFile]:
+    def write_rejects(hands_over: bool) -> list[RunFile]:
         if common.dry_run:
             return []
         make_folder(plan.place.folder)
-        written = load.write_rejects_files(ledger, plan.staged, paths)
+        # Without a hand-over of its own, this run leaves those of an earlier one as they are.
+        alone = not hands_over and (plan.place.folder / handover.MANIFEST_FILE).exists()
+        written = load.write_rejects_files(ledger, plan.staged, paths, other=Other.REFUSE if alone else Other.KEEP)
         return [replace(file, path=_short(Path(file.path), plan.place.folder)) for file in written]
 
     with progress(common, "Posting") as bar, ledger.writing(bulk=True) as writing:

@@ -6,7 +6,7 @@ import typer
 
 from refundctl.cli.common import Common, command, reading_ledger
 from refundctl.cli.rendering import Report, Screen, amount, number, report
-from refundctl.domain.errors import UsageError
+from refundctl.domain.errors import Refused
 from refundctl.ledger.queries import journal
 
 LARGEST_ID = 2**63 - 1  # of SQLite
@@ -24,9 +24,7 @@ def runs(
             with ledger.reading():
                 entries = journal(ledger.connection, run_id)
     if run_id is not None and not entries:
-        raise UsageError(
-            f"{common.ledger} has no run {run_id}: `refundctl runs` lists them.", code="resource_not_found"
-        )
+        raise Refused(f"{common.ledger} has no run {run_id}: `refundctl runs` lists them.", code="resource_not_found")
     return report(
         common, Report(human=lambda out: _describe(out, entries, run_id), run_id=run_id, extra={"runs": entries})
     )

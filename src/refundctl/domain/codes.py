@@ -151,6 +151,14 @@ def is_card_id(text: str) -> bool:
     return _CARD_ID.fullmatch(text) is not None
 
 
+def looks_like_code(text: str) -> bool:
+    """Whether a text may be a card's code, typed where something else was wanted: capitals, digits and dashes only.
+
+    Twelve signs or more, as a code of 60 bits has.
+    """
+    return re.fullmatch(r"[0-9A-Z-]+", text) is not None and len(code_key(text)) >= 12
+
+
 def mask(code: str) -> str:
     """What may be shown of a code: four stars and its last four characters.
 

@@ -61,7 +61,7 @@ class _Ahead:
         self.bytes_read = 0
         asked = json.dumps({"name": name, "source": source.definition(), "encoding": encoding})
         self._reader = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-m", "refundctl.files.read_ahead", asked],
+            [sys.executable, "-P", "-m", "refundctl.files.read_ahead", asked],
             stdin=stream,
             stdout=subprocess.PIPE,
             bufsize=1 << 20,
@@ -144,6 +144,11 @@ def main() -> None:
             out.flush()
         except (BrokenPipeError, KeyboardInterrupt):
             os._exit(0)
+        except Exception as error:
+            # Its text may hold a person's name: its kind must do.
+            message = f"The file can't be read ({type(error).__name__}): try again, or copy it first."
+            _send(out, "raise", ("BadInput", message, "read_failed", {}))
+            out.flush()
 
 
 if __name__ == "__main__":

@@ -3,20 +3,25 @@
 Files that may carry codes or people are 0600, new folders 0700, and nothing is written through a symbolic link.
 """
 
+import fcntl
 import hashlib
 import io
 import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import Enum
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from refundctl.domain.errors import UsageError, WriteFailed
+from refundctl.domain.errors import Busy, UsageError, WriteFailed
 
 STDOUT = "-"
+POLL_SECONDS = 0.05  # between looks whether another process has finished
 
 
 class FileExists(UsageError):
@@ -56,12 +61,19 @@ class HashingFile(io.RawIOBase):
         return self._digest.hexdigest()
 
 
+class Other(Enum):
+    """What becomes of a file with other content that is in the way."""
+
+    KEEP = "keep"  # under another name
+    REFUSE = "refuse"
+
+
 @contextmanager
-def replacing(path: Path, *, unless_same: bool = False) -> Iterator[HashingFile]:
+def replacing(path: Path, *, other: Other | None = None) -> Iterator[HashingFile]:
     """Write `path` atomically as 0600; an exception inside leaves the old file, or none, as it was.
 
-    `unless_same` leaves a file alone that has the same content already. Raises WriteFailed where the disk or the folder
-    refuses.
+    Where `other` is given, a file with the same content is left alone, and one with other content kept or refused.
+    Raises WriteFailed where the disk or the folder refuses.
     """
     refuse_links(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
@@ -75,8 +87,10 @@ def replacing(path: Path, *, unless_same: bool = False) -> Iterator[HashingFile]
                 out = HashingFile(stream)
                 yield out
                 stream.flush()
-                if unless_same and _has_digest(path, out.sha256):
-                    return
+                if other is not None and path.exists():
+                    if has_digest(path, out.sha256):
+                        return
+                    _make_room(path, other)
                 os.fsync(stream.fileno())
                 if named or not _named(stream.fileno(), path):
                     if not named:
@@ -86,6 +100,13 @@ def replacing(path: Path, *, unless_same: bool = False) -> Iterator[HashingFile]
         finally:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def _make_room(path: Path, other: Other) -> None:
+    if other is Other.REFUSE:
+        raise FileExists(f"{path} belongs to an earlier hand-over, and says something else: name a new folder.")
+    kept = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(1))
+    path.rename(next(name for name in kept if not name.exists()))
 
 
 def _open_nameless(folder: Path) -> int | None:
@@ -118,7 +139,8 @@ def remove_parts(path: Path) -> None:
             part.unlink()
 
 
-def _has_digest(path: Path, sha256: str) -> bool:
+def has_digest(path: Path, sha256: str) -> bool:
+    """Whether `path` is there with just this content (SHA-256 in hexadecimal)."""
     if not path.exists():
         return False
     with path.open("rb") as stream:
@@ -152,11 +174,16 @@ def refuse_links(path: Path) -> None:
         raise FileExists(f"{path} is a folder: name a file.")
 
 
-def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raise FileExists where `path` is there already and `force` was not given."""
+def refuse_existing(path: Path, *, force: bool, own: bytes | None = None) -> None:
+    """Raise FileExists where `path` is there already and `force` was not given, unless it begins with `own`."""
     refuse_links(path)
-    if path.exists() and not force:
-        raise FileExists(f"{path} is there already: name another file, or overwrite it with --force.")
+    if not path.exists() or force:
+        return
+    if own is not None:
+        with failures(path), path.open("rb") as stream:
+            if stream.read(len(own)) == own:
+                return
+    raise FileExists(f"{path} is there already: name another file, or overwrite it with --force.")
 
 
 def make_folder(path: Path) -> None:
@@ -165,6 +192,25 @@ def make_folder(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(path, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied")
+
+
+@contextmanager
+def locked_folder(folder: Path, wait_seconds: float) -> Iterator[None]:
+    """Be the only command that writes to `folder`, which must be there. Raises Busy where another goes on writing."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    deadline = time.monotonic() + wait_seconds
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise Busy(f"{folder} is being written to by another process: try again.") from None
+                time.sleep(POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(path: Path) -> None:

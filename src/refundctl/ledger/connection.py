@@ -149,12 +149,14 @@ class Ledger:
         """A copy to read much from, so that nobody who writes has to wait. It is gone after the block."""
         with self.reading():
             pass
-        with tempfile.TemporaryDirectory(prefix="refundctl-") as folder:
+        with tempfile.TemporaryDirectory(prefix="refundctl-") as folder, translated(self.path):
             path = Path(folder) / "copy.db"
-            self.copy_to(path)
-            with closing_ledger(Ledger(path, _connect(path, 0.0), self.clock, None)) as copy:
-                # Nameless from here on: it holds codes, and must not stay behind when this process is killed.
+            connection = _connect(path, 0.0)
+            with closing_ledger(Ledger(path, connection, self.clock, None)) as copy:
+                connection.execute("PRAGMA journal_mode = OFF")
+                # Nameless before anything is in it: it holds codes, and must not stay behind when this is killed.
                 path.unlink()
+                self.connection.backup(connection)
                 yield copy
 
     @property
@@ -295,6 +297,10 @@ def translated(path: Path) -> Iterator[None]:
 
 def _translation(error: sqlite3.Error, path: Path) -> RefundctlError | None:
     name = getattr(error, "sqlite_errorname", "") or ""
+    if str(error) == "integer overflow":
+        return BadInput(
+            "The amounts add up to more than can be counted: load fewer, or look for a wrong one.", code="overflow"
+        )
     for prefix, build in _TRANSLATIONS:
         if name.startswith(prefix):
             return build(path, error)
@@ -309,11 +315,14 @@ _TRANSLATIONS: tuple[tuple[str, Callable[[Path, sqlite3.Error], RefundctlError]]
         ),
     ),
     ("SQLITE_LOCKED", lambda path, _: Busy(f"{path} is being written by another process: try again.")),
-    ("SQLITE_INTERRUPT", lambda path, _: Interrupted("Interrupted: nothing was changed.")),
+    (
+        "SQLITE_INTERRUPT",
+        lambda path, _: Interrupted("Interrupted: nothing half-done is left; run the same command again to finish."),
+    ),
     (
         "SQLITE_FULL",
         lambda path, _: WriteFailed(
-            f"{path} can't be written: the disk is full. Nothing was changed; make room and run the same command again.",
+            f"{path} can't be written: the disk is full. Nothing half-done is left; make room and run the same command again.",
             code="disk_full",
         ),
     ),
@@ -330,7 +339,7 @@ _TRANSLATIONS: tuple[tuple[str, Callable[[Path, sqlite3.Error], RefundctlError]]
     (
         "SQLITE_IOERR",
         lambda path, error: WriteFailed(
-            f"{path} can't be read or written: the disk reported an error ({error}). Nothing was changed."
+            f"{path} can't be read or written: the disk reported an error ({error}). Nothing half-done is left."
         ),
     ),
     (

@@ -158,7 +158,7 @@ def _credits(connection: sqlite3.Connection) -> Iterator[Finding]:
         LEFT JOIN refund_lines ON refund_lines.line = transactions.line
         LEFT JOIN campaigns ON campaigns.id = transactions.campaign
         LEFT JOIN cards ON cards.id = transactions.card
-        WHERE type = 'CREDITS_ADDITION' AND transactions.line IS NOT NULL AND (
+        WHERE type = 'CREDITS_ADDITION' AND (
             refund_lines.refund_amount_minor IS NOT amount_minor
             OR refund_lines.currency IS NOT campaigns.currency
             OR cards.campaign IS NOT transactions.campaign

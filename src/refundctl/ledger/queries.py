@@ -131,12 +131,17 @@ def _not_handed_over(connection: sqlite3.Connection, campaign: int) -> int:
     return int(
         connection.execute(
             """
-            SELECT count(*) FROM transactions
-            WHERE campaign = ? AND type = 'CREDITS_ADDITION' AND NOT EXISTS (
-                SELECT 1 FROM batch_ranges JOIN deliveries USING (batch)
-                WHERE batch_ranges.campaign = transactions.campaign
-                    AND transactions.id BETWEEN first_transaction AND batch_ranges.last_transaction
-            )
+            SELECT
+                (SELECT count(*) FROM transactions WHERE campaign = ?1 AND type = 'CREDITS_ADDITION')
+                - (
+                    SELECT count(DISTINCT transactions.id)
+                    FROM batch_ranges
+                    JOIN deliveries ON deliveries.batch = batch_ranges.batch
+                    CROSS JOIN transactions
+                        ON transactions.id BETWEEN first_transaction AND batch_ranges.last_transaction
+                        AND transactions.campaign = ?1 AND type = 'CREDITS_ADDITION'
+                    WHERE batch_ranges.campaign = ?1
+                )
             """,
             (campaign,),
         ).fetchone()[0]
@@ -320,6 +325,22 @@ def batch_card_bounds(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return lowest, middle, highest
 
 
+# The booking that a card is for, or the bookings that a customer's card was topped up for.
+_BOOKING_IDS = """
+    coalesce(
+        bookings.booking_id,
+        (
+            SELECT group_concat(booking_id, ';') FROM (
+                SELECT DISTINCT credited.booking_id
+                FROM transactions
+                JOIN line_versions ON line_versions.id = transactions.line
+                JOIN bookings AS credited ON credited.id = line_versions.booking
+                WHERE transactions.card = cards.id
+                ORDER BY transactions.id
+            )
+        )
+    )
+"""
 # Cards of the bookings, or of the customers, that are considered.
 _CONSIDERED_CARDS = """
     AND iif(
@@ -339,19 +360,7 @@ def card_rows(
             f"""
             SELECT
                 cards.id, cards.code, customers.customer_id,
-                coalesce(
-                    bookings.booking_id,
-                    (
-                        SELECT group_concat(booking_id, ';') FROM (
-                            SELECT DISTINCT credited.booking_id
-                            FROM transactions
-                            JOIN line_versions ON line_versions.id = transactions.line
-                            JOIN bookings AS credited ON credited.id = line_versions.booking
-                            WHERE transactions.card = cards.id
-                            ORDER BY transactions.id
-                        )
-                    )
-                ),
+                {_BOOKING_IDS},
                 iif(card_expiries.expires_on < ?2, 'expired', 'active'),
                 coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = cards.id), 0),
                 runs.started_at, card_expiries.expires_on, 0
@@ -379,8 +388,7 @@ def transaction_rows(
             SELECT
                 transactions.id, transactions.card, type, bucket, amount_minor,
                 CASE WHEN card IS NOT NULL THEN
-                    (SELECT sum(amount_minor) FROM transactions AS t
-                     WHERE t.card = transactions.card AND t.id <= transactions.id)
+                    sum(amount_minor) OVER (PARTITION BY card ORDER BY transactions.id)
                 END,
                 bookings.booking_id, coalesce(nullif(line_versions.refund_id, ''), bookings.booking_id),
                 transactions.reason, transactions.related_transaction, transactions.run_id, runs.started_at
@@ -404,7 +412,7 @@ def publication_rows(
     return iter(
         connection.execute(
             f"""
-            SELECT cards.id, customers.customer_id, bookings.booking_id, runs.started_at, cards.run_id
+            SELECT cards.id, customers.customer_id, {_BOOKING_IDS}, runs.started_at, cards.run_id
             FROM cards
             CROSS JOIN customers ON customers.id = cards.customer
             CROSS JOIN runs ON runs.id = cards.run_id

@@ -161,7 +161,7 @@ def bookings_in_state(connection: sqlite3.Connection, state: State) -> list[str]
 
 def _judge_segments(connection: sqlite3.Connection, judge: Judge) -> None:
     names = ("source", *SEGMENT_COLUMNS)
-    rows = connection.execute(f"SELECT id, {', '.join(names)} FROM segments").fetchall()
+    rows = connection.execute(f"SELECT id, {', '.join(names)} FROM segments")
     rules = ((row[0], judge.segment(dict(zip(names, row[1:], strict=True)))) for row in rows)
     connection.executemany(
         "INSERT INTO segment_rules VALUES (?, ?, ?, ?)",

@@ -17,6 +17,7 @@ from refundctl.domain.errors import BadInput
 
 ENCODING = 1
 ROWS_PER_READ = 5_000
+BEFORE_ALL = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ TABLES = (
     ),
     SealedTable("batches", "id", "id, campaign, tool, directory, file_name, everyone, last_transaction"),
     SealedTable("batch_ranges", "id", "id, batch, campaign, tool, first_transaction, last_transaction"),
-    SealedTable("deliveries", "batch", "batch, files"),
+    SealedTable("deliveries", "id", "id, batch, files"),
 )
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _last(connection: sqlite3.Connection) -> tuple[int, str]:
 
 
 def _digests(
-    connection: sqlite3.Connection, table: SealedTable, *, after: int = -(2**63), only_run: int | None = None
+    connection: sqlite3.Connection, table: SealedTable, *, after: int = BEFORE_ALL, only_run: int | None = None
 ) -> RunRows:
     """Digest a table's rows per run, reading a few thousand at a time so that memory stays flat."""
     counts: Counter[int] = Counter()
@@ -177,12 +178,15 @@ def _texts(
     page = f"""
         SELECT {table.key} AS key, run_id AS run, json_array({table.columns}) AS row
         FROM {table.name}
-        WHERE {table.key} > :after AND (:run IS NULL OR run_id = :run)
+        WHERE {table.key} >= coalesce(:lowest, :after + 1) AND (:run IS NULL OR run_id = :run)
         ORDER BY {table.key} LIMIT {ROWS_PER_READ}
     """
     whole = f"SELECT count(*), max(key), min(run), max(run), group_concat(row, char(10)) FROM ({page})"
+    first = True
     while True:
-        bounds = {"after": after, "run": only_run}
+        # Nothing is below the lowest id that SQLite knows, so the first page of all rows begins with it.
+        bounds = {"after": after, "run": only_run, "lowest": after if first and after == BEFORE_ALL else None}
+        first = False
         count, after, lowest_run, highest_run, text = connection.execute(whole, bounds).fetchone()
         if not count:
             return

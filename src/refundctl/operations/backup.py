@@ -6,7 +6,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from refundctl.files.safe_write import failures, refuse_existing, sync_folder
+from refundctl.files.safe_write import failures, refuse_existing, remove_parts, sync_folder
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import RunFile
 
@@ -17,6 +17,7 @@ def back_up(ledger: Ledger, target: Path, *, force: bool) -> RunFile:
     with ledger.reading():
         pass
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    remove_parts(target)
     with failures(target):
         try:
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))

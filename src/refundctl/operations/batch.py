@@ -31,6 +31,7 @@ class RunPlan:
     expected: load.Expected
     strict: bool
     force: bool
+    finished: Batch | None = None  # the hand-over of an earlier run that this command has just finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,12 @@ def refuse_changed_definition(ledger: Ledger, campaign: "Campaign") -> bool:
 
 
 def run(
-    ledger: Ledger, journal: Journal, plan: RunPlan, say: Say, write_rejects: Callable[[], list[RunFile]]
+    ledger: Ledger, journal: Journal, plan: RunPlan, say: Say, write_rejects: Callable[[bool], list[RunFile]]
 ) -> RunResult:
     """Do all steps for the refund lines in the staged files; the caller holds the transaction and decides on keeping it.
 
-    `write_rejects` makes the folder, so that a full disk shows before the commit, and writes the rejects files there.
+    `write_rejects` makes the folder, so that a full disk shows before the commit, and writes the rejects files there; it
+    is told whether anything else will be written.
     """
     is_new = refuse_changed_definition(ledger, plan.campaign)
     parent = journal.begin(campaign=plan.campaign.name)
@@ -109,17 +111,18 @@ def run(
     published, topped_up = _fund(ledger, journal, plan, parent, loading, say)
     own = journal.continued(parent)
     say("Reserving the batch")
-    batch = handover.reserve(
-        ledger,
+    new = bool(loaded.changed or is_new or published.published or topped_up.funded)
+    wanted = handover.Wanted(
         terms_of(ledger, plan.campaign.name).stored.campaign_id,
         plan.place,
-        own.run_id,
-        everyone=False,
         fresh_after=before,
         considered_only=True,
+        empty=new,
         force=plan.force,
+        finished=plan.finished,
     )
-    rejects = write_rejects() if loaded.rejected or batch else []
+    batch = handover.reserve(ledger, wanted, own.run_id)
+    rejects = write_rejects(batch is not None) if loaded.rejected or batch else []
     if plan.strict:
         load.check_strict(loaded, [file.path for file in rejects])
     result = RunResult(parent.run_id, is_new, loaded, published, topped_up, batch, rejects)

@@ -1,7 +1,7 @@
 """Handing over: the credits of a batch become the file for the mail tool, and are marked only once it is in place.
 
 The transaction that funds also reserves the new credits; the files are rendered from the reservation, so that a
-run that was cut off is finished with the same bytes, and nobody is mailed twice.
+run that was cut off is finished with the same cards and balances, and nobody is mailed twice.
 """
 
 import json
@@ -15,7 +15,8 @@ from refundctl.exports.csv_text import encode
 from refundctl.exports.mail import MAIL_COLUMNS, MailFigures
 from refundctl.files.safe_write import (
     STDOUT,
-    FileExists,
+    has_digest,
+    locked_folder,
     make_folder,
     refuse_existing,
     remove_parts,
@@ -68,7 +69,7 @@ class HandedOver:
     files: Sequence[RunFile]
     figures: MailFigures
     currency: str
-    seal: str
+    seal: str | None
 
 
 def place_of_folder(folder: str, tool: str) -> Place:
@@ -89,74 +90,121 @@ def find_open(ledger: Ledger, campaign: int, place: Place) -> Batch | None:
     batch = batches.open_batch(ledger.connection, campaign, place.tool)
     if batch is None:
         return None
-    there = Path(batch.directory) / batch.file_name
-    here = place.folder / place.file_name
-    if there != here:
-        raise BatchOpen(
-            f"The hand-over of run {batch.run_id} to {there} is not finished: it was cut off, or is being written just "
-            f"now. Finish it by the same command with that place; then name {here} again.",
-            place=str(there),
-        )
+    if _path(batch) != place.folder / place.file_name:
+        raise _still_open(batch, place)
     return batch
 
 
-def reserve(
-    ledger: Ledger,
-    campaign: int,
-    place: Place,
-    run_id: int,
-    *,
-    fresh_after: int,
-    considered_only: bool,
-    everyone: bool,
-    force: bool,
-) -> Batch | None:
-    """Reserve the campaign's new credits for one batch at `place`; None where there is nothing to hand over.
+def _path(batch: Batch) -> Path:
+    return Path(batch.directory) / batch.file_name
 
-    `fresh_after` and `considered_only` say which credits are new, see batches.find_new_credits().
-    Raises FileExists where files are in the way, and WriteFailed where the folder can't be written to: both before
+
+def _still_open(batch: Batch, place: Place) -> BatchOpen:
+    there, here = _path(batch), place.folder / place.file_name
+    return BatchOpen(
+        f"The hand-over of run {batch.run_id} to {there} is not finished: it was cut off, or is being written just now. "
+        f"Finish it by the same command with that place; then name {here} again.",
+        place=str(there),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be handed over, and where. `fresh_after` and `considered_only`: see batches.find_new_credits().
+
+    `empty` makes a batch also where no credit is new; `finished` is a batch that is being finished by this very command.
+    """
+
+    campaign: int
+    place: Place
+    fresh_after: int
+    considered_only: bool
+    everyone: bool = False
+    empty: bool = False
+    force: bool = False
+    finished: Batch | None = None
+
+
+def reserve(ledger: Ledger, wanted: Wanted, run_id: int) -> Batch | None:
+    """Reserve the campaign's new credits for one batch; None where there is nothing to hand over.
+
+    Raises BatchOpen where another hand-over is under way, and FileExists where files are in the way: both before
     anything is committed.
     """
+    connection, place = ledger.connection, wanted.place
     found = batches.find_new_credits(
-        ledger.connection, campaign, place.tool, fresh_after=fresh_after, considered_only=considered_only
+        connection,
+        wanted.campaign,
+        place.tool,
+        fresh_after=wanted.fresh_after,
+        considered_only=wanted.considered_only,
     )
-    if not found and not everyone:
+    if not (found or wanted.everyone or wanted.empty):
         return None
-    for name in place.names():
-        _refuse_existing(place, name, force=force)
+    for other in (
+        batches.open_batch(connection, wanted.campaign, place.tool),
+        batches.open_batch_in(connection, str(place.folder), place.names()),
+    ):
+        if other is not None and other != wanted.finished:
+            raise _still_open(other, place)
+    if wanted.finished is None and not _is_own(ledger, place):
+        for name in place.names():
+            refuse_existing(place.folder / name, force=wanted.force)
     return batches.reserve(
-        ledger.connection,
-        campaign=campaign,
+        connection,
+        campaign=wanted.campaign,
         tool=place.tool,
         directory=str(place.folder),
         file_name=place.file_name,
-        everyone=everyone,
+        everyone=wanted.everyone,
         run_id=run_id,
     )
 
 
-def _refuse_existing(place: Place, name: str, *, force: bool) -> None:
-    path = place.folder / name
-    if place.account and path.exists() and not path.is_dir() and not path.is_symlink() and not force:
-        raise FileExists(
-            f"{place.folder} holds the files of an earlier hand-over ({name}): name a new folder, so that nobody's card "
-            "is overwritten before it was mailed; --force overwrites."
-        )
-    refuse_existing(path, force=force)
+def _is_own(ledger: Ledger, place: Place) -> bool:
+    """Whether what stands at `place` is what the last hand-over to it has written."""
+    earlier = batches.last_delivered(ledger.connection, str(place.folder), place.file_name)
+    return earlier is not None and has_digest(place.folder / place.file_name, earlier.sha256)
+
+
+def _set_aside_earlier(ledger: Ledger, batch: Batch) -> None:
+    """Keep the files of the hand-over before this one under other names: they may not have been mailed yet."""
+    folder = Path(batch.directory)
+    earlier = batches.last_delivered(ledger.connection, batch.directory, batch.file_name)
+    if earlier is None or not has_digest(folder / batch.file_name, earlier.sha256):
+        return
+    accounts = [SUMMARY_FILE, MANIFEST_FILE] if batch.file_name == MAIL_FILE else []
+    # The mail file last: until it is moved, a second try moves whatever is left.
+    for path in (folder / name for name in (*accounts, batch.file_name)):
+        if path.exists():
+            path.replace(path.with_name(f"{path.stem}-run{earlier.run_id}{path.suffix}"))
 
 
 def preview(ledger: Ledger, batch: Batch) -> HandedOver:
-    """What handing over would write, for a dry run; inside the transaction that reserved the batch."""
+    """What handing over would write, for a dry run."""
     stored, _ = queries.batch_terms(ledger.connection, batch.batch_id)
-    return HandedOver(batch, (), figures_of(ledger, batch.batch_id), stored.currency, "")
+    return HandedOver(batch, (), figures_of(ledger, batch.batch_id), stored.currency, None)
 
 
 def hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> HandedOver:
-    """Write the batch's files, the manifest last, then mark the batch delivered, as a run of its own."""
+    """Write the batch's files, the manifest last, then mark the batch delivered, as a run of its own.
+
+    One process at a time writes to a folder; where the same command runs twice at once, the second finds all done.
+    Raises Busy where another process goes on writing there.
+    """
     folder = Path(batch.directory)
     make_folder(folder)
-    for name in (batch.file_name, SUMMARY_FILE, MANIFEST_FILE):
-        remove_parts(folder / name)
+    with locked_folder(folder, ledger.wait_seconds):
+        if batches.is_delivered(ledger.connection, batch):
+            return preview(ledger, batch)
+        for name in (batch.file_name, SUMMARY_FILE, MANIFEST_FILE):
+            remove_parts(folder / name)
+        _set_aside_earlier(ledger, batch)
+        return _hand_over(ledger, journal, batch, tick)
+
+
+def _hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> HandedOver:
+    folder = Path(batch.directory)
     with ledger.reading():
         stored, _ = queries.batch_terms(ledger.connection, batch.batch_id)
         seal = str(seal_of_run(ledger.connection, batch.run_id))
@@ -164,7 +212,7 @@ def hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> Han
     mail, figures = _write_mail(ledger, batch, tick)
     files = [mail]
     totals = {stored.currency: figures.total_minor}
-    if Place(folder, batch.file_name, batch.tool, entries[0]["command"]).account:
+    if entries[0]["command"] == "run":
         summary = summary_of(entries, figures, stored.currency)
         written = write_whole(folder / SUMMARY_FILE, _json(summary))
         files += [*_rejects_of(entries), RunFile(SUMMARY_FILE, 1, written.sha256, output=True)]
@@ -183,11 +231,7 @@ def _mark(
     figures: MailFigures,
     totals: Mapping[str, int],
 ) -> None:
-    with ledger.writing() as writing:
-        if batches.is_delivered(ledger.connection, batch):
-            # The same command, running twice at once, has written the same bytes and was first.
-            writing.keep = False
-            return
+    with ledger.writing():
         run = journal.begin(campaign=campaign, step="handover", parent_id=batch.run_id)
         batches.mark_delivered(ledger.connection, batch, [file.as_json() for file in files], run.run_id)
         counts = {"mailed": figures.rows, "unreachable": figures.unreachable}

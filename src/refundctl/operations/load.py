@@ -14,7 +14,7 @@ from refundctl.domain.errors import BadInput, Refused
 from refundctl.domain.money import format_amount
 from refundctl.files.read_ahead import ReadBookings, open_ahead
 from refundctl.files.rejects_csv import write_rejects
-from refundctl.files.safe_write import FileExists, HashingFile, refuse_links, replacing
+from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_links, replacing
 from refundctl.ledger import queries, staging
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Run, RunFile, Totals
@@ -195,16 +195,23 @@ def check_strict(result: LoadResult, places: Sequence[str]) -> None:
 
 def rejects_paths(staged: Staged, named: str | None) -> dict[int, Path]:
     """Where each input's rejects go: `named`, or beside the input with `.rejects.csv`."""
-    return {
-        file.number: Path(named) if named is not None else Path(file.input.name).with_suffix(".rejects.csv")
-        for file in staged.files
-    }
+    return {file.number: Path(named) if named is not None else _beside(file.input.name) for file in staged.files}
 
 
-def write_rejects_files(ledger: Ledger, staged: Staged, paths: Mapping[int, Path]) -> list[RunFile]:
+def _beside(name: str) -> Path:
+    path = Path(name)
+    # Only an ending that says what kind of file it is: bookings.2020-04 and bookings.2020-05 are two files.
+    stem = path.stem if path.suffix.lower() in {".csv", ".tsv", ".txt"} else path.name
+    return path.with_name(f"{stem}.rejects.csv")
+
+
+def write_rejects_files(
+    ledger: Ledger, staged: Staged, paths: Mapping[int, Path], *, other: Other = Other.KEEP
+) -> list[RunFile]:
     """Write the rejected rows of each input that has any, whole and atomically; give what was written.
 
-    Raises FileExists where a file is in the way that no load has written.
+    What stands there is left alone where it says the same; else `other` says what becomes of it, since someone may be
+    mending it. Raises FileExists where a file is in the way that no load has written.
     """
     written = []
     for file in staged.files:
@@ -214,7 +221,7 @@ def write_rejects_files(ledger: Ledger, staged: Staged, paths: Mapping[int, Path
             continue
         path = paths[file.number]
         _refuse_foreign(path)
-        with replacing(path, unless_same=True) as out:
+        with replacing(path, other=other) as out:
             count = _write_rejects(file, chain([first], rows), out)
         written.append(RunFile(str(path), count, out.sha256, output=True))
     return written

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from refundctl.domain.errors import RefundctlError
+from refundctl.domain.errors import ExitCode, RefundctlError, WriteFailed
 from refundctl.exports.csv_text import encode
 from refundctl.exports.mail import MailFigures, mail_rows
 from refundctl.ledger import queries
@@ -67,7 +67,7 @@ def _render_cards(ledger: Ledger, batch: int, cards: range, write: Write, tick: 
 def _start(ledger: Ledger, batch: int, cards: range, out: IO[bytes]) -> "subprocess.Popen[bytes]":
     asked = json.dumps({"ledger": str(ledger.path), "batch": batch, "start": cards.start, "stop": cards.stop})
     return subprocess.Popen(  # noqa: S603 - this very program
-        [sys.executable, "-m", "refundctl.operations.mail_part", asked],
+        [sys.executable, "-P", "-m", "refundctl.operations.mail_part", asked],
         stdin=subprocess.DEVNULL,
         stdout=out,
         stderr=subprocess.PIPE,
@@ -77,24 +77,40 @@ def _start(ledger: Ledger, batch: int, cards: range, out: IO[bytes]) -> "subproc
 
 def _figures_of(second: "subprocess.Popen[bytes]") -> MailFigures:
     _, said = second.communicate()
-    if second.returncode != 0:
-        raise RefundctlError("The second process that writes the mail file has failed: run the same command again.")
-    return MailFigures(**json.loads(said))
+    try:
+        answer = json.loads(said)
+    except ValueError:
+        answer = {"message": "The second process that writes the mail file has ended: run the same command again."}
+    if "message" in answer:
+        error = WriteFailed(answer["message"], code=answer.get("code"))
+        error.exit_code = ExitCode(answer.get("exit_code", ExitCode.WRITE_FAILED))
+        raise error
+    return MailFigures(**answer)
 
 
 def main() -> int:
     """The second process."""
-    asked = json.loads(sys.argv[1])
-    ledger = open_existing(Path(asked["ledger"]), Clock(datetime.now(UTC), rehearsal=False), wait_seconds=WAIT_SECONDS)
+    try:
+        answer = asdict(_render_upper(json.loads(sys.argv[1])))
+    except RefundctlError as error:
+        answer = {"message": error.message, "code": error.code, "exit_code": int(error.exit_code)}
+    except OSError as error:
+        answer = {"message": f"The mail file can't be written: {error.strerror}. Make room or name another place."}
+    sys.stderr.write(json.dumps(answer))
+    return 0
+
+
+def _render_upper(asked: dict[str, Any]) -> MailFigures:
+    path = Path(asked["ledger"])
+    ledger = open_existing(path, Clock(datetime.now(UTC), rehearsal=False), wait_seconds=WAIT_SECONDS)
     if ledger is None:
-        return 1
+        raise WriteFailed(f"{path} has gone: put it back, and run the same command again.")
     with closing_ledger(ledger), ledger.unlocked():
         queries.find_batch_cards(ledger.connection, asked["batch"])
         cards = range(asked["start"], asked["stop"])
         figures = _render_cards(ledger, asked["batch"], cards, sys.stdout.buffer.write, lambda _: None)
     sys.stdout.buffer.flush()
-    sys.stderr.write(json.dumps(asdict(figures)))
-    return 0
+    return figures
 
 
 if __name__ == "__main__":

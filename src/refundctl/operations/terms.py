@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from refundctl.domain.codes import CodePattern
 from refundctl.domain.conditions import Condition
-from refundctl.domain.errors import Refused, UsageError
+from refundctl.domain.errors import Refused
 from refundctl.domain.validity import Duration, expiry_forbidden, last_valid_day, local_day
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.posting.cards import Holding
@@ -24,7 +24,7 @@ class CampaignOver(Refused):
     code = "voucher_expired"
 
 
-class CampaignUnknown(UsageError):
+class CampaignUnknown(Refused):
     """The ledger has no campaign of this name."""
 
     code = "resource_not_found"
@@ -86,11 +86,16 @@ class Terms:
         today = self.today(now)
         duration = terms["activity_duration_after_publishing"]
         until = terms["expiration_date"]
-        expires_on = last_valid_day(
-            today,
-            None if duration is None else Duration.parse(duration),
-            None if until is None else date.fromisoformat(until),
-        )
+        try:
+            expires_on = last_valid_day(
+                today,
+                None if duration is None else Duration.parse(duration),
+                None if until is None else date.fromisoformat(until),
+            )
+        except ValueError as error:
+            raise CampaignOver(
+                f"{self.stored.name}: a card can't be valid for {duration} from {today}: {error}."
+            ) from error
         if expires_on is not None and expires_on < today:
             raise CampaignOver(
                 f"{self.stored.name} ended on {expires_on}: give it a later expiration_date and take it in with "
@@ -101,6 +106,7 @@ class Terms:
             self.per_customer,
             today.isoformat(),
             None if expires_on is None else expires_on.isoformat(),
+            extends=duration is not None,
         )
 
 

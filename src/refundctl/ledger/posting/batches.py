@@ -41,18 +41,53 @@ class Batch:
 
 def open_batch(connection: sqlite3.Connection, campaign: int, tool: str) -> Batch | None:
     """The batch whose files were not all written yet, if there is one."""
+    return _open_one(connection, "campaign = ? AND tool = ?", (campaign, tool))
+
+
+def _open_one(connection: sqlite3.Connection, condition: str, parameters: Sequence[Any]) -> Batch | None:
     row = connection.execute(
-        """
+        f"""
         SELECT id, campaign, tool, directory, file_name, everyone, last_transaction, run_id
-        FROM batches WHERE campaign = ? AND tool = ? AND id NOT IN (SELECT batch FROM deliveries)
+        FROM batches WHERE {condition} AND id NOT IN (SELECT batch FROM deliveries)
         ORDER BY id LIMIT 1
         """,
-        (campaign, tool),
+        parameters,
     ).fetchone()
     if row is None:
         return None
     batch_id, campaign, tool, directory, file_name, everyone, last_transaction, run_id = row
     return Batch(batch_id, campaign, tool, directory, file_name, bool(everyone), last_transaction, run_id)
+
+
+def open_batch_in(connection: sqlite3.Connection, directory: str, file_names: Sequence[str]) -> Batch | None:
+    """A batch of any campaign whose files are still to be written to this place."""
+    return _open_one(
+        connection,
+        f"directory = ? AND file_name IN ({', '.join('?' * len(file_names))})",
+        (directory, *file_names),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The last hand-over to a place: its run, and the SHA-256 of its mail file in hexadecimal."""
+
+    run_id: int
+    sha256: str
+
+
+def last_delivered(connection: sqlite3.Connection, directory: str, file_name: str) -> Delivered | None:
+    """What was last written to this place, by any campaign."""
+    row = connection.execute(
+        """
+        SELECT batches.run_id, deliveries.files ->> '$[0].sha256'
+        FROM deliveries JOIN batches ON batches.id = deliveries.batch
+        WHERE directory = ? AND file_name = ?
+        ORDER BY deliveries.id DESC LIMIT 1
+        """,
+        (directory, file_name),
+    ).fetchone()
+    return None if row is None else Delivered(*row)
 
 
 def last_handed(connection: sqlite3.Connection, campaign: int, tool: str) -> int:
@@ -84,6 +119,8 @@ def find_new_credits(
         """,
         parameters,
     )
+    if not _any_left(connection, parameters):
+        return _any_new(connection)
     lines = (
         f"AND line IN (SELECT line FROM considered WHERE state IN ({State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d}))"
         if considered_only
@@ -108,6 +145,10 @@ def find_new_credits(
         """,
         parameters,
     )
+    return _any_new(connection)
+
+
+def _any_new(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM new_ranges)").fetchone()[0])
 
 

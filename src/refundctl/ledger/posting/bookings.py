@@ -17,6 +17,7 @@ _WORK_TABLES = """
     DROP TABLE IF EXISTS temp.known;
     DROP TABLE IF EXISTS temp.several_lines;
     DROP TABLE IF EXISTS temp.said_again;
+    DROP TABLE IF EXISTS temp.unsaid;
     DROP TABLE IF EXISTS temp.known_people;
     DROP TABLE IF EXISTS temp.whose_booking;
     DROP TABLE IF EXISTS temp.changed_customers;
@@ -31,6 +32,11 @@ _WORK_TABLES = """
     CREATE TEMP TABLE several_lines (booking_id TEXT PRIMARY KEY) WITHOUT ROWID;
     -- the ledger's lines of those bookings that the files speak of
     CREATE TEMP TABLE said_again (line INTEGER PRIMARY KEY);
+    -- what the ledger says of the other lines of those bookings
+    CREATE TEMP TABLE unsaid (
+        booking INTEGER NOT NULL, customer INTEGER NOT NULL, currency TEXT NOT NULL, order_amount_minor INTEGER NOT NULL,
+        PRIMARY KEY (booking, customer, currency, order_amount_minor)
+    ) WITHOUT ROWID;
     -- rows for which no booking of their own was made, and to which they belong
     CREATE TEMP TABLE whose_booking (staged_id INTEGER PRIMARY KEY, booking INTEGER NOT NULL);
     CREATE TEMP TABLE changed_customers (customer INTEGER PRIMARY KEY);
@@ -264,6 +270,16 @@ def _set_aside_strangers(connection: sqlite3.Connection) -> None:
         """
     )
     connection.execute(
+        """
+        INSERT INTO unsaid
+        SELECT DISTINCT booking, customer, currency, order_amount_minor
+        FROM several_lines
+        CROSS JOIN bookings ON bookings.booking_id = several_lines.booking_id
+        CROSS JOIN refund_lines ON refund_lines.booking = bookings.id
+        WHERE line NOT IN (SELECT line FROM said_again)
+        """
+    )
+    connection.execute(
         f"""
         INSERT OR IGNORE INTO set_aside
         SELECT
@@ -272,10 +288,9 @@ def _set_aside_strangers(connection: sqlite3.Connection) -> None:
                 || 'or order amount; load all its lines together, or find out which is right'
         FROM staged
         CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
-        CROSS JOIN refund_lines AS other ON other.booking = bookings.id
+        CROSS JOIN unsaid AS other ON other.booking = bookings.id
         WHERE staged.booking_id IN (SELECT booking_id FROM several_lines)
             AND {_NEW_OR_CHANGED}
-            AND other.line NOT IN (SELECT line FROM said_again)
             AND (
                 other.customer IS NOT (SELECT customer FROM known_people WHERE known_people.person = staged.person)
                 OR other.currency <> staged.currency

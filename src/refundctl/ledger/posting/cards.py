@@ -21,6 +21,7 @@ class Holding:
     per_customer: bool
     today: str
     expires_on: str | None
+    extends: bool  # whether a later top-up gives a card more time, as a duration does
 
     @property
     def place(self) -> str:

@@ -44,18 +44,20 @@ def _newest(connection: sqlite3.Connection, holding: Holding) -> str:
     successors = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = :campaign AND ordinal > 1)"
     if not connection.execute(successors, {"campaign": holding.campaign}).fetchone()[0]:
         return ""
-    return """
+    # Spelt out for each kind of campaign, as `IS` would keep SQLite from using the index.
+    same = "later.booking IS NULL" if holding.per_customer else "later.booking = cards.booking"
+    return f"""
         AND NOT EXISTS (
             SELECT 1 FROM cards AS later
             WHERE later.campaign = cards.campaign AND later.customer = cards.customer
-                AND later.booking IS cards.booking AND later.ordinal > cards.ordinal
+                AND {same} AND later.ordinal > cards.ordinal
         )
     """
 
 
 def _extend(connection: sqlite3.Connection, holding: Holding, run_id: int, before: int) -> None:
     """A later top-up extends a card to at least its own day and duration; a card that never expires stays so."""
-    if holding.expires_on is None:
+    if not holding.extends or holding.expires_on is None:
         return
     early = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = :campaign AND expires_on < :expires_on)"
     if not connection.execute(early, holding.parameters()).fetchone()[0]:

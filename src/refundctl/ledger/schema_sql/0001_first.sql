@@ -223,7 +223,8 @@ CREATE INDEX batch_ranges_batch ON batch_ranges (batch);
 
 -- The batch's files are complete and in place. files is JSON: path, rows, sha256.
 CREATE TABLE deliveries (
-    batch INTEGER PRIMARY KEY REFERENCES batches,
+    id INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL UNIQUE REFERENCES batches,
     files TEXT NOT NULL CHECK (json_valid(files)),
     run_id INTEGER NOT NULL REFERENCES runs
 ) STRICT;
@@ -292,7 +293,7 @@ CREATE TRIGGER definitions_no_replace BEFORE INSERT ON definitions WHEN EXISTS (
 BEGIN SELECT RAISE(ABORT, 'definitions is append-only: add a row instead'); END;
 CREATE TRIGGER batches_no_replace BEFORE INSERT ON batches WHEN EXISTS (SELECT 1 FROM batches WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'batches is append-only: add a row instead'); END;
-CREATE TRIGGER deliveries_no_replace BEFORE INSERT ON deliveries WHEN EXISTS (SELECT 1 FROM deliveries WHERE batch = NEW.batch)
+CREATE TRIGGER deliveries_no_replace BEFORE INSERT ON deliveries WHEN EXISTS (SELECT 1 FROM deliveries WHERE id = NEW.id OR batch = NEW.batch)
 BEGIN SELECT RAISE(ABORT, 'deliveries is append-only: add a row instead'); END;
 CREATE TRIGGER attempts_no_replace BEFORE INSERT ON attempts WHEN EXISTS (SELECT 1 FROM attempts WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'attempts is append-only: add a row instead'); END;
