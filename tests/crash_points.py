@@ -143,16 +143,18 @@ class _Steps:
         self.take(f"SQL {sql}")
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "os.rename":
-            self._file(f"rename to {Path(os.fspath(arguments[1])).name}", arguments[1])
+        if event in {"os.rename", "os.link"}:
+            self._file("put in place", arguments[1])
         elif event in {"os.remove", "os.mkdir"}:
-            self._file(f"{event[3:]} {Path(os.fspath(arguments[0])).suffix}", arguments[0])
+            self._file(event[3:], arguments[0])
         elif event == "open" and isinstance(arguments[0], str) and arguments[2] & WRITING_FLAGS:
-            self._file(f"write {Path(arguments[0]).suffix}", arguments[0])
+            self._file("write", arguments[0])
 
     def _file(self, what: str, path: Any) -> None:
         if not isinstance(path, int) and Path.cwd().joinpath(os.fspath(path)).is_relative_to(self._job["folder"]):
-            self.take(what)
+            # A temporary file's name is drawn by chance.
+            name = Path(os.fspath(path)).name
+            self.take(f"{what} {'a part' if name.endswith('.part') else name}")
 
     def _happen(self) -> None:
         if self._job["bytes_max"] is not None:

@@ -137,9 +137,14 @@ def half_written(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*.part"))
 
 
+def writing_of(steps: Sequence[str], name: str) -> int:
+    """The step at which the file that will be called `name` is made."""
+    return max(number for number in range(steps.index(f"put in place {name}")) if steps[number].startswith("write"))
+
+
 def around_commits_and_files(steps: Sequence[str]) -> list[int]:
     """The steps before and after which the world has changed: begin, commit, files made and renamed, the answer."""
-    changes = ("SQL BEGIN IMMEDIATE", "SQL COMMIT", "rename", "write", "mkdir", "unlink", "remove", "end")
+    changes = ("SQL BEGIN IMMEDIATE", "SQL COMMIT", "put in place", "write", "mkdir", "end")
     found = {number for number, step in enumerate(steps) if step.startswith(changes)}
     found |= {number + 1 for number in found}
     found.add(steps.index("answer"))

@@ -11,8 +11,6 @@ from refundctl.domain.validity import (
     Duration,
     ValidityError,
     expiry_forbidden,
-    extended,
-    is_past,
     is_timezone,
     last_valid_day,
     local_day,
@@ -203,86 +201,6 @@ def test_the_last_valid_day_is_the_earlier_of_duration_and_expiration_date(
     duration: Duration | None, expiration_date: date | None, last: date | None
 ) -> None:
     assert last_valid_day(date(2020, 4, 1), duration, expiration_date) == last
-
-
-@pytest.mark.parametrize(
-    ("now", "past"),
-    [
-        ("2021-03-31T21:59:59+00:00", False),
-        ("2021-04-01T21:59:59+00:00", False),
-        ("2021-04-01T22:00:00+00:00", True),
-        ("2021-05-01T00:00:00+00:00", True),
-    ],
-)
-def test_a_card_is_valid_through_the_end_of_its_last_day(now: str, past: bool) -> None:
-    assert is_past(date(2021, 4, 1), datetime.fromisoformat(now), "Europe/Warsaw") is past
-
-
-@given(MOMENTS, TIMEZONES)
-def test_a_card_is_valid_on_its_last_day_and_not_on_the_next(now: datetime, zone: str) -> None:
-    today = local_day(now, zone)
-    assert not is_past(today, now, zone)
-    assert is_past(today - timedelta(days=1), now, zone)
-    assert not is_past(None, now, zone)
-
-
-# A later top-up
-
-
-@pytest.mark.parametrize(
-    ("current", "topped_up_on", "duration", "expiration_date", "last"),
-    [
-        ("2021-04-01", "2020-06-01", Duration(years=1), None, "2021-06-01"),
-        ("2021-04-01", "2020-06-01", Duration(days=30), None, "2021-04-01"),
-        ("2021-04-01", "2020-06-01", Duration(years=1), "2021-05-01", "2021-05-01"),
-        ("2021-05-01", "2020-06-01", Duration(years=1), "2021-05-01", "2021-05-01"),
-        ("2022-01-01", "2020-06-01", Duration(years=1), "2021-05-01", "2022-01-01"),
-        ("2021-04-01", "2020-06-01", None, "2021-05-01", "2021-04-01"),
-        ("2021-04-01", "2020-06-01", None, None, "2021-04-01"),
-        (None, "2020-06-01", Duration(years=1), "2021-05-01", None),
-    ],
-)
-def test_a_later_top_up_extends_a_card(
-    current: str | None,
-    topped_up_on: str,
-    duration: Duration | None,
-    expiration_date: str | None,
-    last: str | None,
-) -> None:
-    def day(text: str | None) -> date | None:
-        return None if text is None else date.fromisoformat(text)
-
-    assert extended(day(current), date.fromisoformat(topped_up_on), duration, day(expiration_date)) == day(last)
-
-
-@given(DAYS, DAYS, DURATIONS, st.none() | DAYS)
-def test_a_top_up_never_shortens_nor_moves_beyond_the_expiration_date(
-    current: date, topped_up_on: date, duration: Duration, expiration_date: date | None
-) -> None:
-    later = extended(current, topped_up_on, duration, expiration_date)
-    assert later is not None
-    assert later >= current
-    if expiration_date is None:
-        assert later >= duration.after(topped_up_on)
-    else:
-        assert later <= max(current, expiration_date)
-        assert later >= min(duration.after(topped_up_on), expiration_date)
-    assert extended(later, topped_up_on, duration, expiration_date) == later
-
-
-@given(DAYS, st.lists(DAYS, max_size=5), DURATIONS, st.none() | DAYS)
-def test_the_order_of_top_ups_does_not_matter(
-    current: date, topped_up_on: list[date], duration: Duration, expiration_date: date | None
-) -> None:
-    forward = backward = current
-    for day in topped_up_on:
-        forward = extended(forward, day, duration, expiration_date) or forward
-    for day in reversed(topped_up_on):
-        backward = extended(backward, day, duration, expiration_date) or backward
-    assert forward == backward
-
-
-# Where expiry is forbidden
 
 
 @pytest.mark.parametrize(

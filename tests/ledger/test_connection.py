@@ -92,8 +92,9 @@ def test_a_rehearsal_says_so_and_may_go_on_by_the_systems_clock(run_in_process: 
 def test_a_command_that_waits_in_vain_for_another_one_says_so(
     run_in_process: CommandLine, tmp_path: Path, argv: tuple[str, ...]
 ) -> None:
-    run_in_process("load", "bookings.csv").ok()
-    run_in_process("load", "bookings.csv", "--ledger", "other.db").ok()
+    for ledger in (LEDGER, "other.db"):
+        run_in_process("load", "bookings.csv", "--ledger", ledger).ok()
+        run_in_process("create", CAMPAIGN, "--ledger", ledger).ok()
     with (
         closing(sqlite3.connect(tmp_path / LEDGER, isolation_level=None)) as other,
         closing(sqlite3.connect(tmp_path / "other.db", isolation_level=None)) as another,

@@ -181,7 +181,7 @@ ADDED: dict[str, dict[str, object]] = {
     "customer_versions": {"id": 1000},
     "customers": {"id": 1000, "customer_id": "mallory"},
     "definitions": {"id": 1000},
-    "deliveries": {"batch": 1000},
+    "deliveries": {"id": 1000, "batch": 1000},
     "extensions": {"id": 1000, "expires_on": "2099-12-31"},
     "line_metadata": {"line_version": 1000},
     "line_versions": {"id": 1000, "refund_id": "mine"},

@@ -67,7 +67,7 @@ def test_the_same_run_into_eight_folders_at_once(cli: CommandLine, tmp_path: Pat
 def test_a_hand_over_that_was_cut_off_is_finished_by_several_at_once(cli: CommandLine, tmp_path: Path) -> None:
     run = ("run", CAMPAIGN, "bookings.csv", "--out", "out")
     cli("init").ok()
-    assert run_job(Job(str(tmp_path), run, at="rename to mail.csv")).exit == KILLED
+    assert run_job(Job(str(tmp_path), run, at="put in place mail.csv")).exit == KILLED
     assert number(tmp_path / LEDGER, "SELECT count(*) FROM batches") == 1
 
     results = all_at_once(tmp_path, [[*run, "--json"]] * 4)
@@ -76,36 +76,37 @@ def test_a_hand_over_that_was_cut_off_is_finished_by_several_at_once(cli: Comman
     cli("verify").ok()
 
 
-@pytest.mark.parametrize("moment", ["rename to mail.csv", "rename to manifest.json"])
-def test_a_hand_over_that_another_one_has_finished_meanwhile_is_done(
-    cli: CommandLine, tmp_path: Path, moment: str
-) -> None:
-    """The first process stands still while it writes the files; a second one finds its batch open, and finishes it."""
+@pytest.mark.parametrize("moment", ["put in place mail.csv", "put in place manifest.json"])
+def test_a_hand_over_that_is_under_way_is_waited_for(cli: CommandLine, tmp_path: Path, moment: str) -> None:
+    """The first process stands still while it writes the files; the second finds its batch open."""
     run = ("run", CAMPAIGN, "bookings.csv", "--out", "out")
     cli("init").ok()
     with standing_still(tmp_path, run, moment) as first:
-        cli(*run).ok()
-        assert_funded_and_mailed_once(tmp_path, [tmp_path / "out" / "mail.csv"])
+        second = cli(*run, "--wait", "0.3")
+        assert (second.exit, second.stderr.count("\n")) == (75, 1)
         ended = let_go_on(first)
-    assert ended.exit in {0, 75}, ended.stderr
+    assert ended.exit == 0, ended.stderr
+    cli(*run).ok()
     assert_funded_and_mailed_once(tmp_path, [tmp_path / "out" / "mail.csv"])
-    cli("verify").ok()
     cli("verify", "--against", "out/manifest.json").ok()
 
 
-def test_a_process_that_wakes_late_does_not_write_over_a_later_batch(cli: CommandLine, tmp_path: Path) -> None:
-    """Else the later batch's customers would never be mailed, and the earlier one's twice."""
-    header, *_ = bookings(0).splitlines(keepends=True)
-    (tmp_path / "later.csv").write_text(f"{header}Z1,zoe,zoe@example.com,5.00,EUR,cancelled\n", encoding="utf-8")
-    run = ("run", CAMPAIGN, "bookings.csv", "--out", "out")
+@pytest.mark.parametrize("moment", ["put in place mail.csv", "put in place manifest.json"])
+def test_a_later_batch_is_not_written_into_a_hand_over_that_is_under_way(
+    cli: CommandLine, tmp_path: Path, moment: str
+) -> None:
+    """Else the one that wakes late would write over the other: customers never mailed, or mailed twice."""
+    header, *rows = bookings(ROWS).splitlines(keepends=True)
+    (tmp_path / "bookings.csv").write_text(header + "".join(rows[1:]), encoding="utf-8")
+    (tmp_path / "later.csv").write_text(header + rows[0], encoding="utf-8")
+    later = ("run", CAMPAIGN, "later.csv", "--out", "out", "--force")
     cli("init").ok()
-    with standing_still(tmp_path, run, "rename to mail.csv") as first:
-        cli(*run).ok()
-        cli("run", CAMPAIGN, "later.csv", "--out", "out", "--force").ok()
-        files = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.suffix != ".part"}
-        let_go_on(first)
-    assert [row["customer_id"] for row in rows_of(tmp_path / "out" / "mail.csv")] == ["zoe"]
-    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == files
+    with standing_still(tmp_path, ("run", CAMPAIGN, "bookings.csv", "--out", "out"), moment) as first:
+        assert cli(*later, "--wait", "0.3").exit in {4, 75}
+        ended = let_go_on(first)
+    assert ended.exit == 0, ended.stderr
+    cli(*later).ok()
+    assert_funded_and_mailed_once(tmp_path, sorted((tmp_path / "out").glob("mail*.csv")))
     cli("verify", "--against", "out/manifest.json").ok()
 
 

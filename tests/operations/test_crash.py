@@ -77,7 +77,7 @@ def test_a_half_written_file_is_gone_when_the_command_was_typed_again(tmp_path: 
     """It may hold codes, which are as good as money."""
     prepared = made(tmp_path / "prepared", ("init",))
     ended, _ = undisturbed(tmp_path, RUN, prepared)
-    points = [number for number, step in enumerate(ended.steps) if step.startswith("rename")]
+    points = [number for number, step in enumerate(ended.steps) if step.startswith("put in place")]
     assert len(points) == 4
     cases = killed_at(tmp_path, RUN, points, ended.steps, prepared)
     assert {case.step: half_written(case.folder) for case in cases if half_written(case.folder)} == {}
@@ -95,7 +95,7 @@ def test_what_was_done_before_the_kill_is_not_done_again(tmp_path: Path) -> None
 
 def test_a_hand_over_that_was_cut_off_shows_in_status_and_is_not_taken_elsewhere(tmp_path: Path) -> None:
     prepared = made(tmp_path / "work", ("init",))
-    assert run_job(Job(str(prepared), RUN, at="rename to mail.csv", now=BEFORE_RELEASE)).exit == KILLED
+    assert run_job(Job(str(prepared), RUN, at="put in place mail.csv", now=BEFORE_RELEASE)).exit == KILLED
 
     cli = OwnProcess(prepared)
     [standing] = cli("status", "--json").ok().json()["campaigns"]

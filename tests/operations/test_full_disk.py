@@ -9,7 +9,7 @@ import pytest
 from books import BEFORE_RELEASE, LEDGER, everything, number
 from command_line import CAMPAIGN
 from crash_points import Ended, Job, run_job, run_jobs
-from interrupted import RUN, STEPS, around_commits_and_files, half_written, what_is_left, write_inputs
+from interrupted import RUN, STEPS, around_commits_and_files, half_written, what_is_left, write_inputs, writing_of
 
 NOTHING_MORE = 1  # byte that a file may have
 PAGE = 4096
@@ -90,7 +90,7 @@ def test_a_ledger_that_can_not_grow_keeps_what_it_had(tmp_path: Path, pages_more
 def test_a_mail_file_that_does_not_fit_is_not_there_and_its_batch_stays_open(tmp_path: Path) -> None:
     prepared = made(tmp_path / "prepared", ("init",))
     steps = run_job(Job(str(copied(prepared, tmp_path / "rehearsed")), RUN, now=BEFORE_RELEASE)).steps
-    mail = max(number for number in range(steps.index("rename to mail.csv")) if steps[number].startswith("write"))
+    mail = writing_of(steps, "mail.csv")
     full = run_job(Job(str(prepared), RUN, mail, BEFORE_RELEASE, bytes_max=NOTHING_MORE))
     assert full.exit == 74
     assert "mail.csv can't be written" in full.said
@@ -111,5 +111,6 @@ def test_a_backup_that_does_not_fit_leaves_no_half_of_it(tmp_path: Path) -> None
     assert [path.name for path in prepared.iterdir() if "copy" in path.name] == []
     export = ("export", "cards", CAMPAIGN, "-o", "cards.csv")
     made(prepared, *STEPS[:4])
-    assert run_job(Job(str(prepared), export, "write .part", bytes_max=NOTHING_MORE)).exit == 74
+    steps = run_job(Job(str(copied(prepared, tmp_path / "rehearsed")), export)).steps
+    assert run_job(Job(str(prepared), export, writing_of(steps, "cards.csv"), bytes_max=NOTHING_MORE)).exit == 74
     assert [path.name for path in prepared.iterdir() if "cards" in path.name] == []

@@ -53,7 +53,12 @@ def run(
         "out": out,
         "tool": tool,
         "source": source_name,
+        "rejects": rejects,
         "strict": strict,
+        "encoding": encoding,
+        "expect_count": expect_count,
+        "expect_total": expect_total,
+        "force": force,
     }
     with writing_ledger(common, given, campaign) as (ledger, journal), take.opened(files) as inputs:
         resumed = _resume(common, ledger, journal, campaign, place)

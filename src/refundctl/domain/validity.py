@@ -109,28 +109,6 @@ def last_valid_day(published_on: date, duration: Duration | None, expiration_dat
     return ends_on if expiration_date is None else min(ends_on, expiration_date)
 
 
-def extended(
-    current: date | None, topped_up_on: date, duration: Duration | None, expiration_date: date | None
-) -> date | None:
-    """The last valid day of a card after a later top-up: at least the day of the top-up + duration.
-
-    Never earlier than `current`, and never moved beyond `expiration_date`. A card that does not expire (None)
-    stays so; without a duration nothing is extended.
-    """
-    if current is None or duration is None:
-        return current
-    renewed_on = last_valid_day(topped_up_on, duration, expiration_date)
-    return current if renewed_on is None else max(current, renewed_on)
-
-
-def is_past(expires_on: date | None, now: datetime, timezone: str) -> bool:
-    """Whether the last valid day is over in the campaign's time zone; never for a card that does not expire.
-
-    Raises what `local_day` raises.
-    """
-    return expires_on is not None and local_day(now, timezone) > expires_on
-
-
 def expiry_forbidden(country: str | None, no_expiry_in: Sequence[str]) -> bool:
     """Whether a customer's country, or country-subdivision of ISO 3166-2, is one where cards may not expire.
 
