@@ -13,7 +13,7 @@ from typing import Any
 
 from books import BEFORE_RELEASE, LEDGER, Row, facts, read
 from command_line import CAMPAIGN, small_campaigns
-from crash_points import KILLED, Ended, Job, run_jobs
+from crash_points import KILLED, Ended, Job, run_job
 
 HEADER = "booking_id,refund_id,customer_id,email,order_amount,refund_amount,currency,status\n"
 BOOKINGS = HEADER + (
@@ -24,6 +24,7 @@ BOOKINGS = HEADER + (
     "B4,,dee,dee@example.com,10.00,10.00,EUR,confirmed\n"
     "B5,,eve,no address,10.00,10.00,EUR,cancelled\n"
 )
+OTHER_BOOKINGS = BOOKINGS.replace("\nB", "\nZ")
 RUN = ("run", CAMPAIGN, "bookings.csv", "--out", "out")
 STEPS = (
     ("load", "bookings.csv"),
@@ -43,10 +44,10 @@ class Left:
     files: dict[str, tuple[str, str]]
 
 
-def write_inputs(folder: Path, bookings: str = BOOKINGS) -> None:
+def write_inputs(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "campaigns.yaml").write_text(small_campaigns(), encoding="utf-8")
-    (folder / "bookings.csv").write_text(bookings, encoding="utf-8")
+    (folder / "bookings.csv").write_text(BOOKINGS, encoding="utf-8")
 
 
 def what_is_left(folder: Path) -> Left:
@@ -96,45 +97,49 @@ def _manifest_said(manifest: dict[str, Any], folder: Path, ledger: Path) -> dict
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
-    """A command that was killed before a step, and the same command typed again."""
+class Place:
+    """The folder in which a command is tried again and again, and how it stood before: the ledger knows it by name."""
 
-    step: str
-    killed: Ended
-    again: Ended
     folder: Path
+    before: Path
+
+    @classmethod
+    def made(cls, at: Path, *commands: Sequence[str], bookings: str = BOOKINGS) -> "Place":
+        """A folder with the inputs, in which `commands` have run."""
+        place = cls(at / "work", at / "before")
+        write_inputs(place.folder)
+        for argv in commands:
+            ended = place.run(argv)
+            assert ended.exit in {0, 3}, ended.said
+        (place.folder / "bookings.csv").write_text(bookings, encoding="utf-8")
+        shutil.copytree(place.folder, place.before)
+        return place
+
+    def restore(self) -> None:
+        shutil.rmtree(self.folder)
+        shutil.copytree(self.before, self.folder)
+
+    def run(self, argv: Sequence[str], at: int | str | None = None, bytes_max: int | None = None) -> Ended:
+        return run_job(Job(str(self.folder), tuple(argv), at, BEFORE_RELEASE, bytes_max=bytes_max))
+
+    def undisturbed(self, argv: Sequence[str]) -> tuple[Ended, Left]:
+        """How the command ends where nothing happens to it, and what it leaves."""
+        self.restore()
+        ended = self.run(argv)
+        return ended, what_is_left(self.folder)
 
 
-def killed_at(
-    place: Path, argv: Sequence[str], points: Iterable[int], steps: Sequence[str], prepared: Path
-) -> list[Interrupted]:
-    """Kill `argv` at each of `points`, in a copy of the folder `prepared` each, and type it again."""
-    found = []
-    for point in points:
-        folder = place / f"killed-at-{point}" / "work"
-        shutil.copytree(prepared, folder)
-        killed, again = run_jobs([Job(str(folder), tuple(argv), at, BEFORE_RELEASE) for at in (point, None)])
-        found.append(Interrupted(steps[point], killed, again, folder))
-    return found
-
-
-def assert_nothing_shows(cases: Iterable[Interrupted], expected: Left, exit_code: int) -> None:
-    """Each case left what the uninterrupted command left, and ended as it did."""
-    for case in cases:
-        where = f"killed before: {case.step}"
-        assert (case.killed.exit, case.again.exit) == (KILLED, exit_code), f"{where}: {case.again.said}"
-        left = what_is_left(case.folder)
+def assert_a_kill_never_shows(place: Place, argv: Sequence[str], points: Iterable[int] | None = None) -> None:
+    """Kill `argv` before each of its steps, or those chosen, and type it again: all is as if nobody had killed it."""
+    ended, expected = place.undisturbed(argv)
+    for point in around_commits_and_files(ended.steps) if points is None else points:
+        place.restore()
+        killed, again = place.run(argv, point), place.run(argv)
+        where = f"killed before: {ended.steps[point]}: {again.said}"
+        assert (killed.exit, again.exit) == (KILLED, ended.exit), where
+        left = what_is_left(place.folder)
         assert left.facts == expected.facts, where
-        assert whole(left.files) == expected.files, where
-
-
-def whole(files: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """Without what was being written when the process died."""
-    return {name: said for name, said in files.items() if not name.endswith(".part")}
-
-
-def half_written(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*.part"))
+        assert left.files == expected.files, where
 
 
 def writing_of(steps: Sequence[str], name: str) -> int:

@@ -129,6 +129,17 @@ def test_publications(funded: CommandLine, tmp_path: Path) -> None:
     ]
 
 
+def test_publications_of_a_customers_card_list_its_bookings(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    campaigns.write_text(small_campaigns(card_per="customer"))
+    mine = {"customer_id": "C-1", "email": "one@example.org", "name": "One"}
+    write_bookings(tmp_path / "bookings.csv", booking("B1", **mine), booking("B2", **mine), booking("B3"))
+    run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out").ok()
+    run_in_process("export", "publications", CAMPAIGN, "-o", "p.csv").ok()
+    assert column(tmp_path / "p.csv", "booking_id") == ["B1;B2", "B3"]
+
+
 def test_bookings(funded: CommandLine, tmp_path: Path) -> None:
     funded("export", "bookings", CAMPAIGN, "-o", "b.csv").ok()
     first, second, third = rows_of(tmp_path / "b.csv")
@@ -267,8 +278,6 @@ def test_reading_exports_change_nothing_in_the_ledger(kind: str, funded: Command
         (["mail"], "CAMPAIGN"),
         (["cards", CAMPAIGN, "-o", "x.csv", "--all"], "--all"),
         (["mail", CAMPAIGN, "-o", "x.csv", "--tool", "pigeon"], "--tool"),
-        (["cards", "hotel-refunds", "-o", "x.csv"], "no campaign hotel-refunds in refunds.db"),
-        (["mail", "hotel-refunds", "-o", "x.csv"], "no campaign hotel-refunds in refunds.db"),
     ],
 )
 def test_wrong_usage(argv: list[str], words: str, funded: CommandLine, tmp_path: Path) -> None:
@@ -277,6 +286,57 @@ def test_wrong_usage(argv: list[str], words: str, funded: CommandLine, tmp_path:
     assert (result.exit, result.stdout) == (2, "")
     assert words in only(result.stderr.splitlines())
     assert files_in(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_an_unknown_campaign_is_refused(kind: str, funded: CommandLine, tmp_path: Path) -> None:
+    result = funded("export", kind, "hotel-refunds", "-o", "x.csv", "--json")
+    assert (result.exit, result.json()["status"]) == (4, "refused")
+    error = only(result.json()["errors"])
+    assert error["code"] == "resource_not_found"
+    assert "no campaign hotel-refunds in refunds.db" in error["message"]
+    assert not (tmp_path / "x.csv").exists()
+    # Only `mail` writes to the ledger, so only its attempt is on record.
+    statuses = [entry["status"] for entry in funded("runs", "--json").ok().json()["runs"]]
+    assert statuses.count("refused") == (1 if kind == "mail" else 0)
+
+
+@pytest.mark.parametrize("kind", NOT_MAIL)
+def test_an_earlier_export_is_overwritten(kind: str, funded: CommandLine, tmp_path: Path) -> None:
+    """It begins with the same header line, so it is no foreign file."""
+    funded("export", kind, CAMPAIGN, "-o", "out.csv").ok()
+    rows = rows_of(tmp_path / "out.csv")
+    (tmp_path / "out.csv").write_text(COLUMNS[kind] + "\n")
+    funded("export", kind, CAMPAIGN, "-o", "out.csv").ok()
+    assert rows_of(tmp_path / "out.csv") == rows
+    other = next(name for name in NOT_MAIL if name != kind)
+    before = files_in(tmp_path)
+    assert funded("export", other, CAMPAIGN, "-o", "out.csv").exit == 2
+    assert files_in(tmp_path) == before
+
+
+def test_mail_keeps_the_file_of_the_hand_over_before(funded: CommandLine, tmp_path: Path) -> None:
+    answer = funded("export", "mail", CAMPAIGN, "-o", "mail.csv", "--json").ok().json()
+    first = (tmp_path / "mail.csv").read_text()
+    write_bookings(tmp_path / "june.csv", booking("B4"))
+    funded("load", "june.csv").ok()
+    for command in ("publish", "topup"):
+        funded(command, CAMPAIGN).ok()
+    funded("export", "mail", CAMPAIGN, "-o", "mail.csv").ok()
+    assert column(tmp_path / "mail.csv", "booking_id") == ["B4"]
+    assert (tmp_path / f"mail-run{answer['run_id']}.csv").read_text() == first
+
+
+def test_mail_that_was_changed_since_is_not_overwritten(funded: CommandLine, tmp_path: Path) -> None:
+    funded("export", "mail", CAMPAIGN, "-o", "mail.csv").ok()
+    with (tmp_path / "mail.csv").open("a") as file:
+        file.write("my,notes\n")
+    before = files_in(tmp_path)
+    result = funded("export", "mail", CAMPAIGN, "-o", "mail.csv", "--all", "--json")
+    assert (result.exit, only(result.json()["errors"])["code"]) == (2, "file_exists")
+    assert files_in(tmp_path) == before
+    funded("export", "mail", CAMPAIGN, "-o", "mail.csv", "--all", "--force").ok()
+    assert column(tmp_path / "mail.csv", "booking_id") == ["B1"]
 
 
 def test_a_folder_that_is_not_there(funded: CommandLine, tmp_path: Path) -> None:

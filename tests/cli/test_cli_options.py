@@ -134,7 +134,7 @@ def test_json_for_each_way_to_fail(run_in_process: CommandLine, tmp_path: Path, 
         (["load", "nowhere.csv"], 66, "error", "input_missing"),
         (["load", "bookings.csv", "--ledger", "nowhere/r.db"], 74, "error", "write_failed"),
         (["create", CAMPAIGN, "--campaigns", "empty.csv"], 78, "error", "bad_campaigns"),
-        (["publish", CAMPAIGN], 2, "error", "resource_not_found"),
+        (["publish", CAMPAIGN], 4, "refused", "resource_not_found"),
     ):
         result = run_in_process(*argv, "--json")
         answer = result.json()
@@ -222,9 +222,9 @@ def test_a_dry_run_of_run_shows_what_would_be_mailed(desk: CommandLine) -> None:
         (["load", "bookings.csv"], 3),
         (["create", CAMPAIGN], 0),
         (["run", CAMPAIGN, "bookings.csv", "--out", "out"], 3),
-        (["publish", CAMPAIGN], 2),
-        (["topup", CAMPAIGN], 2),
-        (["export", "mail", CAMPAIGN, "-o", "m.csv"], 2),
+        (["publish", CAMPAIGN], 4),
+        (["topup", CAMPAIGN], 4),
+        (["export", "mail", CAMPAIGN, "-o", "m.csv"], 4),
         (["load", "bookings.csv", "--expect-count", "9"], 4),
         (["load", "bookings.csv", "--strict"], 65),
     ],

@@ -218,7 +218,9 @@ def test_a_campaign_that_was_never_made(
     command: str, run_in_process: CommandLine, tmp_path: Path, campaigns: Path
 ) -> None:
     result = run_in_process(command, CAMPAIGN, "--json")
-    assert result.exit == 2
+    assert (result.exit, result.json()["status"]) == (4, "refused")
     assert only(result.json()["errors"])["code"] == "resource_not_found"
     assert f"refundctl create {CAMPAIGN}" in only(result.json()["errors"])["message"]
-    assert not (tmp_path / LEDGER).exists()
+    # The attempt is on record, in a ledger that was made for it.
+    attempt = only(run_in_process("runs", "--json").ok().json()["runs"])
+    assert (attempt["command"], attempt["status"], attempt["run_id"]) == (command, "refused", None)

@@ -194,6 +194,51 @@ def test_what_is_in_the_way_is_never_overwritten_unasked(
     assert column(tmp_path / "out" / "mail.csv", "booking_id") == ["B1"]
 
 
+def test_the_files_of_the_hand_over_before_are_kept(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    """One folder for every day will do: yesterday's files may not have been mailed yet."""
+    out = tmp_path / "out"
+    write_bookings(tmp_path / "bookings.csv", booking("B1"))
+    first = run(run_in_process)["run_id"]
+    earlier = {name: (out / name).read_bytes() for name in FILES}
+    write_bookings(tmp_path / "bookings.csv", booking("B1"), booking("B2"))
+    run(run_in_process)
+    assert column(out / "mail.csv", "booking_id") == ["B2"]
+    for name, content in earlier.items():
+        stem, _, suffix = name.partition(".")
+        assert (out / f"{stem}-run{first}.{suffix}").read_bytes() == content
+    assert len(names_in(out)) == 6
+    run_in_process("verify", "--against", f"out/manifest-run{first}.json").ok()
+
+
+def test_a_mail_file_that_was_changed_since_is_not_moved(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    write_bookings(tmp_path / "bookings.csv", booking("B1"))
+    run(run_in_process)
+    with (tmp_path / "out" / "mail.csv").open("a") as file:
+        file.write("my,notes\n")
+    write_bookings(tmp_path / "bookings.csv", booking("B2"))
+    before = files_in(tmp_path)
+    result = run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out", "--json")
+    assert (result.exit, only(result.json()["errors"])["code"]) == (2, "file_exists")
+    assert files_in(tmp_path) == before
+
+
+def test_a_run_with_nobody_to_mail_is_accounted_for(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    write_bookings(tmp_path / "bookings.csv", booking("B1", status="flown"))
+    answer = run(run_in_process)
+    assert (answer["counts"]["funded"], answer["mail"]["rows"]) == (0, 0)
+    assert names_in(tmp_path / "out") == FILES
+    assert rows_of(tmp_path / "out" / "mail.csv") == []
+    before = files_in(tmp_path)
+    run(run_in_process)
+    assert files_in(tmp_path) == before
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_is_written_through_a_symbolic_link(
     name: str, run_in_process: CommandLine, tmp_path: Path, campaigns: Path
@@ -223,6 +268,25 @@ def test_rejects_of_several_inputs_are_kept_apart(run_in_process: CommandLine, t
     assert sorted(only(column(path, "booking_id")) for path in rejected) == ["june-2", "may-2"]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert len(manifest["files"]) == 4
+
+
+def test_earlier_rejects_are_kept(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
+    """Somebody may be mending them."""
+    for name in ("B2", "B4", "B4"):
+        write_bookings(tmp_path / "bookings.csv", booking(name, "?"))
+        assert run_in_process("load", "bookings.csv").exit == 3
+    assert column(tmp_path / "bookings.rejects.csv", "booking_id") == ["B4"]
+    assert column(tmp_path / "bookings.rejects-1.csv", "booking_id") == ["B2"]
+    assert not (tmp_path / "bookings.rejects-2.csv").exists()
+
+
+def test_rejects_are_named_after_the_whole_name(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
+    """`2020-04` and `2020-05` are no file types; `.csv`, `.tsv` and `.txt` are."""
+    for name in ("bookings.2020-04", "bookings.2020-05", "march.csv"):
+        write_bookings(tmp_path / name, booking(name, "?"))
+        assert run_in_process("load", name).exit == 3
+    for rejects in ("bookings.2020-04.rejects.csv", "bookings.2020-05.rejects.csv", "march.rejects.csv"):
+        assert (tmp_path / rejects).exists()
 
 
 def test_mended_rejects_of_a_run_are_run_again(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
@@ -386,13 +450,12 @@ def test_a_cut_off_run_is_finished_by_name_of_its_folder_not_by_its_spelling(
 
 
 def test_finishing_and_new_bookings_in_one_call(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
-    """New bookings in the same call are a batch of their own: the first batch's files stay, nothing is lost."""
+    """New bookings in the same call are a batch of their own: the first batch's files are kept, nothing is lost."""
     cut_off(tmp_path)
     write_bookings(tmp_path / "bookings.csv", booking("B1", "12.50"), booking("B3", "5.00"))
-    run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out")
-    assert column(tmp_path / "out" / "mail.csv", "booking_id") == ["B1", "B2"]
-    run(run_in_process, out="next")
-    assert column(tmp_path / "next" / "mail.csv", "booking_id") == ["B3"]
+    run(run_in_process)
+    assert column(tmp_path / "out" / "mail-run1.csv", "booking_id") == ["B1", "B2"]
+    assert column(tmp_path / "out" / "mail.csv", "booking_id") == ["B3"]
 
 
 def test_files_that_cannot_be_written_are_written_once_they_can(
@@ -436,7 +499,7 @@ sys.exit(main(sys.argv[1:]))
 def test_a_slow_process_that_is_overtaken_while_it_hands_over(
     run_in_process: CommandLine, tmp_path: Path, campaigns: Path
 ) -> None:
-    """The second one can't know that the first is alive, and finishes its batch; both end well, and mail the same."""
+    """The second one finds the folder in use and gives up; the first, once it goes on, ends as if alone."""
     write_bookings(tmp_path / "bookings.csv", booking("B1", "12.50"), booking("B2", "99.00"))
     slow = subprocess.Popen(
         [sys.executable, "-c", STOPPED_BEFORE_FIRST_FILE, "run", CAMPAIGN, "bookings.csv", "--out", "out"],
@@ -446,13 +509,14 @@ def test_a_slow_process_that_is_overtaken_while_it_hands_over(
         stderr=subprocess.PIPE,
     )
     os.waitid(os.P_PID, slow.pid, os.WSTOPPED)
-    run(run_in_process)
-    mailed = rows_of(tmp_path / "out" / "mail.csv")
+    second = run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out", "--wait", "0.1")
     slow.send_signal(signal.SIGCONT)
     _, said = slow.communicate(timeout=60)
-    assert slow.returncode in {0, 75}, said.decode()
-    assert rows_of(tmp_path / "out" / "mail.csv") == mailed
-    assert len(mailed) == 2
+    assert (second.exit, slow.returncode) == (75, 0), said.decode()
+    assert column(tmp_path / "out" / "mail.csv", "booking_id") == ["B1", "B2"]
+    before = files_in(tmp_path)
+    run(run_in_process)
+    assert files_in(tmp_path) == before
     run_in_process("verify", "--against", "out/manifest.json").ok()
 
 

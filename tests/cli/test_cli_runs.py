@@ -117,9 +117,13 @@ def test_nothing_to_do_is_no_run(run_in_process: CommandLine, tmp_path: Path, ca
 
 def test_a_run_that_is_not_there(run_in_process: CommandLine, tmp_path: Path) -> None:
     run_in_process("init").ok()
-    for run_id in ("99", "0", "-1", "x", "99999999999999999999999"):
-        result = run_in_process("runs", run_id)
-        assert (result.exit, result.stdout) == (2, ""), run_id
+    for run_id in ("99", "0", "99999999999999999999999"):
+        result = run_in_process("runs", run_id, "--json")
+        assert (result.exit, result.json()["status"]) == (4, "refused"), run_id
+        assert only(result.json()["errors"])["code"] == "resource_not_found"
+    for no_run_id in ("-1", "x"):
+        result = run_in_process("runs", no_run_id)
+        assert (result.exit, result.stdout) == (2, ""), no_run_id
         assert len(result.stderr.splitlines()) == 1
 
 

@@ -86,7 +86,7 @@ def test_all_campaigns_or_one(run_in_process: CommandLine, tmp_path: Path, campa
 def test_an_unknown_campaign(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
     run_in_process("create", CAMPAIGN).ok()
     result = run_in_process("status", "goodwill")
-    assert result.exit == 2
+    assert result.exit == 4
     assert "no campaign goodwill" in result.stderr
     assert f"(there: {CAMPAIGN})" in result.stderr
 

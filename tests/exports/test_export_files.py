@@ -76,9 +76,9 @@ def test_transactions(folder: Path) -> None:
 
 def test_publications(folder: Path) -> None:
     assert [tuple(row.values()) for row in rows_of(folder / "publications.csv")] == [
-        ("c1", "ana", "", CAMPAIGN, BEFORE_RELEASE, "4"),
-        ("c2", "bo", "", CAMPAIGN, BEFORE_RELEASE, "4"),
-        ("c3", "cy", "", CAMPAIGN, LATER, "9"),
+        ("c1", "ana", "B1;B5", CAMPAIGN, BEFORE_RELEASE, "4"),
+        ("c2", "bo", "B2;B6", CAMPAIGN, BEFORE_RELEASE, "4"),
+        ("c3", "cy", "B3", CAMPAIGN, LATER, "9"),
     ]
 
 
@@ -130,19 +130,29 @@ def test_standard_output_takes_the_same_file(folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", COLUMNS)
-def test_a_file_that_is_there_is_left_alone(folder: Path, kind: str) -> None:
-    before = (folder / f"{kind}.csv").read_bytes()
-    result = ThisProcess(folder)("export", kind, CAMPAIGN, "-o", f"{kind}.csv", *(["--all"] if kind == "mail" else []))
+def test_a_file_that_is_not_the_commands_own_is_left_alone(folder: Path, kind: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("mine", encoding="utf-8")
+    argv = ("export", kind, CAMPAIGN, "-o", str(mine), *(["--all"] if kind == "mail" else []))
+    result = ThisProcess(folder)(*argv)
     assert result.exit == 2
-    assert f"{kind}.csv is there already" in result.stderr
-    assert (folder / f"{kind}.csv").read_bytes() == before
-    link = folder / f"link-to-{kind}.csv"
-    link.symlink_to(folder / f"{kind}.csv")
-    forced = ThisProcess(folder)(
-        "export", kind, CAMPAIGN, "-o", link.name, "--force", *(["--all"] if kind == "mail" else [])
+    assert "mine.csv is there already" in result.stderr
+    assert mine.read_text(encoding="utf-8") == "mine"
+    ThisProcess(folder)(*argv, "--force", now=LATER).ok()
+    assert mine.read_text(encoding="utf-8").partition("\n")[0] == COLUMNS[kind]
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_nothing_is_written_through_a_symbolic_link(folder: Path, kind: str, tmp_path: Path) -> None:
+    mine, link = tmp_path / "mine.csv", tmp_path / "link.csv"
+    mine.write_text("mine", encoding="utf-8")
+    link.symlink_to(mine)
+    result = ThisProcess(folder)(
+        "export", kind, CAMPAIGN, "-o", link, "--force", *(["--all"] if kind == "mail" else [])
     )
-    assert forced.exit == 2
-    assert (folder / f"{kind}.csv").read_bytes() == before
+    assert result.exit == 2
+    assert "symbolic link" in result.stderr
+    assert mine.read_text(encoding="utf-8") == "mine"
 
 
 def test_mail_is_never_for_standard_output(folder: Path) -> None:
@@ -152,7 +162,7 @@ def test_mail_is_never_for_standard_output(folder: Path) -> None:
 @pytest.mark.parametrize("kind", COLUMNS)
 def test_a_campaign_that_is_not_there_leaves_no_file(folder: Path, kind: str) -> None:
     result = ThisProcess(folder)("export", kind, "no-such", "-o", "new.csv", "--json")
-    assert (result.exit, result.json()["errors"][0]["code"]) == (2, "resource_not_found")
+    assert (result.exit, result.json()["errors"][0]["code"]) == (4, "resource_not_found")
     assert not (folder / "new.csv").exists()
 
 
@@ -240,6 +250,6 @@ def test_no_code_stands_in_a_file_that_is_not_made_to_carry_it(folder: Path) -> 
     carrying = {
         path.name
         for path in folder.rglob("*.*")
-        if path.is_file() and not path.is_symlink() and any(code.encode() in path.read_bytes() for code in codes)
+        if path.is_file() and any(code.encode() in path.read_bytes() for code in codes)
     }
     assert carrying == {"cards.csv", "mail.csv", "again.csv", LEDGER}

@@ -13,110 +13,99 @@ import pytest
 
 from books import BEFORE_RELEASE, LEDGER, number
 from command_line import CAMPAIGN, OwnProcess, plain_environment, small_campaigns
-from crash_points import KILLED, Ended, Job, run_job, run_jobs
+from crash_points import KILLED
 from flights import write_flight_bookings
 from interrupted import (
+    OTHER_BOOKINGS,
     RUN,
     STEPS,
     Left,
+    Place,
     around_commits_and_files,
-    assert_nothing_shows,
-    half_written,
-    killed_at,
+    assert_a_kill_never_shows,
     what_is_left,
-    whole,
-    write_inputs,
 )
 
 
-def made(folder: Path, *commands: tuple[str, ...]) -> Path:
-    """A folder with the inputs, in which `commands` have run."""
-    write_inputs(folder)
-    for ended in run_jobs([Job(str(folder), argv, now=BEFORE_RELEASE) for argv in commands]):
-        assert ended.exit in {0, 3}, ended.said
-    return folder
-
-
-def undisturbed(place: Path, argv: tuple[str, ...], prepared: Path) -> tuple[Ended, Left]:
-    """How the command ends where nobody kills it, and what it leaves."""
-    folder = place / "undisturbed" / "work"
-    shutil.copytree(prepared, folder)
-    ended = run_job(Job(str(folder), argv, now=BEFORE_RELEASE))
-    return ended, what_is_left(folder)
-
-
 def test_a_run_that_was_killed_is_finished_by_the_same_command(tmp_path: Path) -> None:
-    prepared = made(tmp_path / "prepared", ("init",))
-    ended, expected = undisturbed(tmp_path, RUN, prepared)
+    place = Place.made(tmp_path, ("init",))
+    ended, expected = place.undisturbed(RUN)
     assert sorted(expected.files) == ["out/mail.csv", "out/manifest.json", "out/rejects.csv", "out/summary.json"]
     assert (ended.exit, len(expected.facts["transactions"])) == (3, 4)
-
-    points = around_commits_and_files(ended.steps)
-    assert sum(ended.steps[point] == "SQL COMMIT" for point in points) >= 2
-    assert_nothing_shows(killed_at(tmp_path, RUN, points, ended.steps, prepared), expected, 3)
+    assert len(around_commits_and_files(ended.steps)) > 20
+    assert_a_kill_never_shows(place, RUN)
 
 
 def test_the_very_first_run_may_be_killed_too(tmp_path: Path) -> None:
     """While the ledger itself is made."""
-    prepared = made(tmp_path / "prepared")
-    ended, expected = undisturbed(tmp_path, RUN, prepared)
-    points = [point for point in around_commits_and_files(ended.steps) if point <= ended.steps.index("SQL COMMIT") + 1]
-    assert_nothing_shows(killed_at(tmp_path, RUN, points, ended.steps, prepared), expected, 3)
+    place = Place.made(tmp_path)
+    ended, _ = place.undisturbed(RUN)
+    first_commit = ended.steps.index("SQL COMMIT", ended.steps.index("SQL BEGIN IMMEDIATE"))
+    points = [point for point in around_commits_and_files(ended.steps) if point <= first_commit + 1]
+    assert_a_kill_never_shows(place, RUN, points)
 
 
 @pytest.mark.parametrize("position", range(len(STEPS)), ids=[step[0] for step in STEPS])
 def test_each_single_command_that_was_killed_is_finished_by_itself(tmp_path: Path, position: int) -> None:
-    argv = STEPS[position]
-    prepared = made(tmp_path / "prepared", ("init",), *STEPS[:position])
-    ended, expected = undisturbed(tmp_path, argv, prepared)
-    points = around_commits_and_files(ended.steps)
-    assert_nothing_shows(killed_at(tmp_path, argv, points, ended.steps, prepared), expected, ended.exit)
+    assert_a_kill_never_shows(Place.made(tmp_path, ("init",), *STEPS[:position]), STEPS[position])
+
+
+def test_a_second_run_into_the_same_folder_keeps_the_first_ones_files_wherever_it_was_killed(tmp_path: Path) -> None:
+    place = Place.made(tmp_path, ("init",), RUN, bookings=OTHER_BOOKINGS)
+    _, expected = place.undisturbed(RUN)
+    assert len(expected.files) == 8
+    assert_a_kill_never_shows(place, RUN)
 
 
 def test_a_half_written_file_is_gone_when_the_command_was_typed_again(tmp_path: Path) -> None:
     """It may hold codes, which are as good as money."""
-    prepared = made(tmp_path / "prepared", ("init",))
-    ended, _ = undisturbed(tmp_path, RUN, prepared)
-    points = [number for number, step in enumerate(ended.steps) if step.startswith("put in place")]
-    assert len(points) == 4
-    cases = killed_at(tmp_path, RUN, points, ended.steps, prepared)
-    assert {case.step: half_written(case.folder) for case in cases if half_written(case.folder)} == {}
+    place = Place.made(tmp_path, ("init",))
+    names = ("rejects.csv", "mail.csv", "summary.json", "manifest.json")
+    left = {}
+    for name in names:
+        place.restore()
+        assert place.run(RUN, f"put in place {name}").exit == KILLED
+        (place.folder / "out" / f".{name}.0123456789abcdef.part").write_text("half a file of an older system")
+        place.run(RUN)
+        left[name] = sorted(path.name for path in (place.folder / "out").iterdir())
+    assert left == dict.fromkeys(names, sorted(names))
 
 
 def test_what_was_done_before_the_kill_is_not_done_again(tmp_path: Path) -> None:
-    prepared = made(tmp_path / "prepared", ("init",))
-    ended, expected = undisturbed(tmp_path, RUN, prepared)
-    [case] = killed_at(tmp_path, RUN, [len(ended.steps) - 1], ended.steps, prepared)
+    place = Place.made(tmp_path, ("init",))
+    _, expected = place.undisturbed(RUN)
+    place.restore()
+    assert place.run(RUN, "end").exit == KILLED
     for _ in range(2):
-        again = run_job(Job(str(case.folder), (*RUN, "--json"), now=BEFORE_RELEASE))
+        again = place.run((*RUN, "--json"))
         assert (again.exit, json.loads(again.said)["run_id"]) == (3, None)
-    assert what_is_left(case.folder) == expected
+    assert what_is_left(place.folder) == expected
 
 
 def test_a_hand_over_that_was_cut_off_shows_in_status_and_is_not_taken_elsewhere(tmp_path: Path) -> None:
-    prepared = made(tmp_path / "work", ("init",))
-    assert run_job(Job(str(prepared), RUN, at="put in place mail.csv", now=BEFORE_RELEASE)).exit == KILLED
+    place = Place.made(tmp_path, ("init",))
+    assert place.run(RUN, "put in place mail.csv").exit == KILLED
 
-    cli = OwnProcess(prepared)
+    cli, folder = OwnProcess(place.folder), place.folder
     [standing] = cli("status", "--json").ok().json()["campaigns"]
-    assert standing["open_batches"] == [str(prepared / "out")]
+    assert [Path(batch).parts[-2:] for batch in standing["open_batches"]] in ([("work", "out")], [("out", "mail.csv")])
     assert (standing["counts"]["funded"], standing["counts"]["not_handed_over"]) == (4, 4)
 
     elsewhere = cli("run", CAMPAIGN, "bookings.csv", "--out", "elsewhere", "--json", now=BEFORE_RELEASE)
     assert elsewhere.exit == 4
     [error] = elsewhere.json()["errors"]
     assert error["code"] == "batch_open"
-    assert str(prepared / "out") in error["message"]
-    assert not (prepared / "elsewhere").exists()
+    assert str(folder / "out") in error["message"]
+    assert not (folder / "elsewhere").exists()
     for other in ("mail.csv", "out/other.csv"):
         assert cli("export", "mail", CAMPAIGN, "-o", other, now=BEFORE_RELEASE).exit == 4
-        assert not (prepared / other).exists()
+        assert not (folder / other).exists()
 
     assert cli(*RUN, now=BEFORE_RELEASE).exit == 3
-    assert number(prepared / LEDGER, "SELECT count(*) FROM batches") == 1
-    assert number(prepared / LEDGER, "SELECT count(*) FROM deliveries") == 1
+    assert number(folder / LEDGER, "SELECT count(*) FROM batches") == 1
+    assert number(folder / LEDGER, "SELECT count(*) FROM deliveries") == 1
     assert cli("run", CAMPAIGN, "bookings.csv", "--out", "elsewhere", now=BEFORE_RELEASE).exit == 3
-    assert not (prepared / "elsewhere" / "mail.csv").exists()
+    assert not (folder / "elsewhere" / "mail.csv").exists()
 
 
 # --- At random moments, among thousands of rows, with the processes that it may have started ---
@@ -176,6 +165,6 @@ def test_a_run_of_thousands_that_was_killed_three_times_is_finished_by_the_same_
     OwnProcess(folder)(*FLIGHTS, now=BEFORE_RELEASE).ok()
     left = what_is_left(folder)
     assert left.facts == expected.facts
-    assert whole(left.files) == expected.files
+    assert left.files == expected.files
     assert number(folder / LEDGER, "SELECT count(DISTINCT line) FROM transactions") == ROWS
     assert len(left.facts["transactions"]) == ROWS

@@ -13,56 +13,39 @@ import pytest
 
 from books import BEFORE_RELEASE, LEDGER, number
 from command_line import CAMPAIGN, OwnProcess, plain_environment, small_campaigns
-from crash_points import KILLED, Job, run_job, run_jobs
+from crash_points import KILLED
 from flights import CANCELLED_FLIGHTS, write_flight_bookings
-from interrupted import RUN, STEPS, Left, assert_nothing_shows, killed_at, what_is_left, whole, write_inputs
+from interrupted import BOOKINGS, OTHER_BOOKINGS, RUN, STEPS, Left, Place, assert_a_kill_never_shows, what_is_left
 
 pytestmark = pytest.mark.slow
-
-
-def made(folder: Path, *commands: Sequence[str]) -> Path:
-    write_inputs(folder)
-    for ended in run_jobs([Job(str(folder), tuple(argv), now=BEFORE_RELEASE) for argv in commands]):
-        assert ended.exit in {0, 3}, ended.said
-    return folder
 
 
 CASES = {
     "run": ((("init",),), RUN),
     "very first run": ((), RUN),
+    "second run": ((("init",), RUN), RUN),
     **{step[0]: ((("init",), *STEPS[:position]), step) for position, step in enumerate(STEPS)},
 }
 
 
 @pytest.mark.parametrize(("before", "argv"), CASES.values(), ids=CASES)
 def test_killed_before_every_step(tmp_path: Path, before: Sequence[Sequence[str]], argv: Sequence[str]) -> None:
-    prepared = made(tmp_path / "prepared", *before)
-    undisturbed = tmp_path / "undisturbed" / "work"
-    shutil.copytree(prepared, undisturbed)
-    ended = run_job(Job(str(undisturbed), tuple(argv), now=BEFORE_RELEASE))
-    expected = what_is_left(undisturbed)
-    for point in range(len(ended.steps)):
-        cases = killed_at(tmp_path, argv, [point], ended.steps, prepared)
-        assert_nothing_shows(cases, expected, ended.exit)
-        shutil.rmtree(cases[0].folder.parent)
+    place = Place.made(tmp_path, *before, bookings=OTHER_BOOKINGS if RUN in before else BOOKINGS)
+    ended, _ = place.undisturbed(argv)
+    assert_a_kill_never_shows(place, argv, range(len(ended.steps)))
 
 
 @pytest.mark.parametrize("seed", range(150))
 def test_killed_again_and_again_while_it_finishes(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - moments, not secrets
-    prepared = made(tmp_path / "prepared", *([("init",)] if seed % 2 else []))
-    undisturbed = tmp_path / "undisturbed" / "work"
-    shutil.copytree(prepared, undisturbed)
-    ended = run_job(Job(str(undisturbed), RUN, now=BEFORE_RELEASE))
-    folder = tmp_path / "killed" / "work"
-    shutil.copytree(prepared, folder)
+    before = (("init",), RUN) if seed % 2 else ()
+    place = Place.made(tmp_path, *before, bookings=OTHER_BOOKINGS)
+    ended, expected = place.undisturbed(RUN)
+    place.restore()
     for _ in range(6):
-        killed = run_job(Job(str(folder), RUN, chance.randrange(len(ended.steps)), BEFORE_RELEASE))
-        assert killed.exit in {KILLED, ended.exit}
-    assert run_job(Job(str(folder), RUN, now=BEFORE_RELEASE)).exit == ended.exit
-    left, expected = what_is_left(folder), what_is_left(undisturbed)
-    assert left.facts == expected.facts
-    assert whole(left.files) == expected.files
+        assert place.run(RUN, chance.randrange(len(ended.steps))).exit in {KILLED, ended.exit}
+    assert place.run(RUN).exit == ended.exit
+    assert what_is_left(place.folder) == expected
 
 
 FLIGHTS = ("run", CAMPAIGN, "flights.csv", "--out", "out")
@@ -105,6 +88,6 @@ def test_all_flights_killed_at_four_random_moments(
     OwnProcess(folder)(*FLIGHTS, now=BEFORE_RELEASE).ok()
     left = what_is_left(folder)
     assert left.facts == expected.facts
-    assert whole(left.files) == expected.files
+    assert left.files == expected.files
     assert number(folder / LEDGER, "SELECT count(DISTINCT line) FROM transactions") == CANCELLED_FLIGHTS
     OwnProcess(folder)("verify", "--against", "out/manifest.json").ok()

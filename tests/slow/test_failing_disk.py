@@ -11,8 +11,8 @@ import pytest
 
 from books import BEFORE_RELEASE, LEDGER
 from command_line import CommandResult, plain_environment
-from crash_points import Job, run_job, run_jobs
-from interrupted import RUN, STEPS, Left, what_is_left, whole, write_inputs
+from crash_points import Job, run_job
+from interrupted import RUN, STEPS, Left, Place, what_is_left, write_inputs
 
 pytestmark = pytest.mark.slow
 
@@ -95,7 +95,7 @@ def test_every_call_to_the_disk_may_fail(
         assert again.exit == 3, f"{where}, and then {again.said}"
         left = what_is_left(folder)
         assert left.facts == expected.facts, where
-        assert whole(left.files) == expected.files, where
+        assert left.files == expected.files, where
         shutil.rmtree(folder.parent)
         exits.add(failed.exit)
     assert 74 in exits
@@ -105,31 +105,19 @@ def test_every_call_to_the_disk_may_fail(
 
 
 @pytest.mark.parametrize("room", ["nothing", "what is there"])
-@pytest.mark.parametrize("argv", [RUN, *STEPS], ids=["run", *(step[0] for step in STEPS)])
-def test_no_room_from_any_step_on(tmp_path: Path, argv: tuple[str, ...], room: str) -> None:
-    prepared = tmp_path / "prepared"
-    write_inputs(prepared)
-    before = () if argv == RUN else STEPS[: STEPS.index(argv)]
-    run_jobs([Job(str(prepared), one, now=BEFORE_RELEASE) for one in (("init",), *before)])
-    undisturbed = tmp_path / "undisturbed" / "work"
-    shutil.copytree(prepared, undisturbed)
-    ended = run_job(Job(str(undisturbed), argv, now=BEFORE_RELEASE))
-    expected = what_is_left(undisturbed)
-    bytes_max = 1 if room == "nothing" else (prepared / LEDGER).stat().st_size
-    for point in range(len(ended.steps)):
-        folder = tmp_path / str(point) / "work"
-        shutil.copytree(prepared, folder)
-        full, again = run_jobs(
-            [
-                Job(str(folder), argv, point, BEFORE_RELEASE, bytes_max=bytes_max),
-                Job(str(folder), argv, now=BEFORE_RELEASE),
-            ]
-        )
-        where = f"full before {ended.steps[point]}: {full.said}"
-        assert full.exit in {74, ended.exit}, where
-        assert again.exit == ended.exit, where
-        assert what_is_left(folder) == expected, where
-        shutil.rmtree(folder.parent)
+@pytest.mark.parametrize("position", range(len(STEPS) + 1), ids=[*(step[0] for step in STEPS), "run"])
+def test_no_room_from_any_step_on(tmp_path: Path, position: int, room: str) -> None:
+    before, argv = (("init",), *STEPS[:position]), (*STEPS, RUN)[position]
+    place = Place.made(tmp_path, *(before if argv != RUN else before[:1]))
+    undisturbed, expected = place.undisturbed(argv)
+    bytes_max = 1 if room == "nothing" else (place.before / LEDGER).stat().st_size
+    for point in range(len(undisturbed.steps)):
+        place.restore()
+        full, again = place.run(argv, point, bytes_max), place.run(argv)
+        where = f"full before {undisturbed.steps[point]}: {full.said}{again.said}"
+        assert full.exit in {74, undisturbed.exit}, where
+        assert again.exit == undisturbed.exit, where
+        assert what_is_left(place.folder) == expected, where
 
 
 # --- A real file system that is full ---

@@ -123,13 +123,13 @@ def command(
 
 def clock() -> Clock:
     """The moment that this command works at: REFUNDCTL_NOW, or the system's clock, in whole seconds of UTC."""
-    text = os.environ.get("REFUNDCTL_NOW", "").upper()
+    text = os.environ.get("REFUNDCTL_NOW", "")
     if not text:
         return Clock(datetime.now(UTC).replace(microsecond=0), rehearsal=False)
     try:
         if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", text):
             raise ValueError(text)
-        now = datetime.fromisoformat(text)
+        now = datetime.fromisoformat(text.upper())
     except ValueError:
         now = None
     if now is None or now.tzinfo is None or not FIRST_YEAR <= now.year <= LAST_YEAR:
@@ -180,7 +180,7 @@ def _record(journal: Journal, error: Refused, campaign: str | None) -> None:
 @contextmanager
 def _opened(common: Common, now: Clock, mode: int) -> Iterator[Ledger]:
     if common.dry_run and not common.ledger.exists():
-        with ledgers.closing_ledger(ledgers.in_memory(now)) as ledger:
+        with ledgers.closing_ledger(ledgers.in_memory(common.ledger, now)) as ledger:
             yield ledger
         return
     with ledgers.closing_ledger(ledgers.open_ledger(common.ledger, now, wait_seconds=common.wait, mode=mode)) as ledger:
@@ -229,7 +229,8 @@ def campaign_in_file(common: Common, name: str) -> "Campaign":
     campaign = found.campaigns.get(name)
     if campaign is None:
         error = UsageError(
-            f"{common.campaigns} has no campaign {name} (it has: {', '.join(found.campaigns) or 'none'}).",
+            f"{common.campaigns} has no campaign {name} (it has: {', '.join(found.campaigns) or 'none'}): "
+            "check the name, or describe the campaign there.",
             code="resource_not_found",
         )
         error.campaign = name

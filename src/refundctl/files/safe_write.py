@@ -105,8 +105,13 @@ def replacing(path: Path, *, other: Other | None = None) -> Iterator[HashingFile
 def _make_room(path: Path, other: Other) -> None:
     if other is Other.REFUSE:
         raise FileExists(f"{path} belongs to an earlier hand-over, and says something else: name a new folder.")
-    kept = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(1))
-    path.rename(next(name for name in kept if not name.exists()))
+    path.rename(free_name(path))
+
+
+def free_name(path: Path) -> Path:
+    """`path`, or where that is taken the first free one with a number."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(1))
+    return path if not path.exists() else next(name for name in numbered if not name.exists())
 
 
 def _open_nameless(folder: Path) -> int | None:

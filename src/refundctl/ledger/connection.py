@@ -234,9 +234,9 @@ def open_existing(path: Path, clock: Clock, *, wait_seconds: float) -> Ledger | 
     return Ledger(path, connection, clock, found.st_ino, wait_seconds=wait_seconds)
 
 
-def in_memory(clock: Clock) -> Ledger:
-    """A ledger that is kept nowhere: for a dry run where there is no file yet."""
-    return Ledger(Path("(dry run)"), _connect(":memory:", 0.0), clock, None)
+def in_memory(path: Path, clock: Clock) -> Ledger:
+    """A ledger that is kept nowhere: for a dry run where there is no file at `path` yet."""
+    return Ledger(path, _connect(":memory:", 0.0), clock, None)
 
 
 def _make(path: Path, mode: int) -> bool:

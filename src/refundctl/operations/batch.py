@@ -111,7 +111,8 @@ def run(
     published, topped_up = _fund(ledger, journal, plan, parent, loading, say)
     own = journal.continued(parent)
     say("Reserving the batch")
-    new = bool(loaded.changed or is_new or published.published or topped_up.funded)
+    # A corrected name or status is no reason to replace the files of the last hand-over.
+    new = bool(loaded.loaded or is_new or published.published or topped_up.funded)
     wanted = handover.Wanted(
         terms_of(ledger, plan.campaign.name).stored.campaign_id,
         plan.place,

@@ -15,6 +15,7 @@ from refundctl.exports.csv_text import encode
 from refundctl.exports.mail import MAIL_COLUMNS, MailFigures
 from refundctl.files.safe_write import (
     STDOUT,
+    free_name,
     has_digest,
     locked_folder,
     make_folder,
@@ -162,22 +163,26 @@ def reserve(ledger: Ledger, wanted: Wanted, run_id: int) -> Batch | None:
 
 
 def _is_own(ledger: Ledger, place: Place) -> bool:
-    """Whether what stands at `place` is what the last hand-over to it has written."""
+    """Whether what stands at `place` is what the last hand-over to it has written, the mail file perhaps taken away."""
     earlier = batches.last_delivered(ledger.connection, str(place.folder), place.file_name)
-    return earlier is not None and has_digest(place.folder / place.file_name, earlier.sha256)
+    return earlier is not None and _is_untouched(place.folder / place.file_name, earlier.sha256)
+
+
+def _is_untouched(path: Path, sha256: str) -> bool:
+    return not path.is_symlink() and (not path.exists() or has_digest(path, sha256))
 
 
 def _set_aside_earlier(ledger: Ledger, batch: Batch) -> None:
     """Keep the files of the hand-over before this one under other names: they may not have been mailed yet."""
     folder = Path(batch.directory)
     earlier = batches.last_delivered(ledger.connection, batch.directory, batch.file_name)
-    if earlier is None or not has_digest(folder / batch.file_name, earlier.sha256):
+    if earlier is None or not _is_untouched(folder / batch.file_name, earlier.sha256):
         return
     accounts = [SUMMARY_FILE, MANIFEST_FILE] if batch.file_name == MAIL_FILE else []
     # The mail file last: until it is moved, a second try moves whatever is left.
     for path in (folder / name for name in (*accounts, batch.file_name)):
         if path.exists():
-            path.replace(path.with_name(f"{path.stem}-run{earlier.run_id}{path.suffix}"))
+            path.rename(free_name(path.with_name(f"{path.stem}-run{earlier.run_id}{path.suffix}")))
 
 
 def preview(ledger: Ledger, batch: Batch) -> HandedOver:
