@@ -148,9 +148,8 @@ def writing_of(steps: Sequence[str], name: str) -> int:
 
 
 def around_commits_and_files(steps: Sequence[str]) -> list[int]:
-    """The steps before and after which the world has changed: begin, commit, files made and renamed, the answer."""
-    changes = ("SQL BEGIN IMMEDIATE", "SQL COMMIT", "put in place", "write", "mkdir", "end")
-    found = {number for number, step in enumerate(steps) if step.startswith(changes)}
-    found |= {number + 1 for number in found}
-    found.add(steps.index("answer"))
-    return sorted(number for number in found if number < len(steps))
+    """The steps before and after which the world has changed: commits, files put in place, the answer."""
+    changes = ("SQL COMMIT", "put in place", "mkdir")
+    changing = [number for number, step in enumerate(steps) if step.startswith(changes)]
+    found = {0, *changing, *(number + 1 for number in changing), steps.index("answer"), len(steps) - 1}
+    return sorted(found)

@@ -183,7 +183,7 @@ def commands(draw: st.DrawFn) -> list[tuple[str, ...]]:
     return draw(st.lists(one, min_size=1, max_size=7))
 
 
-@settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 @given(commands(), st.sampled_from(["booking", "customer"]))
 def test_each_credit_is_in_exactly_one_batch(
     tmp_path_factory: pytest.TempPathFactory, commands: list[tuple[str, ...]], card_per: str

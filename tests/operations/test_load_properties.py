@@ -28,7 +28,7 @@ ACROSS_ROWS = {"contradiction", "exceeds_order_amount", "booking_conflict"}
 Row = tuple[str, ...]
 
 # Each example is a call or more of the real command: a failing one is made smaller, and not also explained.
-FEW = settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+FEW = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 
 
 def row(

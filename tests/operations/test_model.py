@@ -226,7 +226,7 @@ HALF = a_line(refund_id="x", refund_minor=5_000)
 OTHER_HALF = a_line(refund_id="y", refund_minor=5_000)
 
 
-@settings(max_examples=60, deadline=None, phases=PHASES)
+@settings(max_examples=40, deadline=None, phases=PHASES)
 @given(commands)
 @example([Run(PER_BOOKING, (a_line(),)), Load((a_line(order_minor=20_000),)), Run(PER_CUSTOMER, (a_line(),))])
 @example(

@@ -14,7 +14,7 @@ from refundctl.domain.errors import BadInput, Refused
 from refundctl.domain.money import format_amount
 from refundctl.files.read_ahead import ReadBookings, open_ahead
 from refundctl.files.rejects_csv import write_rejects
-from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_links, replacing
+from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_links, remove_parts, replacing
 from refundctl.ledger import queries, staging
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Run, RunFile, Totals
@@ -221,6 +221,7 @@ def write_rejects_files(
             continue
         path = paths[file.number]
         _refuse_foreign(path)
+        remove_parts(path)
         with replacing(path, other=other) as out:
             count = _write_rejects(file, chain([first], rows), out)
         written.append(RunFile(str(path), count, out.sha256, output=True))
