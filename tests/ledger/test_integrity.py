@@ -523,7 +523,9 @@ def logical(path: Path) -> object:
         return None
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize(
+    "seed", [*range(30), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(30, 1_500))]
+)
 def test_a_byte_that_the_disk_changed_is_found_or_says_nothing(
     run_in_process: CommandLine, books: Path, seed: int
 ) -> None:

@@ -13,8 +13,7 @@ NOTHING_MORE = 1  # byte that a file may have
 PAGE = 4096
 
 CASES = {
-    "run": ((("init",),), RUN),
-    "second run": ((("init",), RUN), RUN),
+    "run": ((("init",), RUN), RUN),
     "load": ((("init",),), STEPS[0]),
     "export mail": ((("init",), *STEPS[:4]), STEPS[4]),
 }
