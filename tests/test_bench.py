@@ -1,0 +1,218 @@
+"""The benchmark does what docs/speed.md says: it measures for real, and takes no wrong answer for a fast one."""
+
+import csv
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contestants import Desk, WrongAnswer, floor_steps, left_out, refundctl_run
+from figures import growth, growth_text, measured_json
+from made_bookings import COLUMNS, Bookings, write_bookings
+from measures import END_TO_END, STEPS, Measured
+from measuring import BenchError, Timing, time_program
+from pages import ROOT, page
+
+BENCH = ROOT / "bench" / "bench.py"
+TIMEOUT_SECONDS = 120.0
+FIGURES_OF_A_TURN = {
+    "name",
+    "wall_seconds",
+    "bookings_per_second",
+    "peak_process_bytes",
+    "peak_tree_bytes",
+    "timings",
+}
+needs_shell = pytest.mark.skipif(shutil.which("sqlite3") is None, reason="the sqlite3 shell is not installed")
+
+
+def bench(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, BENCH, *words], capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+    )
+
+
+def names_of(measure: dict[str, Any]) -> list[str]:
+    return [turn["name"] for turn in measure["turns"]]
+
+
+def test_a_measurement(tmp_path: Path) -> None:
+    figures_file = tmp_path / "figures.json"
+    words = ("--bookings", "500", "--pairs", "1", "--steps", "--folder", tmp_path, "--json", figures_file)
+    done = bench(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(figures_file.read_text(encoding="utf-8"))
+    rivals = [name for name in ("floor", "pandas") if name not in figures["left_out"]]
+    whole_way, steps = figures["measures"]
+    assert (whole_way["measure"], whole_way["bookings"]) == ("end to end", 500)
+    assert names_of(whole_way) == ["refundctl", *rivals, "again"]
+    assert pairs_of(whole_way) == [*(("refundctl", rival) for rival in rivals), ("again", "refundctl")]
+    assert (steps["measure"], steps["bookings"]) == ("step by step", 500)
+    assert [name for name in names_of(steps) if name in STEPS] == list(STEPS)
+    floor = [f"floor {step}" for step in floor_steps() if "floor" in rivals]
+    assert [name for name in names_of(steps) if name not in STEPS] == floor
+    for turn in (*whole_way["turns"], *steps["turns"]):
+        assert set(turn) == FIGURES_OF_A_TURN
+        assert turn["bookings_per_second"] == pytest.approx(500 / turn["wall_seconds"]["median"])
+        [timing] = turn["timings"]
+        assert timing["wall_seconds"] > 0
+        assert timing["peak_process_bytes"] > 1 << 20
+    assert figures["growth"] == []
+    assert figures["machine"]["cores"] >= 1
+    assert "end to end: 500 bookings, 1 round\n" in done.stdout
+    assert re.search(r"^A  refundctl run +\d+\.\d\d", done.stdout, re.MULTILINE)
+    assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]
+
+
+def pairs_of(measure: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(ratio["of"], ratio["to"]) for ratio in measure["ratios"]]
+
+
+def test_who_is_left_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert left_out(["floor", "pandas"]) == {"floor": "left out by --without", "pandas": "left out by --without"}
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert left_out([]) == {"floor": "the sqlite3 shell is not installed"}
+
+
+@needs_shell
+def test_the_steps_of_the_floor_are_those_of_refundctl(tmp_path: Path) -> None:
+    steps = floor_steps()
+    assert list(steps) == ["load", "publish", "topup", "mail"]
+    desk = Desk(tmp_path, write_bookings(tmp_path / "bookings.csv", 50))
+    for sql in steps.values():
+        assert "PRAGMA synchronous = EXTRA;" in sql
+        desk.shell(sql)
+    desk.check_mail("mail.csv")
+
+
+def test_wrong_options() -> None:
+    for words in (
+        ["--bookings", "0"],
+        ["--pairs", "many"],
+        ["--growth", "--bookings", "5"],
+        ["--json", "no/where.json"],
+    ):
+        done = bench(*words)
+        assert (done.returncode, done.stdout) == (2, ""), words
+
+
+# --- The bookings ---
+
+
+def test_the_same_number_of_bookings_is_the_same_file(tmp_path: Path) -> None:
+    one, two = write_bookings(tmp_path / "1.csv", 500), write_bookings(tmp_path / "2.csv", 500)
+    assert one.total_minor == two.total_minor == 37_082_740
+    digests = {hashlib.sha256(made.path.read_bytes()).hexdigest() for made in (one, two)}
+    assert len(digests) == 1
+
+
+def test_made_bookings_come_to_what_is_said_of_them(tmp_path: Path) -> None:
+    made = write_bookings(tmp_path / "bookings.csv", 500)
+    with made.path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert len({row["booking_id"] for row in rows}) == made.rows == 500
+    assert sum(int(row["order_amount"].replace(".", "")) for row in rows) == made.total_minor
+    assert {(row["currency"], row["status"]) for row in rows} == {("EUR", "cancelled")}
+    people = {(row["customer_id"], row["email"], row["name"], row["tier"], row["country"]) for row in rows}
+    assert len({customer for customer, *_ in people}) == len(people) < 300
+
+
+# --- Measuring ---
+
+
+@pytest.mark.parametrize(
+    "mail",
+    ["balance\n1.00\n", "balance\n1.00\n1.99\n", "balance\n1.00\n2.01\n0.00\n"],
+    ids=["a line less", "a cent less", "a line more"],
+)
+def test_a_wrong_answer_is_no_figure(tmp_path: Path, mail: str) -> None:
+    desk = Desk(tmp_path, Bookings(tmp_path / "bookings.csv", rows=2, total_minor=300))
+    (tmp_path / "mail.csv").write_text("balance\n1.00\n2.00\n")
+    desk.check_mail("mail.csv")
+    (tmp_path / "mail.csv").write_text(mail)
+    with pytest.raises(WrongAnswer, match=r"mail.csv has \d of 2 bookings, and \d\d\d of 300 cents"):
+        desk.check_mail("mail.csv")
+
+
+def test_a_ledger_that_has_funded_too_little_is_a_wrong_answer(tmp_path: Path) -> None:
+    made = write_bookings(tmp_path / "bookings.csv", 20)
+    desk = Desk(tmp_path, replace(made, rows=21))
+    with pytest.raises(WrongAnswer, match=r"the status of the campaign has 20 of 21 bookings"):
+        refundctl_run(desk)
+
+
+def test_memory_is_that_of_a_program_with_all_that_it_starts(tmp_path: Path) -> None:
+    hold = "import time; held = bytearray(b'x') * (50 << 20); time.sleep(0.4)"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"
+    timing = time_program([sys.executable, "-c", f"held = bytearray(b'x') * (30 << 20); {start}"], tmp_path, {})
+    assert timing.wall_seconds > 0.4
+    assert 50 << 20 < timing.peak_process_bytes < 80 << 20
+    if timing.peak_tree_bytes is not None:
+        assert timing.peak_tree_bytes > 80 << 20
+
+
+def test_a_program_that_fails_ends_the_measurement(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", "import sys; sys.exit('no room')"]
+    with pytest.raises(BenchError, match=r"ended with 1\. It said: no room$"):
+        time_program(program, tmp_path, {})
+
+
+# --- What the rounds come to ---
+
+
+def turn(seconds: float, mebibytes: int = 1) -> Timing:
+    return Timing(seconds, seconds, 0.0, mebibytes << 20, mebibytes << 20)
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    """A machine that gets slower between rounds changes the seconds, not the ratios."""
+    rounds = [{"refundctl": turn(3.0 * slow), "floor": turn(1.0 * slow)} for slow in (1, 4, 2)]
+    figures = measured_json(Measured(END_TO_END, 600, rounds, [("refundctl", "floor")]))
+    assert figures["ratios"] == [
+        {"of": "refundctl", "to": "floor", "median": 3.0, "min": 3.0, "max": 3.0, "values": [3.0, 3.0, 3.0]}
+    ]
+    [refundctl, _] = figures["turns"]
+    assert refundctl["wall_seconds"] == {"median": 6.0, "min": 3.0, "max": 12.0, "values": [3.0, 12.0, 6.0]}
+    assert refundctl["bookings_per_second"] == 100.0
+
+
+def test_growth_compares_with_the_size_before() -> None:
+    sizes = [
+        Measured(END_TO_END, 4_000_000, [{"refundctl": turn(60.0, 150)}], []),
+        Measured(END_TO_END, 1_000_000, [{"refundctl": turn(10.0, 100)}], []),
+    ]
+    small, large = growth(sizes)
+    assert (small.bookings, small.seconds_per_million, small.time_factor, small.memory_factor) == (
+        1_000_000,
+        10,
+        None,
+        None,
+    )
+    assert (large.bookings, large.seconds_per_million, large.time_factor, large.memory_factor) == (
+        4_000_000,
+        15,
+        1.5,
+        1.5,
+    )
+    assert growth_text([small, large]).splitlines()[2:] == [
+        "bookings   seconds  s/million  x before  largest process  all processes  x before  A / B",
+        "1,000,000    10.00      10.00                    100 MiB        100 MiB",
+        "4,000,000    60.00      15.00      1.50          150 MiB        150 MiB      1.50",
+    ]
+
+
+# --- The page about it ---
+
+
+def test_every_option_is_explained() -> None:
+    options = set(re.findall(r"--[a-z]+", bench("--help").stdout)) - {"--help"}
+    assert options == {"--bookings", "--pairs", "--growth", "--steps", "--folder", "--without", "--json"}
+    assert [option for option in sorted(options) if f"`{option}" not in page("docs/speed.md")] == []
