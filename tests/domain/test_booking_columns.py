@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from refundctl.domain import booking_columns
 from refundctl.domain.booking_columns import BookingRules, Faults, find_card_numbers, metadata_texts
-from refundctl.domain.bookings import FIELDS, WHITESPACE, Fault, RejectCode
+from refundctl.domain.bookings import FIELDS, REFUNDED, WHITESPACE, Fault, RejectCode
+from refundctl.domain.money import format_amount
 
 Columns = Mapping[str, Sequence[str]]
 
@@ -40,9 +41,10 @@ def test_what_a_booking_says() -> None:
     }
 
 
-def test_every_canonical_column_has_an_entry_but_those_that_are_not_available() -> None:
-    columns = BookingRules().read(ONE, 1, Faults())
-    assert columns.keys() == set(FIELDS) - {"cash_amount", "bonus_amount"}
+def test_every_canonical_column_has_an_entry() -> None:
+    columns = BookingRules().read({**ONE, REFUNDED: ["1.00"]}, 1, Faults())
+    assert columns.keys() == set(FIELDS)
+    assert (columns["cash_amount"], columns["bonus_amount"]) == (None, None)
 
 
 def test_texts_are_trimmed_and_blanks_are_none() -> None:
@@ -73,9 +75,29 @@ def test_the_texts_for_nothing_of_a_source_are_blank_too() -> None:
 def test_a_constant_fills_an_absent_column_and_blank_cells() -> None:
     rules = BookingRules(constants={"currency": "EUR", "status": "cancelled"})
     texts = {"booking_id": ["R1", "R2"], "order_amount": ["1.00", "2.00"], "email": ["a@b.org", "c@d.org"]}
-    columns, faults = read({**texts, "currency": [" ", "USD"]}, rules)
+    columns, faults = read({**texts, "currency": [" ", "eur"], "status": ["", "open"]}, rules)
     assert faults == []
-    assert (columns["currency"], columns["status"]) == (["EUR", "USD"], ["cancelled", "cancelled"])
+    assert (columns["currency"], columns["status"]) == (["EUR", "EUR"], ["cancelled", "open"])
+
+
+def test_a_currency_that_contradicts_the_constant_is_a_fault() -> None:
+    faults = Faults()
+    BookingRules(constants={"currency": "eur"}).read({**ONE, "currency": ["USD"]}, 1, faults)
+    reason = (
+        "is USD, but the source says EUR for all rows; correct the cell, or take `currency` out of the source's "
+        "`constants`"
+    )
+    assert list(faults) == [(0, "currency", Fault(RejectCode.CURRENCY_MISMATCH, reason))]
+    _, found = read(
+        {**ONE, "order_amount": ["12.50 USD"], "currency": [""]}, BookingRules(constants={"currency": "EUR"})
+    )
+    assert found == [(0, "order_amount", "currency_mismatch")]
+
+
+def test_a_column_from_several_has_their_texts_with_a_space_between() -> None:
+    rules = BookingRules(blanks=frozenset({"-"}))
+    parts = [["Ana", " ", "-", " Jan "], ["Díaz", "Nowak", "", "de  Vries"], ["", "", "x", "-"]]
+    assert rules.joined(parts) == ["Ana Díaz", "Nowak", "x", "Jan de  Vries"]
 
 
 # --- Required values and the order of faults ---
@@ -102,8 +124,19 @@ def test_a_constant_fills_an_absent_column_and_blank_cells() -> None:
         ({"order_amount": ["300.5"], "currency": ["JPY"]}, "order_amount", "too_many_decimals"),
         ({"refund_amount": ["12.51"]}, "refund_amount", "refund_exceeds_order"),
         ({"refund_amount": ["0"]}, "refund_amount", "amount_not_positive"),
-        ({"cash_amount": ["2.00"]}, "cash_amount", "not_available"),
-        ({"bonus_amount": ["2.00"]}, "bonus_amount", "not_available"),
+        ({"cash_amount": ["12.51"]}, "cash_amount", "cash_exceeds_refund"),
+        ({"cash_amount": ["2.01"], "refund_amount": ["2.00"]}, "cash_amount", "cash_exceeds_refund"),
+        ({"cash_amount": ["2.51"], "refunded": ["10.00"]}, "cash_amount", "cash_exceeds_refund"),
+        ({"cash_amount": ["-0.01"]}, "cash_amount", "amount_not_positive"),
+        ({"cash_amount": ["1.234"]}, "cash_amount", "too_many_decimals"),
+        ({"bonus_amount": ["-2.00"]}, "bonus_amount", "amount_not_positive"),
+        ({"bonus_amount": ["2.00 USD"]}, "bonus_amount", "currency_mismatch"),
+        ({"bonus_amount": ["two"]}, "bonus_amount", "malformed_amount"),
+        ({"refunded": ["n/a"]}, "refunded", "malformed_amount"),
+        ({"refunded": ["-1.00"]}, "refunded", "amount_not_positive"),
+        ({"refunded": ["amount:5.00|reason:"]}, "refunded", "malformed_amount"),
+        ({"refunded": ["12.50"]}, "refund_amount", "amount_not_positive"),
+        ({"refunded": ["2.00"], "refund_amount": ["2.00"]}, "refund_amount", "amount_not_positive"),
         ({"name": ["=HYPERLINK(1)"]}, "name", "formula"),
         ({"name": ["Ana\x1b[31m"]}, "name", "control_characters"),
         ({"status": ["x" * 1001]}, "status", "value_too_long"),
@@ -161,6 +194,74 @@ def test_a_blank_refund_amount_is_the_order_amount() -> None:
     assert columns["refund_amount"] == [1250, 250]
 
 
+def test_cash_and_bonus_are_nothing_where_they_are_blank_or_zero() -> None:
+    texts = {
+        "booking_id": ["R1", "R2", "R3", "R4"],
+        "order_amount": ["100.00", "100.00", "1000", "1.234"],
+        "currency": ["EUR", "EUR", "JPY", "KWD"],
+        "email": ["a@b.org", "a@b.org", "a@b.org", "a@b.org"],
+        "cash_amount": ["100.00", "0", " ", "0.234"],
+        "bonus_amount": ["250.5", "0.00", "15", ""],
+    }
+    columns, faults = read(texts)
+    assert faults == []
+    assert columns["cash_amount"] == [10000, 0, 0, 234]
+    assert columns["bonus_amount"] == [25050, 0, 15, 0]
+    assert columns["refund_amount"] == [10000, 10000, 1000, 1234]
+
+
+def test_bonus_may_be_all_that_a_constant_says() -> None:
+    columns, faults = read(ONE, BookingRules(constants={"bonus_amount": "5.00"}))
+    assert (faults, columns["bonus_amount"]) == ([], [500])
+
+
+def test_what_was_refunded_before_is_taken_off() -> None:
+    texts = {
+        "booking_id": ["R1", "R2", "R3", "R4"],
+        "order_amount": ["100.00", "100.00", "100.00", "1000"],
+        "refund_amount": ["", "40.00", "", ""],
+        "refunded": [
+            "",
+            "10.00",
+            "amount:30|reason:Late|date:2020-04-01 09:30:00;amount:0.50|reason:|date:2020-04-02 09:30:00",
+            "1 JPY",
+        ],
+        "currency": ["EUR", "EUR", "EUR", "JPY"],
+        "email": ["a@b.org", "a@b.org", "a@b.org", "a@b.org"],
+    }
+    columns, faults = read(texts)
+    assert faults == []
+    assert columns["refund_amount"] == [10000, 3000, 6950, 999]
+    assert columns["order_amount"] == [10000, 10000, 10000, 1000]
+
+
+@given(st.lists(st.tuples(st.integers(1, 30_000), st.integers(0, 30_000)), min_size=1, max_size=40))
+def test_owed_is_the_order_less_what_was_refunded_or_the_row_is_rejected(pairs: list[tuple[int, int]]) -> None:
+    texts = {
+        "booking_id": [f"R{number}" for number in range(len(pairs))],
+        "order_amount": [format_amount(order, "EUR") for order, _ in pairs],
+        "refunded": [format_amount(refunded, "EUR") for _, refunded in pairs],
+        "currency": ["EUR"] * len(pairs),
+        "email": ["a@b.org"] * len(pairs),
+    }
+    columns, faults = read(texts)
+    over = [(row, "refund_amount", "amount_not_positive") for row, (order, back) in enumerate(pairs) if order <= back]
+    assert faults == over
+    owed = [amount for amount in columns["refund_amount"] if amount is not None]
+    assert owed == [order - back for order, back in pairs if order > back]
+
+
+def test_a_refund_in_full_says_so() -> None:
+    faults = Faults()
+    BookingRules().read({**ONE, "refunded": ["12.50"]}, 1, faults)
+    reason = "is zero, since the order has been refunded in full already; leave the row out"
+    assert list(faults) == [(0, "refund_amount", Fault(RejectCode.AMOUNT_NOT_POSITIVE, reason))]
+    faults = Faults()
+    BookingRules().read({**ONE, "refunded": ["-1"]}, 1, faults)
+    reason = "'-1' is below zero; correct it, or leave it blank for nothing"
+    assert list(faults) == [(0, "refunded", Fault(RejectCode.AMOUNT_NOT_POSITIVE, reason))]
+
+
 def test_an_amount_may_bring_its_currency_along() -> None:
     texts = {
         "booking_id": ["R1", "R2", "R3", "R4"],
@@ -190,6 +291,59 @@ def test_a_refund_line_with_the_id_of_its_booking_needs_none() -> None:
     assert columns["refund_id"] == ["R1-2"]
 
 
+def test_a_prefix_goes_before_the_ids_but_not_before_what_stands_for_one() -> None:
+    texts = {
+        "booking_id": ["7", "8", "9"],
+        "order_amount": ["1.00", "2.00", "3.00"],
+        "currency": ["EUR", "EUR", "EUR"],
+        "refund_id": ["7", "R8", "A-9"],
+        "customer_id": ["C7", "", "C9"],
+        "email": ["ana@example.org", "jan@example.org", ""],
+    }
+    columns, faults = read(texts, BookingRules(id_prefix="A-"))
+    assert faults == []
+    assert columns["booking_id"] == ["A-7", "A-8", "A-9"]
+    assert columns["customer_id"] == ["A-C7", "jan@example.org", "A-C9"]
+    assert columns["refund_id"] == [None, "R8", None]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "code"),
+    [
+        ({"booking_id": ["x" * 299]}, "booking_id", "value_too_long"),
+        ({"customer_id": ["x" * 299]}, "customer_id", "value_too_long"),
+        ({"booking_id": [" "]}, "booking_id", "missing_value"),
+        ({"booking_id": ["=1"]}, "booking_id", "formula"),
+        ({"booking_id": ["1.2E+15"]}, "booking_id", "malformed_id"),
+        ({"customer_id": [""], "email": [""]}, "customer_id", "no_customer"),
+    ],
+)
+def test_a_prefix_heals_no_id(change: Columns, field: str, code: str) -> None:
+    _, faults = read({**ONE, **change}, BookingRules(id_prefix="A-"))
+    assert faults == [(0, field, code)]
+
+
+IDS = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="=+-@＝＋－＠;"), min_size=1, max_size=8)
+
+
+@given(st.sampled_from(["A-", "B-", "shop ", "é"]), st.lists(IDS, min_size=1, max_size=20))
+def test_a_prefix_keeps_ids_apart(prefix: str, ids: list[str]) -> None:
+    texts = {
+        "booking_id": ids,
+        "order_amount": ["1.00"] * len(ids),
+        "currency": ["EUR"] * len(ids),
+        "email": ["a@b.org"] * len(ids),
+    }
+    plain, plain_faults = read(texts)
+    prefixed, faults = read(texts, BookingRules(id_prefix=prefix))
+    assert faults == plain_faults
+    assert len(set(prefixed["booking_id"])) == len(set(plain["booking_id"]))
+    assert all(given is None or given.startswith(prefix[:-1]) for given in prefixed["booking_id"])
+    if prefix in {"A-", "B-"}:
+        other, _ = read(texts, BookingRules(id_prefix="B-" if prefix == "A-" else "A-"))
+        assert {None}.issuperset(set(prefixed["booking_id"]) & set(other["booking_id"]))
+
+
 def test_a_customer_without_an_id_has_the_email_in_lower_case_for_one() -> None:
     columns, _ = read({**ONE, "email": ["Ana@Example.ORG"]})
     assert (columns["email"], columns["customer_id"]) == (["Ana@example.org"], ["ana@example.org"])
@@ -211,6 +365,9 @@ USUAL = {
     "order_amount": st.from_regex(r"\A[1-9][0-9]{0,3}\.[0-9]{2}\Z"),
     "currency": st.sampled_from(["EUR", "USD", "JPY"]),
     "refund_amount": st.from_regex(r"\A[1-9]\.[0-9]{2}\Z"),
+    "cash_amount": st.sampled_from(["", "0", "0.00", "1.00"]),
+    "bonus_amount": st.sampled_from(["", "0", "2.50"]),
+    "refunded": st.sampled_from(["", "0.00", "0.50"]),
     "customer_id": st.from_regex(r"\AC[0-9]{1,4}\Z"),
     "email": st.from_regex(r"\A[a-z]{1,5}@[a-z]{1,5}\.org\Z"),
     "name": st.sampled_from(["Ana", "José Öberg", "O'Neil"]),
@@ -288,6 +445,12 @@ def test_a_phone_number_with_its_calling_code_is_no_card_number() -> None:
     faults = Faults()
     find_card_numbers({"phone": [" +4111111111111111", "4111111111111111"]}, faults)
     assert [row for row, *_ in faults] == [1]
+
+
+def test_what_is_not_kept_may_hold_a_card_number() -> None:
+    faults = Faults()
+    find_card_numbers({"refunded": ["amount:5.00|reason:to 4111111111111111|date:2020-04-01 09:30:00"]}, faults)
+    assert list(faults) == []
 
 
 def test_a_card_number_goes_before_every_other_fault() -> None:

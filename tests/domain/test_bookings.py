@@ -20,10 +20,10 @@ from refundctl.domain.bookings import (
     read_line_id,
     read_locale,
     read_name,
-    read_not_available,
     read_text,
     read_tickets,
     read_yes_no,
+    refund_items,
     split_currency,
 )
 from refundctl.domain.source import CANONICAL_COLUMNS
@@ -323,14 +323,32 @@ def test_countries() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["0", "0.00", "0,00", "000"])
-def test_nothing_is_owed_in_another_form(text: str) -> None:
-    assert read_not_available(text) is None
+@pytest.mark.parametrize(
+    ("text", "amounts"),
+    [
+        ("amount:5.00|reason:Late|date:2020-04-01 09:30:00", ["5.00"]),
+        ("amount:5|reason:|date:2020-04-01 09:30:00;amount:7.25|reason:a;b|c|date:2020-04-02 10:00:00", ["5", "7.25"]),
+        ("amount:5.00|reason:two\nlines|date:2020-04-01 09:30:00", ["5.00"]),
+        ("12.50", ["12.50"]),
+    ],
+)
+def test_refunds_may_stand_in_a_list(text: str, amounts: list[str]) -> None:
+    assert refund_items(text) == amounts
 
 
-@pytest.mark.parametrize("text", ["12.50", "0.01", "-0", "-", "n/a", "300 USD"])
-def test_what_is_owed_in_another_form_is_never_put_on_a_card(text: str) -> None:
-    assert code_of(read_not_available(text)) == RejectCode.NOT_AVAILABLE
+@pytest.mark.parametrize(
+    "text",
+    [
+        "amount:5.00",
+        "amount:|reason:|date:2020-04-01 09:30:00",
+        "amount:5.00|reason:Late|date:2020-04-01 09:30:00;",
+        "amount:5.00|reason:Late|date:2020-04-01 09:30:00;amount:7.25",
+        "5.00;amount:5.00|reason:Late|date:2020-04-01 09:30:00",
+        "amount:5.00|reason:Late|date:soon",
+    ],
+)
+def test_a_list_of_refunds_that_is_not_understood_whole_is_handed_on_to_be_refused(text: str) -> None:
+    assert refund_items(text) == [text]
 
 
 def test_a_reason_quotes_only_short_values() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from refundctl.domain.source import CANONICAL_COLUMNS, LATER_COLUMNS, Source, canonical_column, source_name
+from refundctl.domain.source import CANONICAL_COLUMNS, JOINABLE, Source, canonical_column, on_top, source_name
 
 
 def mistakes(**keys: object) -> list[tuple[tuple[str | int, ...], str]]:
@@ -19,17 +19,77 @@ def mistakes(**keys: object) -> list[tuple[tuple[str | int, ...], str]]:
 
 def test_the_built_in_source_takes_canonical_headers_and_iso_dates() -> None:
     assert json.loads(Source().definition()) == {
+        "preset": None,
         "delimiter": None,
         "encoding": "utf-8",
         "decimal": ".",
         "thousands": None,
         "date_format": None,
         "columns": {},
+        "optional": [],
+        "refunded": None,
         "constants": {},
         "only": {},
+        "skip": {},
         "null_values": [""],
+        "group_by": None,
+        "id_prefix": None,
         "metadata": [],
     }
+
+
+EVERYTHING = Source.model_validate(
+    {
+        "preset": "shopify",
+        "delimiter": ";",
+        "encoding": "Windows-1252",
+        "columns": {
+            "booking_id": "Booking no",
+            "order_amount": "Total",
+            "customer_id": None,
+            "name": ("First", "Last"),
+            "phone": ("Phone",),
+        },
+        "optional": ("phone", "name"),
+        "refunded": "Paid back",
+        "constants": {"currency": "EUR", "tickets": "2", "booked_at": "31.12.2020"},
+        "decimal": ",",
+        "thousands": ".",
+        "date_format": "%d.%m.%Y",
+        "only": {"state": ("Paid", " paid ", "Straße")},
+        "null_values": ("NULL",),
+        "group_by": "booking_id",
+        "id_prefix": "shop1-",
+        "metadata": ("market_segment", "hotel"),
+    }
+)
+
+
+def test_its_definition_says_the_same_again() -> None:
+    assert Source.model_validate_json(EVERYTHING.definition()) == EVERYTHING
+    assert Source.model_validate_json(Source().definition()) == Source()
+
+
+def test_where_a_source_finds_its_columns() -> None:
+    assert EVERYTHING.headers_of("name") == ("First", "Last")
+    assert EVERYTHING.headers_of("phone") == ("Phone",)
+    assert EVERYTHING.headers_of("customer_id") == ()
+    assert EVERYTHING.headers_of("email") == ("email",)
+    assert EVERYTHING.required() == {
+        "Booking no": "booking_id",
+        "Total": "order_amount",
+        "Paid back": "refunded",
+        "state": "state",
+        "hotel": "hotel",
+        "market_segment": "market_segment",
+    }
+    assert {"First", "Last", "Phone", "email", "Paid back", "state", "hotel"} < set(EVERYTHING.all_headers())
+    assert "customer_id" not in set(EVERYTHING.all_headers())
+
+
+def test_a_header_that_two_columns_stand_under_is_required_for_the_first() -> None:
+    source = Source(columns={"booking_id": "id", "customer_id": "id"}, only={"id": ("1",)})
+    assert source.required() == {"id": "booking_id", "order_amount": "order_amount"}
 
 
 def test_a_source_with_everything() -> None:
@@ -42,7 +102,7 @@ def test_a_source_with_everything() -> None:
             "decimal": ",",
             "thousands": ".",
             "date_format": "%d.%m.%Y",
-            "only": {"is_canceled": (" 1 ", "1")},
+            "only": {"is_canceled": (" Yes ", "yes")},
             "null_values": ("NULL",),
             "metadata": ("market_segment", "hotel"),
         }
@@ -51,7 +111,7 @@ def test_a_source_with_everything() -> None:
     assert source.encoding == "cp1252"
     assert source.null_values == ("", "NULL")
     assert source.metadata == ("hotel", "market_segment")
-    assert source.only == {"is_canceled": ("1",)}
+    assert source.only == {"is_canceled": ("yes",)}
 
 
 @pytest.mark.parametrize(
@@ -138,9 +198,53 @@ def test_thousands_differ_from_the_decimal_sign(sign: str) -> None:
             "there is no column `bookng_id`; did you mean `booking_id`?",
         ),
         (
-            {"columns": {"cash_amount": "Cash"}},
-            ("columns", "cash_amount", "[key]"),
-            "the column `cash_amount` is not available in this version: leave it out",
+            {"columns": {"booking_id": None}},
+            ("columns", "booking_id"),
+            "is needed in every row: name its header, or leave this out",
+        ),
+        (
+            {"columns": {"name": ()}},
+            ("columns", "name"),
+            "is an empty list: name the headers in it, or write null to read no such column",
+        ),
+        (
+            {"columns": {"name": ("First", " ")}},
+            ("columns", "name", 1),
+            "is blank: write the text as it stands in the file",
+        ),
+        ({"columns": {"name": ("First", ("x",))}}, ("columns", "name", 1), "takes text in this list"),
+        (
+            {"columns": {"order_amount": ("Net", "Tax")}},
+            ("columns", "order_amount"),
+            (
+                "takes one header: only name, phone, status, booked_at, cancelled_at, channel, category, tier are put "
+                "together"
+            ),
+        ),
+        (
+            {"columns": {"phone": "Phone"}, "optional": ("phone", "phon")},
+            ("optional", 1),
+            "`phon` is not among `columns`; did you mean `phone`?",
+        ),
+        (
+            {"optional": ("email",)},
+            ("optional", 0),
+            "`email` is not among `columns`: name its header there, or leave it out here",
+        ),
+        (
+            {"columns": {"booking_id": "No"}, "optional": ("booking_id",)},
+            ("optional", 0),
+            "`booking_id` can't be missing, since no row goes without it: leave it out here",
+        ),
+        ({"refunded": ""}, ("refunded",), "is blank: write the text as it stands in the file"),
+        ({"group_by": "email"}, ("group_by",), "Input should be 'booking_id'"),
+        (
+            {"preset": "shopify", "columns": {"email": "E-mail"}, "constants": {"email": "a@b.example"}},
+            ("constants", "email", "[key]"),
+            (
+                "`email` is both a column and a constant: leave one of them out, such as the preset's with "
+                "`columns: {email: null}`"
+            ),
         ),
         (
             {"columns": {"email": "E-mail"}, "constants": {"email": "a@b.example"}},
@@ -157,7 +261,6 @@ def test_thousands_differ_from_the_decimal_sign(sign: str) -> None:
             ("only", "is_canceled"),
             'an empty list would leave out every row: name a text, such as ["1"]',
         ),
-        ({"group_by": None}, ("group_by",), "Extra inputs are not permitted"),
     ],
 )
 def test_a_mistake_says_where_and_what_to_write(
@@ -201,10 +304,88 @@ def test_all_mistakes_are_found_at_once() -> None:
 
 def test_the_canonical_columns_are_those_of_a_booking() -> None:
     assert len(CANONICAL_COLUMNS) == len(set(CANONICAL_COLUMNS)) == 22
-    assert set(LATER_COLUMNS) == {"cash_amount", "bonus_amount"}
+    assert set(JOINABLE) < set(CANONICAL_COLUMNS)
     for name in CANONICAL_COLUMNS:
-        if name not in LATER_COLUMNS:
-            assert canonical_column(name) == name
+        assert canonical_column(name) == name
+
+
+@pytest.mark.parametrize("prefix", ["shop1-", "#", "A", "north ", "Łódź/", "a" * 50])
+def test_what_ids_may_begin_with(prefix: str) -> None:
+    assert Source(id_prefix=prefix).id_prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("prefix", "sentence"),
+    [
+        ("", "is blank or begins with a space: write what ids are to begin with, such as shop1-"),
+        (" ", "is blank or begins with a space: write what ids are to begin with, such as shop1-"),
+        (" shop-", "is blank or begins with a space: write what ids are to begin with, such as shop1-"),
+        ("a" * 51, "has 51 characters, at most 50 are taken: shorten it"),
+        ("=", "starts with =, which a spreadsheet takes for a formula; take that sign away"),
+        ("＠", "starts with ＠, which a spreadsheet takes for a formula; take that sign away"),
+        ("a;", "holds a semicolon, which separates ids; write it without"),
+        ("a\n", "holds the control character U+000A; take it out"),
+        ("a\u200b", "holds an invisible character; take it out"),
+        ("2e+", "'2e+1' was written by a spreadsheet in place of the id; take the id from its origin"),
+        ("e\u0301", "has an accent as a sign of its own: write it as one with its letter"),
+    ],
+)
+def test_what_no_id_may_begin_with(prefix: str, sentence: str) -> None:
+    assert mistakes(id_prefix=prefix) == [(("id_prefix",), sentence)]
+
+
+# --- On top of a preset ---
+
+PRESET = Source(
+    preset="shop",
+    columns={"booking_id": "Name", "email": "Email", "phone": "Phone"},
+    optional=("phone",),
+    constants={"currency": "EUR", "channel": "web"},
+    only={"Financial Status": ("paid",), "Kind": ("sale",)},
+    refunded="Refunded Amount",
+)
+
+
+def written(**own: object) -> Source:
+    return Source.model_validate(on_top(PRESET, {"preset": "shop", **own}))
+
+
+def test_a_source_that_adds_nothing_is_its_preset() -> None:
+    assert written() == PRESET
+
+
+def test_columns_constants_and_only_are_merged_by_key() -> None:
+    source = written(columns={"email": "Mail", "name": "Who"}, constants={"channel": "app"}, only={"Tags": ("x",)})
+    assert source.columns == {"booking_id": "Name", "email": "Mail", "phone": "Phone", "name": "Who"}
+    assert source.constants == {"currency": "EUR", "channel": "app"}
+    assert source.only == {"Financial Status": ("paid",), "Kind": ("sale",), "Tags": ("x",)}
+    assert (source.optional, source.refunded) == (("phone",), "Refunded Amount")
+
+
+def test_other_keys_stand_in_place_of_the_preset_s() -> None:
+    source = written(optional=(), refunded=None, id_prefix="b-")
+    assert (source.optional, source.refunded, source.id_prefix) == ((), None, "b-")
+
+
+def test_null_takes_away_what_the_preset_says() -> None:
+    source = written(
+        columns={"phone": None}, constants={"channel": None}, only={"financial STATUS": None, "Kind": ("gift",)}
+    )
+    assert source.headers_of("phone") == ()
+    assert source.constants == {"currency": "EUR"}
+    assert source.only == {"Kind": ("gift",)}
+
+
+def test_null_for_what_the_preset_does_not_say_is_a_mistake() -> None:
+    with pytest.raises(ValidationError) as found:
+        written(constants={"tier": None}, only={"Tags": None})
+    assert [error["loc"] for error in found.value.errors()] == [("constants", "tier"), ("only", "Tags")]
+
+
+def test_a_mistake_of_ones_own_is_left_to_be_found() -> None:
+    with pytest.raises(ValidationError) as found:
+        written(columns="Mail")
+    assert [error["loc"] for error in found.value.errors()] == [("columns",)]
 
 
 @pytest.mark.parametrize("name", ["default", "booking.com", "hotel-2", "a" * 63])

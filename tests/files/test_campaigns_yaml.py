@@ -192,8 +192,8 @@ sources:
   hotel:
     delimiter: ":"
     colums: {booking_id: No}
-    columns: {bookng_id: No, email: null}
-    group_by: booking_id
+    columns: {bookng_id: No, email: [E-mail, ""]}
+    group_by: booking_no
 campaigns:
   flight-refunds:
     currncy: EUR
@@ -221,8 +221,8 @@ campaigns.yaml:1:10: version: `2` is not allowed here: write 1
 campaigns.yaml:4:16: sources.hotel.delimiter: `:` is not allowed here: write one of "," ";" "\\t" "|", with the quotes
 campaigns.yaml:5:5: sources.hotel.colums: there is no such key here; did you mean `columns`?
 campaigns.yaml:6:15: sources.hotel.columns.bookng_id: there is no column `bookng_id`; did you mean `booking_id`?
-campaigns.yaml:6:37: sources.hotel.columns.email: takes text, not null: write "" for nothing
-campaigns.yaml:7:5: sources.hotel.group_by: is not available in this version: remove it
+campaigns.yaml:6:46: sources.hotel.columns.email[1]: is blank: write the text as it stands in the file
+campaigns.yaml:7:15: sources.hotel.group_by: `booking_no` is not allowed here; did you mean `booking_id`?
 campaigns.yaml:9:3: campaigns.flight-refunds.currency: is missing: write it, such as `currency: EUR`
 campaigns.yaml:10:5: campaigns.flight-refunds.currncy: there is no such key here; did you mean `currency`?
 campaigns.yaml:11:15: campaigns.flight-refunds.card_per: `bookings` is not allowed here; did you mean `booking`?
@@ -280,7 +280,7 @@ def test_one_mistake_is_one() -> None:
             "version: 1\nsources: {a: {columns: {x: y}}}",
             (
                 "2:25: sources.a.columns.x: there is no column `x`; there are booking_id, order_amount, currency, "
-                "refund_id, refund_amount, customer_id, email, name, phone, locale, country, status, booked_at, "
+                "refund_id, refund_amount, cash_amount, bonus_amount, customer_id, email, name, phone, locale, country, status, booked_at, "
                 "cancelled_at, channel, category, tier, tickets, accepted, marketing_consent"
             ),
         ),
@@ -300,6 +300,22 @@ def test_a_mistake_above_the_campaigns(text: str, line: str) -> None:
         ("card_per: *x", "5: campaigns.a.card_per: aliases (`*name`) are not accepted: write the value out"),
         ("card_per: &x booking", "5: campaigns.a.card_per: anchors (`&name`) are not accepted: remove it"),
         ('metadata: {"a\\nb": [c]}', "5: campaigns.a.metadata.a\\nb: takes text, not a list"),
+        (
+            "vouchers_count: 100",
+            (
+                "5: campaigns.a.vouchers_count: makes codes beforehand, which takes `type: STATIC`: write that too, or "
+                "null here"
+            ),
+        ),
+        (
+            "vouchers_count: '100'",
+            "5: campaigns.a.vouchers_count: `100` is a text in quotes: write it without them",
+        ),
+        (
+            "vouchers_count: 1e3",
+            "5: campaigns.a.vouchers_count: takes a whole number such as 1000, not `1e3`",
+        ),
+        ("type: static", "5: campaigns.a.type: `static` is not allowed here; did you mean `STATIC`?"),
         (
             "voucher: {code_config: {charset: AA}}",
             (
@@ -331,19 +347,78 @@ def test_a_mistake_in_a_campaign(key: str, line: str) -> None:
     assert line in re.sub(r"^campaigns.yaml:(\d+):\d+:", r"\1:", shown, flags=re.MULTILINE).splitlines()
 
 
-@pytest.mark.parametrize(("model", "keys"), [("campaigns", "currency: EUR, "), ("sources", "")])
-def test_keys_of_later_versions_are_refused_whatever_they_say(model: str, keys: str) -> None:
-    for key in sorted((Campaign if model == "campaigns" else Source).LATER):
+def test_keys_of_later_versions_are_refused_whatever_they_say() -> None:
+    for key in sorted(Campaign.LATER):
         for value in ("null", "{}", "1"):
-            text = f"version: 1\n{model}:\n  a: {{{keys}{key}: {value}}}\n"
+            text = f"version: 1\ncampaigns:\n  a: {{currency: EUR, {key}: {value}}}\n"
             assert f".a.{key}: is not available in this version: remove it\n" in mistakes(text)
+
+
+# --- Sources that start from a preset ---
+
+
+def test_a_source_goes_on_top_of_its_preset() -> None:
+    source = parse(
+        """\
+        version: 1
+        sources:
+          our-shop:
+            preset: shopify
+            columns: {phone: Phone, name: [Billing Name, Billing Company], channel: null}
+            only: {Financial Status: null}
+            id_prefix: "north-"
+        """
+    ).sources["our-shop"]
+
+    assert (source.preset, source.group_by, source.refunded) == ("shopify", "booking_id", "Refunded Amount")
+    assert (source.headers_of("phone"), source.headers_of("channel")) == (("Phone",), ())
+    assert source.headers_of("name") == ("Billing Name", "Billing Company")
+    assert source.headers_of("booking_id") == ("Name",)
+    assert (source.only, source.id_prefix) == ({}, "north-")
+
+
+def test_a_campaign_may_ask_for_bookings_of_a_preset() -> None:
+    assert one_campaign(eligible="{source: [shopify]}").eligible.written() == {"source": ["shopify"]}
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("preset: shopfy", "5:13: sources.a.preset: there is no preset `shopfy`; did you mean `shopify`?"),
+        (
+            "preset: magento",
+            (
+                "5:13: sources.a.preset: there is no preset `magento`; there are shopify, woocommerce, stripe, "
+                "eventbrite, pretix, booking.com"
+            ),
+        ),
+        ("preset: [shopify]", "5:13: sources.a.preset: takes text such as shopify, not a list"),
+        ("{preset: shopify, colums: {}}", "5:23: sources.a.colums: there is no such key here; did you mean `columns`?"),
+        ("{preset: shopify, columns: [x]}", "5:32: sources.a.columns: takes keys with values such as"),
+        ("{preset: shopify, columns: {phone: ''}}", "5:40: sources.a.columns.phone: is blank: write the text"),
+        ("{preset: shopify, only: {Tags: null}}", "5:36: sources.a.only.Tags: takes a list"),
+        (
+            "{preset: shopify, constants: {currency: EUR}}",
+            (
+                "5:35: sources.a.constants.currency: `currency` is both a column and a constant: leave one of them out, "
+                "such as the preset's with `columns: {currency: null}`"
+            ),
+        ),
+        (
+            "{preset: shopify, optional: [phone, phon]}",
+            "5:41: sources.a.optional[1]: `phon` is not among `columns`; did you mean `phone`?",
+        ),
+    ],
+)
+def test_a_mistake_on_top_of_a_preset_has_its_place(key: str, line: str) -> None:
+    assert f"campaigns.yaml:{line}" in mistakes(f"version: 1\nsources:\n  a:\n\n    {key}\n")
 
 
 # --- The example and the documentation ---
 
 
 def test_the_example_is_right() -> None:
-    assert set(parse(EXAMPLE).campaigns) == {"flight-refunds", "hotel-goodwill"}
+    assert set(parse(EXAMPLE).campaigns) == {"flight-refunds", "hotel-goodwill", "gift-boxes"}
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -356,7 +431,7 @@ def test_every_key_is_documented_in_a_table(key: str) -> None:
     assert re.search(rf"^\| `{key}` \|(?: .+ \|){{3}}$", DOCUMENTATION, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", [*CANONICAL_COLUMNS, *FIELDS, *sorted(Campaign.LATER | Source.LATER)])
+@pytest.mark.parametrize("name", [*CANONICAL_COLUMNS, *FIELDS, *sorted(Campaign.LATER)])
 def test_every_column_field_and_refused_key_is_documented(name: str) -> None:
     assert f"`{name}`" in DOCUMENTATION
 
@@ -365,7 +440,7 @@ def test_the_documentation_shows_a_right_file_and_real_mistakes() -> None:
     examples = re.findall(r"^```yaml\n(.+?)^```", DOCUMENTATION, re.MULTILINE | re.DOTALL)
     shown = re.findall(r"^```text\n(.+?)^```", DOCUMENTATION, re.MULTILINE | re.DOTALL)
 
-    assert [list(parse(example).campaigns) for example in examples] == [["flight-refunds"]]
+    assert [list(parse(example).campaigns) for example in examples] == [["flight-refunds"], ["gift-boxes"]]
     assert shown == [mistakes("version: 1\ncampaigns:\n  flight-refunds:\n    currncy: EUR\n    card_per: bookings\n")]
 
 

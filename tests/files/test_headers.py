@@ -4,7 +4,16 @@ import pytest
 
 from refundctl.domain.errors import BadInput
 from refundctl.domain.source import Source
-from refundctl.files.headers import Header, find_header, fingerprint, own_positions
+from refundctl.files.headers import (
+    AnyCase,
+    Header,
+    find_header,
+    fingerprint,
+    lacking,
+    likely_delimiter,
+    own_positions,
+    without_currency,
+)
 
 
 def found(text: str, source: Source | None = None) -> Header:
@@ -58,6 +67,49 @@ def test_two_columns_may_come_from_one() -> None:
     assert found("booking_id,order_amount,Guest\n", source).columns == {
         "booking_id": 0, "order_amount": 1, "customer_id": 2, "email": 2,
     }  # fmt: skip
+
+
+def test_a_column_may_come_from_several() -> None:
+    source = Source(columns={"name": ("First", "Last"), "booked_at": ("Day", "Time")})
+    header = found("booking_id,last,FIRST,order_amount,Time,Day\n", source)
+    assert header.columns == {"booking_id": 0, "order_amount": 3}
+    assert header.joined == {"name": (2, 1), "booked_at": (5, 4)}
+
+
+def test_a_column_that_the_source_does_not_want_is_not_read() -> None:
+    source = Source(columns={"customer_id": None, "status": None})
+    header = found("booking_id,order_amount,customer_id,Status,tier\n", source)
+    assert header.columns == {"booking_id": 0, "order_amount": 1, "tier": 4}
+
+
+def test_optional_columns_may_be_missing_and_half_of_one_is_none() -> None:
+    source = Source(
+        columns={"phone": "Tel", "name": ("First", "Last"), "tier": "Level"}, optional=("phone", "name", "tier")
+    )
+    assert found("booking_id,order_amount,Last,phone,level\n", source).columns == {
+        "booking_id": 0, "order_amount": 1, "tier": 4,
+    }  # fmt: skip
+    assert found("booking_id,order_amount,Last,First\n", source).joined == {"name": (3, 2)}
+
+
+def test_what_was_refunded_before_has_its_own_column() -> None:
+    source = Source(refunded="Paid back")
+    assert found("booking_id,order_amount,paid back\n", source).columns == {
+        "booking_id": 0, "order_amount": 1, "refunded": 2,
+    }  # fmt: skip
+    assert found("booking_id,order_amount,refunded\n").columns == {"booking_id": 0, "order_amount": 1}
+
+
+def test_texts_are_found_without_case_and_white_space() -> None:
+    wanted = AnyCase(["Paid", "straße", ""])
+    assert [text in wanted for text in ["paid", "\u00a0PAID\ufeff", "STRASSE", " ", "paid?", 1]] == [
+        True, True, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_a_delimiter_is_likely_where_it_makes_names_that_are_looked_for() -> None:
+    assert likely_delimiter("a,b,c,d,e;Order #;Email\n", ["order #", "email"]) == ";"
+    assert likely_delimiter("a,b,c;d\n", []) == ","
 
 
 def test_blank_lines_before_the_header_are_passed_over() -> None:
@@ -132,12 +184,58 @@ def test_a_column_of_the_source_that_is_missing() -> None:
     )
 
 
+SHOP = Source(
+    preset="shop",
+    columns={"booking_id": "Name", "order_amount": "Total", "name": ("First", "Last")},
+    refunded="Refunded Amount",
+    only={"State": ("paid",)},
+)
+
+
+def test_a_column_of_a_preset_that_is_missing_or_renamed() -> None:
+    assert refusal("Name,Total,First,Refund Amount\n", SHOP) == (
+        "column_missing",
+        (
+            "bookings.csv lacks `Last` for name, `Refunded Amount` for refunded (did you mean `Refund Amount`?), "
+            "`State`, which the preset shop looks for; its columns are `Name`, `Total`, `First`, `Refund Amount`. "
+            "Rename a column, or name it under `columns` of a source with `preset: shop`: `refundctl sources check FILE` "
+            "shows how."
+        ),
+    )
+
+
+def test_a_header_can_be_asked_for_what_it_lacks() -> None:
+    assert lacking("bookings.csv", ["name", "TOTAL", "First", "Last", "State", "refunded amount"], SHOP) is None
+    refused = lacking("bookings.csv", ["Name", "Total", "First", "Last", "State"], SHOP)
+    assert refused is not None
+    assert refused.message.startswith(
+        "bookings.csv lacks `Refunded Amount` for refunded, which the preset shop looks for"
+    )
+
+
+def test_a_file_that_nowhere_says_its_currency() -> None:
+    plain = without_currency("bookings.csv", Source())
+    assert (plain.code, plain.message) == (
+        "column_missing",
+        (
+            "bookings.csv has no column `currency`, and its amounts name none; add the column, or set one for all rows "
+            "with `constants: {currency: EUR}` in a source."
+        ),
+    )
+    assert without_currency("orders.csv", Source(preset="pretix")).message == (
+        "orders.csv has no column `currency`, and its amounts name none; write `sources: {our-pretix: {preset: pretix, "
+        "constants: {currency: EUR}}}` into the campaigns file, with your currency, and load the file with "
+        "`--source our-pretix`."
+    )
+
+
 def test_no_header_but_headings_of_its_own() -> None:
     assert refusal("Booking no,Total,E-mail\n1,2.00,ana@example.org\n") == (
         "header_missing",
         (
             "bookings.csv has no header with `booking_id` (did you mean `Booking no`?), `order_amount`; its columns "
-            "are `Booking no`, `Total`, `E-mail`. Name them under `columns` of a source."
+            "are `Booking no`, `Total`, `E-mail`. Name them under `columns` of a source: `refundctl sources check FILE` "
+            "shows how."
         ),
     )
 

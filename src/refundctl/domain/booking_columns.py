@@ -15,12 +15,14 @@ from typing import Any
 
 from refundctl.domain.bookings import (
     FIELDS,
-    NOT_AVAILABLE,
+    REFUNDED,
     REQUIRED,
     USUAL_EMAIL,
     WHITESPACE,
+    ZERO_OR_MORE,
     Fault,
     RejectCode,
+    quoted,
     read_country,
     read_currency,
     read_date,
@@ -29,15 +31,17 @@ from refundctl.domain.bookings import (
     read_line_id,
     read_locale,
     read_name,
-    read_not_available,
     read_text,
     read_tickets,
     read_yes_no,
+    refund_items,
     split_currency,
 )
 from refundctl.domain.card_numbers import holds_card_number, may_hold_card_number
 from refundctl.domain.money import AmountError, is_currency, parse_amount, parse_amounts
 
+#: The columns of a person, in the order in which they are checked.
+PERSON_FIELDS = ("customer_id", "email", "name", "phone", "locale", "marketing_consent")
 #: Texts whose outcome a column keeps in mind.
 REMEMBERED_MAX = 20_000
 #: Amounts tried at once where some of their column are odd: about one in a hundred of them often is.
@@ -61,8 +65,6 @@ _RULES: dict[str, Callable[[str], Any]] = {
     "booking_id": read_line_id,
     "refund_id": read_line_id,
     "currency": read_currency,
-    "cash_amount": read_not_available,
-    "bonus_amount": read_not_available,
     "customer_id": read_id,
     "email": read_email,
     "name": read_name,
@@ -113,7 +115,7 @@ class BookingRules:
     """The rules of a source's columns. It remembers texts that it has read, since most of them repeat.
 
     `blanks` are texts that count as blank, besides the empty one; `constants` stand where a column is absent,
-    and in its blank cells.
+    and in its blank cells. `id_prefix` is put before the ids of bookings and customers.
     """
 
     decimal: str = "."
@@ -121,6 +123,7 @@ class BookingRules:
     date_format: str | None = None
     blanks: frozenset[str] = frozenset()
     constants: Mapping[str, str] = field(default_factory=dict)
+    id_prefix: str = ""
     _remembered: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -129,25 +132,44 @@ class BookingRules:
     def read(self, texts: Mapping[str, Texts], count: int, faults: Faults) -> dict[str, Values | None]:
         """The values of `count` rows, given as columns of texts; what is wrong with a row goes to `faults`.
 
-        Each canonical column has an entry, None where there is neither column nor constant. Amounts are in
-        minor units. The values of a row at fault mean nothing.
+        Besides canonical columns there may be one called `refunded`. Each canonical column has an entry, None where
+        there is neither column nor constant. Amounts are in minor units: `refund_amount` is what is still owed, less
+        what was refunded before; `cash_amount` and `bonus_amount` are 0 where blank. The values of a row at fault mean
+        nothing.
         """
         given = self._with_constants(texts, count)
         columns: dict[str, Values | None] = dict.fromkeys(FIELDS)
         columns |= self._read_money(given, faults)
         for name in given:
-            if columns[name] is None:
+            if name != REFUNDED and columns[name] is None:
                 columns[name] = self.read_column(name, given[name], faults)
-        booking_ids = columns["booking_id"] or []
-        _require(booking_ids, "booking_id", faults)
-        columns["refund_id"] = _own_ids(columns["refund_id"], booking_ids)
+        _require(columns["booking_id"] or (), "booking_id", faults)
+        columns |= self._ids(columns, faults)
         ids = columns["customer_id"]
         if ids is None or None in ids:
             columns["customer_id"] = ids = _customer_ids(ids, columns["email"], count)
             self._require_customers(given, ids, faults)
-        for name in NOT_AVAILABLE:
-            del columns[name]
         return columns
+
+    def read_people(self, texts: Mapping[str, Texts], count: int, faults: Faults) -> dict[str, Values]:
+        """What `count` rows say of people, given as columns of texts; what is wrong with a row goes to `faults`.
+
+        There is an entry for `customer_id`, and for each of PERSON_FIELDS that is a column or a constant. The values of a
+        row at fault mean nothing.
+        """
+        given = self._with_constants(texts, count)
+        columns = {name: self.read_column(name, given[name], faults) for name in PERSON_FIELDS if name in given}
+        ids = columns.get("customer_id")
+        if ids is not None and self.id_prefix:
+            ids = self._prefixed("customer_id", ids, faults)
+        if ids is None or None in ids:
+            ids = _customer_ids(ids, columns.get("email"), count)
+            self._require_customers(given, ids, faults)
+        return {**columns, "customer_id": ids}
+
+    def joined(self, parts: Sequence[Texts]) -> list[str]:
+        """One column of texts from several, with a space between two of them; blank ones are left out."""
+        return [" ".join(text for text in map(self.trimmed, row) if text) for row in zip(*parts, strict=True)]
 
     def read_column(self, name: str, texts: Texts, faults: Faults) -> Values:
         """The values of one column; None where a text is blank, and where it is at fault."""
@@ -220,6 +242,24 @@ class BookingRules:
                 given[name] = [text if self.trimmed(text) else constant for text in column]
         return given
 
+    def _ids(self, columns: Mapping[str, Values | None], faults: Faults) -> dict[str, Values | None]:
+        """The three kinds of ids, with the prefix where there is one; no e-mail stands for a customer yet."""
+        booking_ids, customer_ids = columns["booking_id"] or (), columns["customer_id"]
+        refund_ids = _own_ids(columns["refund_id"], booking_ids)
+        if self.id_prefix:
+            booking_ids = self._prefixed("booking_id", booking_ids, faults)
+            customer_ids = customer_ids and self._prefixed("customer_id", customer_ids, faults)
+            refund_ids = _own_ids(refund_ids, booking_ids)
+        return {"booking_id": booking_ids, "refund_id": refund_ids, "customer_id": customer_ids}
+
+    def _prefixed(self, name: str, ids: Values, faults: Faults) -> Values:
+        """The ids behind the prefix, by the rule of ids: two letters may become one, or the whole too long."""
+        is_plain, rule = _PLAIN_VALUES[name].fullmatch, self._rule(name)
+        whole = [None if given is None else f"{self.id_prefix}{given}" for given in ids]
+        values: list[Any] = [text if text is None or is_plain(text) else rule(text) for text in whole]
+        _take_out_faults(name, values, range(len(values)), faults)
+        return values
+
     def _require_customers(self, given: Mapping[str, Texts], ids: Values, faults: Faults) -> None:
         columns = [given[name] for name in ("customer_id", "email") if name in given]
         fault = Fault(RejectCode.NO_CUSTOMER, "is blank, and so is the e-mail; fill in one of them")
@@ -238,19 +278,40 @@ class BookingRules:
         if "refund_amount" in given:
             refunds = self._amounts("refund_amount", given["refund_amount"], currencies, faults)
             refund_amounts = _filled(refunds, order_amounts)
-            _require_refund_within_order(refund_amounts, order_amounts, faults)
-        return {"currency": currencies, "order_amount": order_amounts, "refund_amount": refund_amounts}
+            _require_within("refund_amount", refund_amounts, order_amounts, _ABOVE_ORDER, faults)
+        others = {name: self._zero_or_more(name, given, currencies, faults) for name in ZERO_OR_MORE}
+        refunded, cash = others.pop(REFUNDED), others["cash_amount"]
+        if refunded is not None:
+            refund_amounts = _less(refund_amounts, refunded, faults)
+        if cash is not None:
+            _require_within("cash_amount", cash, refund_amounts, _ABOVE_REFUND, faults)
+        return {"currency": currencies, "order_amount": order_amounts, "refund_amount": refund_amounts, **others}
 
     def _currencies(self, texts: Texts | None, orders: Texts, faults: Faults) -> Values:
         """The currency of each row: from its own column, or else from its order amount."""
         if texts is None:
             currencies: list[str | None] = [None] * len(orders)
         else:
-            currencies = list(self.read_column("currency", texts, faults))
+            currencies = self._agreed(list(self.read_column("currency", texts, faults)), faults)
         if None in currencies:
             for row, currency in enumerate(currencies):
                 if currency is None and row not in faults:
                     currencies[row] = self._currency_of(row, orders[row], faults)
+        return currencies
+
+    def _agreed(self, currencies: list[str | None], faults: Faults) -> list[str | None]:
+        """What a row says of its currency may not differ from what the source says of all rows."""
+        constant = self.constants.get("currency", "").strip().upper()
+        if not constant or set(currencies) <= {constant, None}:
+            return currencies
+        for row, currency in enumerate(currencies):
+            if currency not in {constant, None}:
+                reason = (
+                    f"is {currency}, but the source says {constant} for all rows; correct the cell, or take `currency` "
+                    "out of the source's `constants`"
+                )
+                faults.add(row, "currency", Fault(RejectCode.CURRENCY_MISMATCH, reason))
+                currencies[row] = None
         return currencies
 
     def _currency_of(self, row: int, order: str, faults: Faults) -> str | None:
@@ -321,14 +382,49 @@ class BookingRules:
         elif glued is not None and is_currency(glued):
             reason = f"is in {glued}, but the currency of its row is {currency}; correct one of them"
             return Fault(RejectCode.CURRENCY_MISMATCH, reason)
+        signed = name in ZERO_OR_MORE
         try:
-            return parse_amount(text, currency, decimal=self.decimal, thousands=self.thousands)
+            return parse_amount(text, currency, decimal=self.decimal, thousands=self.thousands, signed=signed)
         except AmountError as error:
             return Fault(RejectCode(error.code), error.sentence)
+
+    def _zero_or_more(
+        self, name: str, given: Mapping[str, Texts], currencies: Values, faults: Faults
+    ) -> Sequence[int] | None:
+        """Minor units in each row's currency, 0 where the text is blank or at fault; None where there is no column."""
+        if name not in given:
+            return None
+        pairs = list(zip(given[name], currencies, strict=True))
+        outcomes = {pair: self._zero_or_more_of(name, *pair) for pair in set(pairs)}
+        values: list[Any] = list(map(outcomes.__getitem__, pairs))
+        if any(isinstance(outcome, Fault) for outcome in outcomes.values()):
+            _take_out_faults(name, values, range(len(values)), faults)
+            return [value or 0 for value in values]
+        return values
+
+    def _zero_or_more_of(self, name: str, text: str, currency: str | None) -> int | Fault:
+        text = self.trimmed(text)
+        if currency is None or not text:
+            return 0
+        total = 0
+        for item in refund_items(text) if name == REFUNDED else (text,):
+            amount = self.read_amount(name, item, currency)
+            if isinstance(amount, Fault):
+                return amount
+            if amount is not None and amount < 0:
+                reason = f"{quoted(item)} is below zero; correct it, or leave it blank for nothing"
+                return Fault(RejectCode.AMOUNT_NOT_POSITIVE, reason)
+            total += amount or 0
+        return total
 
 
 _MISSING = Fault(RejectCode.MISSING_VALUE, "is blank; fill it in")
 _NO_CURRENCY = Fault(RejectCode.MISSING_VALUE, "is blank, and the amount names none; fill it in")
+_ABOVE_ORDER = Fault(RejectCode.REFUND_EXCEEDS_ORDER, "is above the order amount; correct one of them")
+_ABOVE_REFUND = Fault(RejectCode.CASH_EXCEEDS_REFUND, "is above what is refunded; correct one of them")
+_NOTHING_LEFT = Fault(
+    RejectCode.AMOUNT_NOT_POSITIVE, "is zero, since the order has been refunded in full already; leave the row out"
+)
 
 
 def _take_out_faults(name: str, values: list[Any], rows: Iterable[int], faults: Faults) -> None:
@@ -352,13 +448,26 @@ def _filled(values: Sequence[int | None], others: Sequence[int | None]) -> Seque
     return [other if value is None else value for value, other in zip(values, others, strict=True)]
 
 
-def _require_refund_within_order(refunds: Values, orders: Values, faults: Faults) -> None:
-    if None not in refunds and None not in orders and not any(map(operator.gt, refunds, orders)):
+def _require_within(name: str, amounts: Values, limits: Values, fault: Fault, faults: Faults) -> None:
+    if None not in amounts and None not in limits and not any(map(operator.gt, amounts, limits)):
         return
-    fault = Fault(RejectCode.REFUND_EXCEEDS_ORDER, "is above the order amount; correct one of them")
-    for row, (refund, order) in enumerate(zip(refunds, orders, strict=True)):
-        if refund is not None and order is not None and refund > order:
-            faults.add(row, "refund_amount", fault)
+    for row, (amount, limit) in enumerate(zip(amounts, limits, strict=True)):
+        if amount is not None and limit is not None and amount > limit:
+            faults.add(row, name, fault)
+
+
+def _less(amounts: Sequence[int | None], refunded: Sequence[int], faults: Faults) -> Sequence[int | None]:
+    """What is left to refund; None where there is nothing."""
+    if not any(refunded):
+        return amounts
+    left: list[int | None] = []
+    for row, (amount, back) in enumerate(zip(amounts, refunded, strict=True)):
+        if amount is None or amount > back:
+            left.append(amount and amount - back)
+        else:
+            faults.add(row, "refund_amount", _NOTHING_LEFT)
+            left.append(None)
+    return left
 
 
 def _own_ids(refund_ids: Values | None, booking_ids: Values) -> Values | None:
@@ -405,7 +514,8 @@ def find_card_numbers(columns: Mapping[str, Texts], faults: Faults) -> None:
     """
     reason = "holds the number of a payment card, which may not be kept; take it out"
     for name, texts in columns.items():
-        if not may_hold_card_number("\n".join(texts).encode()):
+        # What was refunded before is taken off, but never kept.
+        if name == REFUNDED or not may_hold_card_number("\n".join(texts).encode()):
             continue
         for row, text in enumerate(texts):
             international = name == "phone" and text.strip(WHITESPACE).startswith("+")

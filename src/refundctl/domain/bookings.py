@@ -26,8 +26,12 @@ FIELDS = (
     "channel", "category", "tier", "tickets", "accepted", "marketing_consent",
 )  # fmt: skip
 REQUIRED = ("booking_id", "order_amount", "currency")
-#: Read only so that what is owed in another form is never put on a card.
-NOT_AVAILABLE = ("cash_amount", "bonus_amount")
+#: A file without them has no bookings; a currency may come from elsewhere.
+NEEDED = ("booking_id", "order_amount")
+#: What was paid back already: no column of a booking, but taken off what is owed.
+REFUNDED = "refunded"
+#: Amounts that may be zero, and are where the cell is blank.
+ZERO_OR_MORE = ("cash_amount", "bonus_amount", REFUNDED)
 
 #: Unicode characters.
 ID_LENGTH_MAX = 300
@@ -66,12 +70,15 @@ class RejectCode(StrEnum):
         "an id that can't be one, such as 1.2E+15, which a spreadsheet has shortened",
     )
     UNKNOWN_CURRENCY = "unknown_currency", "no currency of ISO 4217 in which amounts can be kept"
-    CURRENCY_MISMATCH = "currency_mismatch", "an amount names another currency than its row"
+    CURRENCY_MISMATCH = (
+        "currency_mismatch",
+        "an amount names another currency than its row, or a row another one than the source's constant",
+    )
     MALFORMED_AMOUNT = "malformed_amount", "an amount that is none in the source's notation"
     TOO_MANY_DECIMALS = "too_many_decimals", "an amount has more decimals than its currency"
     AMOUNT_NOT_POSITIVE = "amount_not_positive", "an amount of zero or below"
     REFUND_EXCEEDS_ORDER = "refund_exceeds_order", "the refund amount is above the order amount"
-    NOT_AVAILABLE = "not_available", "an amount owed in cash or as bonus, which this version can't pay"
+    CASH_EXCEEDS_REFUND = "cash_exceeds_refund", "the part owed in cash is above what is refunded"
     NO_CUSTOMER = "no_customer", "neither a customer id nor an e-mail"
     MALFORMED_EMAIL = "malformed_email", "an e-mail address that no mail tool would take"
     MALFORMED_DATE = "malformed_date", "a date that doesn't exist or is not in the source's format"
@@ -117,10 +124,13 @@ _ISO_DATE = re.compile(
 _TIMED = re.compile("%[HIMScXfzp]")
 _LOCALE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?")
 _TICKETS = re.compile(r"([0-9]{1,9})(?:\.0+)?")
-_ZERO = re.compile(r"0+(?:[.,]0+)?")
 _YES_NO = {
     "yes": "yes", "y": "yes", "true": "yes", "1": "yes", "no": "no", "n": "no", "false": "no", "0": "no",
 }  # fmt: skip
+#: One of the refunds that WebToffee's order exporter for WooCommerce writes into the cell `refund_items`.
+_REFUND_ITEM = re.compile(
+    r"amount:([^|;\s]+)\|reason:.*?\|date:[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}(?:;(?=amount:)|\Z)", re.DOTALL
+)
 _GLUED = re.compile(
     r"([A-Za-z]{3})[ \u00a0\u202f]?([^A-Za-z \u00a0\u202f].*)"
     r"|(.*[^A-Za-z \u00a0\u202f])[ \u00a0\u202f]?([A-Za-z]{3})"
@@ -263,14 +273,6 @@ def read_tickets(text: str) -> int | Fault:
     return int(found[1])
 
 
-def read_not_available(text: str) -> Fault | None:
-    """Zero in any notation. Faults: not_available."""
-    if _ZERO.fullmatch(text):
-        return None
-    reason = "is owed in another form than a gift card, which this version can't pay; settle it elsewhere"
-    return Fault(RejectCode.NOT_AVAILABLE, reason)
-
-
 def read_date(text: str, date_format: str | None = None) -> str | Fault:
     """`YYYY-MM-DD`, or `YYYY-MM-DDTHH:MM:SS` with the offset where one is given. Faults: malformed_date.
 
@@ -334,3 +336,16 @@ def split_currency(text: str) -> tuple[str | None, str]:
         return None, text
     before, after_it, before_it, behind = found.groups()
     return (before.upper(), after_it) if before else (behind.upper(), before_it)
+
+
+def refund_items(text: str) -> list[str]:
+    """The amounts in a list of refunds, `amount:5.00|reason:Late|date:2020-04-01 09:30:00;amount:...`.
+
+    Any other text is a single amount itself, or what is then found to be none.
+    """
+    amounts: list[str] = []
+    end = 0
+    while found := _REFUND_ITEM.match(text, end):
+        amounts.append(found[1])
+        end = found.end()
+    return amounts if amounts and end == len(text) else [text]

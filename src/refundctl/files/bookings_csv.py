@@ -4,17 +4,19 @@ Every row of a block is accepted, filtered or rejected, and counted as exactly o
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import compress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, compress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from refundctl.domain.booking_columns import BookingRules, Faults, find_card_numbers, metadata_texts
-from refundctl.domain.bookings import WHITESPACE, Fault, RejectCode, RejectedRow
+from refundctl.domain.booking_columns import BookingRules, Faults, Texts, find_card_numbers, metadata_texts
+from refundctl.domain.bookings import FIELDS, WHITESPACE, Fault, RejectCode, RejectedRow
 from refundctl.domain.card_numbers import may_hold_card_number
+from refundctl.domain.line_items import LineItemRules
 from refundctl.files.csv_rows import Columns, CsvRows, Rows, Span, first_row
-from refundctl.files.headers import Header, find_header, fingerprint, own_positions, without_currency
+from refundctl.files.grouped_rows import Bookings, GroupedRows, all_texts, rejected_rows
+from refundctl.files.headers import Header, find_header, fingerprint, own_positions, wanted_texts, without_currency
 from refundctl.files.text_bytes import TextBytes, find_encoding
 
 if TYPE_CHECKING:
@@ -28,18 +30,21 @@ class Block:
     """Some rows of the file: the accepted ones as columns, the rejected ones one by one, the filtered ones counted.
 
     `lines` are the physical lines of the accepted rows. `columns` has every canonical column and `metadata` (JSON
-    texts); None where the file has no such column. Amounts are in minor units.
+    texts); None where the file has no such column. Amounts are in minor units. Where the source groups rows, an
+    accepted row is a booking, its line the lowest of its rows, and `further_lines` has the others of each booking.
     """
 
     lines: Sequence[int]
     columns: Mapping[str, Sequence[Any] | None]
     rejected: Sequence[RejectedRow]
     filtered: int
+    further_lines: Sequence[Sequence[int]] | None = None
 
     @property
     def rows(self) -> int:
         """Rows of the file in this block."""
-        return len(self.lines) + len(self.rejected) + self.filtered
+        further = sum(map(len, self.further_lines or ()))
+        return len(self.lines) + further + len(self.rejected) + self.filtered
 
 
 class BookingsFile:
@@ -53,16 +58,27 @@ class BookingsFile:
         self._text = text
         self._rows = rows
         self._found = header
-        self._kept = {*header.columns.values(), *header.metadata.values()}
-        self._only = {header.only[name]: frozenset(texts) for name, texts in source.only.items()}
+        self._kept = {*header.columns.values(), *header.metadata.values(), *chain(*header.joined.values())}
+        self._only = wanted_texts(source, header.only)
         self._rules = BookingRules(
             decimal=source.decimal,
             thousands=source.thousands,
             date_format=source.date_format,
             blanks=frozenset(source.null_values),
             constants=source.constants,
+            id_prefix=source.id_prefix or "",
         )
+        self._source = source
+        self._line_items = LineItemRules(self._rules) if source.group_by else None
         self._seeks_currency = "currency" not in header.columns and "currency" not in source.constants
+        self._has_judged = False
+
+    @property
+    def headers_used(self) -> dict[str, tuple[str, ...]]:
+        """The canonical columns that the file has, each with its headers, in the order of FIELDS."""
+        positions = {name: (position,) for name, position in self._found.columns.items()} | dict(self._found.joined)
+        found = {name: positions[name] for name in FIELDS if name in positions}
+        return {name: tuple(self.header[at] for at in places) for name, places in found.items()}
 
     @property
     def sha256(self) -> str:
@@ -76,25 +92,36 @@ class BookingsFile:
 
     def blocks(self) -> Iterator[Block]:
         """The rows in the order of the file. Raises BadInput where the file can't be taken as a whole."""
-        for rows in self._rows:
-            yield self._block(rows)
-        if self._seeks_currency:
-            raise without_currency(self.name)
+        if self._line_items is None:
+            yield from map(self._block, self._rows)
+        else:
+            yield from self._blocks_of_bookings(self._line_items)
+        # Where every row is filtered, none has lacked it.
+        if self._seeks_currency and (self._has_judged or not self._only):
+            raise without_currency(self.name, self._source)
 
     def _block(self, rows: Rows) -> Block:
         read = rows.columns()
-        rejected = [_wrong_number(row.line, len(row.fields), len(self.header)) for row in read.others]
         twisted = self._twisted(read, rows.spans)
-        rejected += twisted.values()
-        selected = self._selected(read, twisted)
+        rejected = self._broken(read, twisted)
+        return self._judged(read, twisted, rejected, has_long_numbers=may_hold_card_number(rows.utf8))
+
+    def _judged(
+        self, read: Columns, left_out: Collection[int], rejected: list[RejectedRow], *, has_long_numbers: bool
+    ) -> Block:
+        """All rows but those that are left out."""
+        selected = self._selected(read, left_out)
         lines, filtered = read.lines, 0
         columns = {position: read.columns[position] for position in self._kept}
         if selected is not None:
             lines = list(compress(lines, selected))
             columns = {position: tuple(compress(column, selected)) for position, column in columns.items()}
-            filtered = len(selected) - len(lines) - len(twisted)
+            filtered = len(selected) - len(lines) - len(left_out)
         faults = Faults()
-        values = self._values(columns, len(lines), may_hold_card_number(rows.utf8), faults)
+        texts, metadata = self._texts(columns)
+        if has_long_numbers:
+            find_card_numbers(texts | metadata, faults)
+        values = self._values(texts, metadata, len(lines), faults)
         if faults:
             rejected += [_rejected(lines[row], name, fault) for row, name, fault in faults]
             accepted = [row not in faults for row in range(len(lines))]
@@ -102,14 +129,19 @@ class BookingsFile:
             values = {name: column and list(compress(column, accepted)) for name, column in values.items()}
         return Block(lines, values, sorted(rejected, key=attrgetter("line")), filtered)
 
-    def _values(
-        self, columns: Mapping[int, Sequence[str]], count: int, has_long_numbers: bool, faults: Faults
-    ) -> dict[str, Sequence[Any] | None]:
-        texts = {name: columns[position] for name, position in self._found.columns.items()}
+    def _texts(self, columns: Mapping[int, Texts]) -> tuple[dict[str, Texts], dict[str, Texts]]:
+        """The cells that are kept: canonical columns, and metadata, whose names say so."""
+        texts: dict[str, Texts] = {name: columns[position] for name, position in self._found.columns.items()}
+        for name, positions in self._found.joined.items():
+            texts[name] = self._rules.joined([columns[position] for position in positions])
         metadata = {f"metadata.{name}": columns[position] for name, position in self._found.metadata.items()}
-        if has_long_numbers:
-            find_card_numbers(texts | metadata, faults)
+        return texts, metadata
+
+    def _values(
+        self, texts: Mapping[str, Texts], metadata: Mapping[str, Texts], count: int, faults: Faults
+    ) -> dict[str, Sequence[Any] | None]:
         values = self._rules.read(texts, count, faults)
+        self._has_judged |= count > 0
         if self._seeks_currency:
             self._seeks_currency = not any(values["currency"] or ())
         kept = {
@@ -119,18 +151,79 @@ class BookingsFile:
         values["metadata"] = metadata_texts(kept)
         return values
 
-    def _selected(self, read: Columns, twisted: Mapping[int, RejectedRow]) -> list[bool] | None:
-        """Which rows are neither twisted nor filtered; None where all are."""
-        if not twisted and not self._only:
+    def _selected(self, read: Columns, left_out: Collection[int]) -> list[bool] | None:
+        """Which rows are neither left out nor filtered; None where all are."""
+        if not left_out and not self._only:
             return None
-        selected = [row not in twisted for row in range(len(read.lines))]
+        selected = [row not in left_out for row in range(len(read.lines))]
         for position, wanted in self._only.items():
             column = read.columns[position]
-            right = {text for text in set(column) if text.strip(WHITESPACE) in wanted}
+            right = {text for text in set(column) if text in wanted}
             selected = [so_far and text in right for so_far, text in zip(selected, column, strict=True)]
         return selected
 
+    # --- Rows that are put together ---
+
+    def _blocks_of_bookings(self, line_items: LineItemRules) -> Iterator[Block]:
+        wanted = {f"only.{position}": texts for position, texts in self._only.items()}
+        with GroupedRows(line_items, wanted) as grouped:
+            for rows in self._rows:
+                yield self._put_by(rows, grouped)
+            yield from map(self._block_of_bookings, grouped.bookings())
+
+    def _put_by(self, rows: Rows, grouped: GroupedRows) -> Block:
+        """Keep the rows that belong to a booking until all of it is read. The others are judged now."""
+        read = rows.columns()
+        twisted = self._twisted(read, rows.spans)
+        rejected = self._broken(read, twisted)
+        for row in read.others:
+            grouped.add_broken(self._possible_ids(row.fields), row.line)
+        for number in twisted:
+            grouped.add_broken(all_texts([column[number] for column in read.columns]), read.lines[number])
+        texts, metadata = self._texts(dict(enumerate(read.columns)))
+        texts |= metadata | {f"only.{position}": read.columns[position] for position in self._only}
+        keys = grouped.keys(texts.pop("booking_id"))
+        put_by = [bool(key) and row not in twisted for row, key in enumerate(keys)]
+        if all(put_by):
+            grouped.add(keys, read.lines, texts, len(rows.utf8))
+        else:
+            columns = {name: list(compress(column, put_by)) for name, column in texts.items()}
+            grouped.add(compress(keys, put_by), compress(read.lines, put_by), columns, len(rows.utf8))
+        left_out = twisted.keys() | {row for row, is_put_by in enumerate(put_by) if is_put_by}
+        judged = self._judged(read, left_out, rejected, has_long_numbers=may_hold_card_number(rows.utf8))
+        return replace(judged, further_lines=[])
+
+    def _block_of_bookings(self, bookings: Bookings) -> Block:
+        faults, lines = bookings.faults, bookings.lines
+        metadata = {name: texts for name, texts in bookings.texts.items() if name.startswith("metadata.")}
+        texts = {name: texts for name, texts in bookings.texts.items() if name not in metadata}
+        values = self._values(texts, metadata, len(lines), faults)
+        rejected = list(bookings.rejected)
+        if faults:
+            for row, name, fault in faults:
+                rejected += rejected_rows(lines[row], name, fault)
+            accepted = [row not in faults for row in range(len(lines))]
+            lines = list(compress(lines, accepted))
+            values = {name: column and list(compress(column, accepted)) for name, column in values.items()}
+        rejected.sort(key=attrgetter("line"))
+        further = [of_booking[1:] for of_booking in lines]
+        return Block([of_booking[0] for of_booking in lines], values, rejected, bookings.filtered, further)
+
+    def _possible_ids(self, fields: Sequence[str]) -> Sequence[str]:
+        """Where the booking_id of a row of the wrong width may have come to stand."""
+        if any("\n" in field or "\r" in field for field in fields):
+            return all_texts(fields)
+        place = self._found.columns["booking_id"]
+        moved = len(fields) - len(self.header)
+        return fields[max(0, min(place, place + moved)) : max(place, place + moved) + 1]
+
     # --- Rows whose fields may stand in the wrong columns ---
+
+    def _broken(self, read: Columns, twisted: Mapping[int, RejectedRow]) -> list[RejectedRow]:
+        return [
+            *(_wrong_number(row.line, len(row.fields), len(self.header)) for row in read.others),
+            *twisted.values(),
+        ]
 
     def _twisted(self, read: Columns, spans: Sequence[Span]) -> dict[int, RejectedRow]:
         """Rows of the right width that still can't be trusted to have each field in its column."""

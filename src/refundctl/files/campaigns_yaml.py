@@ -20,7 +20,8 @@ from refundctl.domain.campaign import Campaign
 from refundctl.domain.conditions import Condition
 from refundctl.domain.errors import BadCampaigns, CampaignProblem, InputMissing
 from refundctl.domain.mistakes import PLACED, Place, did_you_mean, folded, on_one_line, shown
-from refundctl.domain.source import Source, source_name
+from refundctl.domain.source import Source, on_top, source_name
+from refundctl.files.presets import DEFAULT_SOURCE, presets
 from refundctl.files.strict_yaml import (
     SIZE_BYTES_MAX,
     Document,
@@ -32,9 +33,6 @@ from refundctl.files.strict_yaml import (
     Text,
     read_yaml,
 )
-
-#: The source that is there without being written down.
-DEFAULT_SOURCE = "default"
 
 #: Of a longer key, an error shows the beginning.
 KEY_LENGTH_MAX = 63
@@ -176,7 +174,20 @@ class _Reading:
             else:
                 sentence = _unknown_key(entry.key, known, getattr(model, "LATER", frozenset()))
                 self._problem(entry.mark, (*place, entry.key), sentence)
-        return values
+        return self._with_preset(values, place) if model is Source else values
+
+    def _with_preset(self, own: dict[str, object], place: Place) -> dict[str, object]:
+        """A source's own keys on top of those of the preset that it names."""
+        name = own.get("preset")
+        if not isinstance(name, str):
+            return own
+        preset = presets().get(name)
+        if preset is None:
+            advice = did_you_mean(name, presets()) or f"; there are {', '.join(presets())}"
+            sentence = f"there is no preset {shown(name)}{advice}"
+            self._problem(self.spots[*place, "preset"].value, (*place, "preset"), sentence)
+            return own
+        return on_top(preset, own)
 
     def _entry(self, entry: Entry, annotation: object, place: Place, field: FieldInfo | None = None) -> object:
         below = (*place, entry.key)
@@ -189,8 +200,9 @@ class _Reading:
             eligible: Place = ("campaigns", campaign, "eligible", "source")
             wanted = _below(tree, *eligible)
             for at, name in enumerate(wanted if isinstance(wanted, tuple) else ()):
-                if isinstance(name, str) and folded(name) not in names:
-                    advice = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+                if isinstance(name, str) and folded(name) not in names and folded(name) not in presets():
+                    known = (*names, *presets())
+                    advice = did_you_mean(name, known) or f"; there are {', '.join(known)}"
                     sentence = f"there is no source {shown(name)} in this file{advice}"
                     self._problem(self.spots[*eligible, at].value, (*eligible, at), sentence)
 
@@ -238,6 +250,15 @@ def _kinds(annotation: object) -> Iterator[object]:
             yield from _kinds(choice)
     else:
         yield annotation
+
+
+def _choices(annotation: object) -> Iterator[object]:
+    """What a Literal allows, also within `Literal[...] | None`."""
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+    else:
+        for part in get_args(annotation):
+            yield from _choices(part)
 
 
 def _model(kinds: Iterable[object]) -> type[BaseModel] | None:
@@ -307,7 +328,7 @@ def _sentence(details: ErrorDetails, field: FieldInfo | None) -> str:
 
 
 def _not_among(given: object, field: FieldInfo | None) -> str:
-    allowed = [str(choice) for choice in get_args(field.annotation)] if field is not None else []
+    allowed = [str(choice) for choice in _choices(field.annotation)] if field is not None else []
     if given in allowed:
         return _in_quotes(given)
     advice = did_you_mean(str(given), allowed) or f": write {' or '.join(allowed)}"

@@ -1,11 +1,11 @@
 """The header of a file of bookings: its delimiter, its names, and which column is which."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from refundctl.domain.bookings import FIELDS, REQUIRED, WHITESPACE
+from refundctl.domain.bookings import FIELDS, REFUNDED, REQUIRED, WHITESPACE
 from refundctl.domain.errors import BadInput
 from refundctl.domain.mistakes import did_you_mean, folded, shown
 from refundctl.files.csv_rows import DELIMITERS, first_row
@@ -17,29 +17,70 @@ if TYPE_CHECKING:
 REJECT_COLUMNS = ("_line", "_field", "_code", "_reason")
 #: Headers that a message lists.
 LISTED_MAX = 30
+#: Where a person finds out more.
+CHECK = "`refundctl sources check FILE` shows how"
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """The header as found: positions count from 0, `lines` are the physical lines down to its end.
 
-    `columns` has the canonical columns, `metadata` and `only` what the source lists, `rejects` those of a rejects
-    file. `unnamed_tail` are columns behind the last name, whose cells must be blank.
+    `columns` has the canonical columns that are one column of the file, and `refunded`; `joined` those that are put
+    together from several. `metadata` and `only` (with `skip`) are what the source lists, `rejects` the columns of a rejects file.
+    `unnamed_tail` are columns behind the last name, whose cells must be blank.
     """
 
     delimiter: str
     names: tuple[str, ...]
     lines: int
     columns: Mapping[str, int]
+    joined: Mapping[str, tuple[int, ...]]
     metadata: Mapping[str, int]
     only: Mapping[str, int]
     rejects: Mapping[str, int]
     unnamed_tail: range
 
 
+class AnyCase:
+    """The texts that a cell may have to be taken, trimmed and without case: `text in AnyCase(...)`."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._folded = frozenset(map(folded, texts))
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and folded(text.strip(WHITESPACE)) in self._folded
+
+
+class NoneOf(AnyCase):
+    """The texts that a cell may not have."""
+
+    def __contains__(self, text: object) -> bool:
+        return not super().__contains__(text)
+
+
+class AllOf:
+    """The texts that each of several tests takes."""
+
+    def __init__(self, tests: Sequence[Container[str]]) -> None:
+        self._tests = tests
+
+    def __contains__(self, text: object) -> bool:
+        return all(text in test for test in self._tests)
+
+
+def wanted_texts(source: "Source", positions: Mapping[str, int]) -> dict[int, Container[str]]:
+    """For each column that `only` or `skip` names, what its cells may be; positions count from 0."""
+    tests: dict[int, list[Container[str]]] = {}
+    for name, texts in source.only.items():
+        tests.setdefault(positions[name], []).append(AnyCase(texts))
+    for name, texts in source.skip.items():
+        tests.setdefault(positions[name], []).append(NoneOf(texts))
+    return {position: found[0] if len(found) == 1 else AllOf(found) for position, found in tests.items()}
+
+
 def find_header(path: str, text: str, source: "Source") -> Header:
     """The header in the first lines of a file. Raises BadInput where it is not one for this source."""
-    delimiter = source.delimiter or _delimiter(text, source)
+    delimiter = source.delimiter or likely_delimiter(text, source.all_headers())
     found = first_row(text, delimiter)
     if found is None:
         message = f"{path}: a quote in the header is not closed, or something stands behind it; mend the header."
@@ -64,18 +105,29 @@ def fingerprint(cells: Iterable[str]) -> str:
     return f"(cells {sha256(trimmed.encode()).hexdigest()[:8]})"
 
 
-def without_currency(path: str) -> BadInput:
+def without_currency(path: str, source: "Source") -> BadInput:
     """The refusal of a file that nowhere says its currency."""
-    message = (
-        f"{path} has no column `currency`, and its amounts name none; add the column, or set one for all rows "
-        "with `constants: {currency: EUR}` in a source."
-    )
+    message = f"{path} has no column `currency`, and its amounts name none; "
+    if source.preset is None:
+        message += "add the column, or set one for all rows with `constants: {currency: EUR}` in a source."
+    else:
+        own = f"{{our-{source.preset}: {{preset: {source.preset}, constants: {{currency: EUR}}}}}}"
+        message += (
+            f"write `sources: {own}` into the campaigns file, with your currency, and load the file with "
+            f"`--source our-{source.preset}`."
+        )
     return BadInput(message, code="column_missing", path=path)
 
 
-def _delimiter(text: str, source: "Source") -> str:
-    """The one by which the header has most of the names that are looked for, or else most columns."""
-    wanted = {folded(name) for name in (*FIELDS, *source.columns.values(), *source.only, *source.metadata)}
+def lacking(path: str, names: Sequence[str], source: "Source") -> BadInput | None:
+    """The refusal of a header without all columns of the source; None where it has them. Raises BadInput."""
+    match = Match(path, names)
+    return _refusal_of_missing(match, {name: match.position(name) for name in source.required()}, source)
+
+
+def likely_delimiter(text: str, headers: Iterable[str]) -> str:
+    """The one by which the first row has most of these names, or else most columns."""
+    wanted = set(map(folded, headers))
 
     def likelihood(delimiter: str) -> tuple[int, int]:
         # Where a quote is amiss, the first line still shows which delimiter it is about.
@@ -93,29 +145,38 @@ def _refuse_duplicates(path: str, names: Sequence[str], line: int) -> None:
 
 
 def _matched(path: str, delimiter: str, names: tuple[str, ...], lines: int, source: "Source") -> Header:
-    match = _Match(path, names)
-    columns = {name: match.position(source.columns.get(name, name)) for name in FIELDS}
-    metadata = {name: match.position(name) for name in source.metadata}
-    only = {name: match.position(name) for name in source.only}
-    _refuse_missing(match, columns, source)
+    match = Match(path, names)
+    found = {header: match.position(header) for header in source.all_headers()}
+    refusal = _refusal_of_missing(match, found, source)
+    if refusal is not None:
+        raise refusal
+    there = _present(found)
+    columns = {name: _all_of(source.headers_of(name), there) for name in FIELDS}
+    columns[REFUNDED] = _all_of(() if source.refunded is None else (source.refunded,), there)
     named = max(position for position, name in enumerate(names) if name) + 1
     return Header(
         delimiter,
         names,
         lines,
-        columns=_present(columns),
-        metadata=_present(metadata),
-        only=_present(only),
+        columns={name: positions[0] for name, positions in columns.items() if len(positions) == 1},
+        joined={name: positions for name, positions in columns.items() if len(positions) > 1},
+        metadata={name: there[name] for name in source.metadata},
+        only={name: there[name] for name in (*source.only, *source.skip)},
         rejects=_present({name: match.exact.get(name) for name in REJECT_COLUMNS}),
         unnamed_tail=range(named, len(names)),
     )
+
+
+def _all_of(headers: Sequence[str], positions: Mapping[str, int]) -> tuple[int, ...]:
+    """Where the headers are, or nothing: half a name or half a date is none."""
+    return tuple(positions[header] for header in headers) if positions.keys() >= set(headers) else ()
 
 
 def _present(positions: Mapping[str, int | None]) -> dict[str, int]:
     return {name: position for name, position in positions.items() if position is not None}
 
 
-class _Match:
+class Match:
     """Finds columns by their names: as written, or else without regard to case."""
 
     def __init__(self, path: str, names: Sequence[str]) -> None:
@@ -143,39 +204,34 @@ class _Match:
         return f" ({question})" if question else ""
 
 
-def _refuse_missing(match: _Match, columns: Mapping[str, int | None], source: "Source") -> None:
-    wanted = {name: source.columns.get(name, name) for name in FIELDS if _is_wanted(name, source)}
+def _refusal_of_missing(match: Match, found: Mapping[str, int | None], source: "Source") -> BadInput | None:
     missing = [
         f"{shown(header)}{'' if header == name else f' for {name}'}{match.nearest(header)}"
-        for name, header in wanted.items()
-        if columns[name] is None
+        for header, name in source.required().items()
+        if found[header] is None
     ]
-    listed = (*source.only, *source.metadata)
-    missing += [f"{shown(name)}{match.nearest(name)}" for name in listed if match.position(name) is None]
     if not missing:
-        return
-    if all(columns[name] is None for name in REQUIRED):
-        raise _without_header(match, missing)
-    message = (
-        f"{match.path} lacks {', '.join(missing)}; its columns are {_listed(match.names)}. "
-        "Rename a column, or name it under `columns` of a source."
-    )
-    raise BadInput(message, code="column_missing", path=match.path)
+        return None
+    listed = f"its columns are {_listed(match.names)}"
+    if source.preset is not None:
+        message = (
+            f"{match.path} lacks {', '.join(missing)}, which the preset {source.preset} looks for; {listed}. Rename a "
+            f"column, or name it under `columns` of a source with `preset: {source.preset}`: {CHECK}."
+        )
+    elif all(found.get(header) is None for name in REQUIRED for header in source.headers_of(name)):
+        return _without_header(match, missing)
+    else:
+        message = f"{match.path} lacks {', '.join(missing)}; {listed}. Rename a column, or name it under `columns` of a source."
+    return BadInput(message, code="column_missing", path=match.path)
 
 
-def _is_wanted(name: str, source: "Source") -> bool:
-    # A currency may also stand in the amounts, which shows only when the rows are read.
-    required = name in REQUIRED and name != "currency" and name not in source.constants
-    return required or name in source.columns
-
-
-def _without_header(match: _Match, missing: Sequence[str]) -> BadInput:
+def _without_header(match: Match, missing: Sequence[str]) -> BadInput:
     message = f"{match.path} has no header with {', '.join(missing)}"
     if any("@" in name or name[0].isdigit() for name in match.names):
         # A row of bookings: what it says about people doesn't belong in a message.
         message += "; its first line looks like a row. Put a line with the names of the columns on top."
     else:
-        message += f"; its columns are {_listed(match.names)}. Name them under `columns` of a source."
+        message += f"; its columns are {_listed(match.names)}. Name them under `columns` of a source: {CHECK}."
     return BadInput(message, code="header_missing", path=match.path, line=1)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from refundctl.domain.bookings import RejectedRow
-from refundctl.domain.errors import BadInput, RefundctlError, UsageError
+from refundctl.domain.errors import BadInput, RefundctlError, UsageError, WriteFailed
 from refundctl.files.bookings_csv import Block, BookingsFile, open_bookings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WORTHWHILE_BYTES = 16 * 1024 * 1024  # below this, a second interpreter takes longer to start than it saves
 _LENGTH = struct.Struct("<I")
-_RAISED = {"BadInput": BadInput, "UsageError": UsageError}
+_RAISED = {"BadInput": BadInput, "UsageError": UsageError, "WriteFailed": WriteFailed}
 
 
 class ReadBookings(Protocol):
@@ -77,8 +77,8 @@ class _Ahead:
         """The rows in the order of the file. Raises BadInput where the file can't be taken as a whole."""
         try:
             while (message := self._next()) is not None:
-                self.bytes_read, lines, columns, rejected, filtered = message
-                yield Block(lines, columns, [RejectedRow(*row) for row in rejected], filtered)
+                self.bytes_read, lines, columns, rejected, filtered, further = message
+                yield Block(lines, columns, [RejectedRow(*row) for row in rejected], filtered, further)
             self.sha256, self.bytes_read = self._next()
         finally:
             self._stop()
@@ -129,7 +129,8 @@ def _read(asked: dict[str, Any], stream: BinaryIO, out: IO[bytes]) -> None:
 
 def _plain(block: Block, opened: BookingsFile) -> tuple[Any, ...]:
     rejected = [(row.line, row.field, str(row.code), row.reason) for row in block.rejected]
-    return opened.bytes_read, list(block.lines), dict(block.columns), rejected, block.filtered
+    further = None if block.further_lines is None else list(map(list, block.further_lines))
+    return opened.bytes_read, list(block.lines), dict(block.columns), rejected, block.filtered, further
 
 
 def main() -> None:

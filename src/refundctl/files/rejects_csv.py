@@ -66,7 +66,8 @@ class _Sheet:
         reason = reject.reason
         if left_over := self._left_over(fields):
             reason += f"; left over: {' | '.join(left_over)}"
-        if reject.code == RejectCode.WRONG_FIELD_COUNT:
+        # Rows that only belong to the same booking as such a row have a field, and nothing to mend.
+        if reject.code == RejectCode.WRONG_FIELD_COUNT and not reject.field:
             reason += f" {fingerprint(cells)}"
         if reason.startswith(tuple(FORMULA_SIGNS)):
             reason = f"'{reason}"
