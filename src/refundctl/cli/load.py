@@ -1,12 +1,13 @@
 """refundctl load"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, campaigns_file, command, writing_ledger
-from refundctl.cli.rendering import Report, Screen, amount, figures, number, progress, reasons, report
+from refundctl.cli.rendering import Report, Screen, amount, figures, number, progress, reasons, report, warn
 from refundctl.domain.errors import ExitCode, UsageError
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Outcome, RunFile
@@ -34,12 +35,15 @@ def load(
     """
     wanted = take.expected(expect_count, expect_total)
     check_rejects_option(files, rejects)
-    source_name, how = find_source(common, source)
-    given = {"files": list(files), "source": source_name, "strict": strict, "encoding": encoding}
-    with writing_ledger(common, given) as (ledger, journal), take.opened(files) as inputs:
-        staged = stage(common, ledger, inputs, source_name, how, encoding)
+    choose = source_chooser(common, source, encoding)
+    given = {"files": list(files), "source": source, "strict": strict, "encoding": encoding}
+    with (
+        writing_ledger(common, given) as (ledger, journal),
+        take.opened(files) as inputs,
+        stage(common, ledger, inputs, choose, encoding) as staged,
+    ):
         paths = operation.rejects_paths(staged, rejects)
-        _refuse_shared(staged, paths)
+        refuse_shared(staged, paths)
         with ledger.writing(bulk=True) as writing:
             run = journal.begin()
             result = operation.load(ledger, staged, run)
@@ -52,24 +56,65 @@ def load(
             if writing.keep:
                 outcome = Outcome(result.counts, result.totals, [*result.files, *rejected], bool(result.rejected))
                 journal.finish(run, outcome)
-    return report(common, _report(result, run.run_id if writing.keep else None, rejected))
+    return report(common, _report(result, staged.sources, run.run_id if writing.keep else None, rejected))
+
+
+def known_sources(common: Common, name: str | None) -> "dict[str, Source]":
+    """The presets and the campaigns file's own sources, which go before a preset of the same name.
+
+    The file is looked at where it is there, or where `name` is no preset. Raises UsageError for a name that is unknown.
+    """
+    from refundctl.domain.source import Source
+    from refundctl.files.presets import DEFAULT_SOURCE, presets
+
+    found: dict[str, Source] = {DEFAULT_SOURCE: Source(), **presets()}
+    if common.campaigns.exists() or (name is not None and name not in found):
+        found |= campaigns_file(common).sources
+    if name is not None and name not in found:
+        raise UsageError(
+            f"There is no source {name}, neither in {common.campaigns} nor built in (there are: {', '.join(found)}): "
+            "check the name, or describe the source there.",
+            code="source_unknown",
+        )
+    return found
 
 
 def find_source(common: Common, name: str | None) -> "tuple[str, Source]":
-    """The source to read files by; the campaigns file is looked at where it is there, or one of its sources is named."""
-    from refundctl.domain.source import Source
+    """The source named, or the default one. Raises UsageError for an unknown one."""
+    wanted = DEFAULT if name is None else name
+    return wanted, known_sources(common, name)[wanted]
 
-    wanted = "default" if name is None else name
-    if name in {None, "default"} and not common.campaigns.exists():
-        return wanted, Source()
-    sources = campaigns_file(common).sources
-    if wanted in sources or wanted == "default":
-        return wanted, sources.get(wanted, Source())
-    raise UsageError(
-        f"{common.campaigns} has no source {wanted} (there are: {', '.join({'default': 0, **sources})}): "
-        "check the name, or describe the source there.",
-        code="source_unknown",
-    )
+
+def source_chooser(common: Common, name: str | None, encoding: str | None) -> operation.Choose:
+    """By which source to read each file: the one named, or else the one that its header shows, which is said on stderr.
+
+    Raises UsageError for an unknown one.
+    """
+    sources = known_sources(common, name)
+
+    def choose(path: str, stream: BinaryIO) -> "tuple[str, Source]":
+        if name is not None:
+            return name, sources[name]
+        found = recognised_source(path, stream, sources, encoding)
+        if found != DEFAULT:
+            warn(common, f"{path}: read as {found}, which its header shows.")
+        return found, sources[found]
+
+    return choose
+
+
+DEFAULT = "default"
+
+
+def recognised_source(path: str, stream: BinaryIO, sources: "Mapping[str, Source]", encoding: str | None) -> str:
+    """The source that the header of a file shows. Raises BadInput where one nearly fits; else it is the default one."""
+    from refundctl.files.presets import header_names, near_miss, recognise
+
+    names = header_names(stream, path, sources[DEFAULT], encoding=encoding)
+    found = recognise(names, sources[DEFAULT])
+    if found is None and (refusal := near_miss(path, names)) is not None:
+        raise refusal
+    return found or DEFAULT
 
 
 def check_rejects_option(files: list[str], rejects: str | None) -> None:
@@ -84,7 +129,7 @@ def check_rejects_option(files: list[str], rejects: str | None) -> None:
         raise UsageError("Rows from stdin need a place for those that can't be taken: name it with --rejects FILE.")
 
 
-def _refuse_shared(staged: operation.Staged, paths: Mapping[int, Path]) -> None:
+def refuse_shared(staged: operation.Staged, paths: Mapping[int, Path]) -> None:
     """Two inputs that differ in their endings only would overwrite each other's rejects. Raises UsageError."""
     whose: dict[Path, str] = {}
     for file in staged.files:
@@ -96,23 +141,32 @@ def _refuse_shared(staged: operation.Staged, paths: Mapping[int, Path]) -> None:
             )
 
 
+@contextmanager
 def stage(
-    common: Common, ledger: Ledger, inputs: list[operation.Input], name: str, source: "Source", encoding: str | None
-) -> operation.Staged:
-    """Read the inputs into temporary tables, with a bar."""
-    size = take.size_of(inputs)
-    with progress(common, "Reading bookings") as bar:
-        return operation.stage(ledger, inputs, name, source, encoding, lambda done, rows: bar.of(done, size, rows))
+    common: Common,
+    ledger: Ledger,
+    inputs: list[operation.Input],
+    choose: operation.Choose,
+    encoding: str | None,
+) -> Iterator[operation.Staged]:
+    """The inputs read into temporary tables, with a bar; they stay open for their rejects to be read again."""
+    with operation.plain(inputs, choose) as plain:
+        size = sum(given.size_bytes for given in plain)
+        with progress(common, "Reading bookings") as bar:
+            staged = operation.stage(ledger, plain, encoding, lambda done, rows: bar.of(done, size, rows))
+        yield staged
 
 
-def _report(result: operation.LoadResult, run_id: int | None, rejected: list[RunFile]) -> Report:
+def _report(
+    result: operation.LoadResult, sources: Mapping[str, str], run_id: int | None, rejected: list[RunFile]
+) -> Report:
     return Report(
         human=lambda out: describe_load(out, result, [Path(file.path) for file in rejected]),
         run_id=run_id,
         counts=result.counts,
         totals=result.totals,
         files=[file.as_json() for file in (*result.files, *rejected)],
-        extra={"rejected_by_code": result.rejected_by_code},
+        extra={"rejected_by_code": result.rejected_by_code, "sources": sources},
         exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
     )
 

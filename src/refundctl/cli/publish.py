@@ -7,6 +7,7 @@ import typer
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, writing_ledger
 from refundctl.cli.rendering import Report, Screen, figures, number, plural, reasons, report
+from refundctl.domain.errors import ExitCode
 from refundctl.ledger import scope
 from refundctl.ledger.journal import Outcome
 from refundctl.operations import publish as operation
@@ -33,21 +34,38 @@ def publish(
         result = operation.publish(ledger, terms, run.run_id, limit=limit)
         writing.keep = bool(result.published) and not common.dry_run
         if writing.keep:
-            journal.finish(run, Outcome(result.counts))
+            journal.finish(run, Outcome(result.counts, partial=bool(result.short)))
     return report(
         common,
         Report(
-            human=lambda out: _describe(out, result),
+            human=lambda out: _describe(out, campaign, result),
             run_id=run.run_id if writing.keep else None,
             campaign=campaign,
             counts=result.counts,
+            exit_code=ExitCode.PARTIAL if result.short else ExitCode.OK,
+            errors=pool_errors(campaign, result),
         ),
     )
 
 
-def _describe(out: Screen, result: operation.PublishResult) -> None:
+def pool_errors(campaign: str, result: operation.PublishResult) -> list[dict[str, str]]:
+    """What JSON says where the pool of cards had none left."""
+    return [{"code": operation.POOL_EMPTY, "message": pool_advice(campaign, result)}] if result.short else []
+
+
+def pool_advice(campaign: str, result: operation.PublishResult) -> str:
+    """The same for a person."""
+    return (
+        f"{campaign} has no cards left for {plural(result.short, 'eligible booking')}: raise vouchers_count, or take in "
+        f"printed cards with `refundctl create {campaign} --codes FILE`, then publish again."
+    )
+
+
+def _describe(out: Screen, campaign: str, result: operation.PublishResult) -> None:
     out.print(f"Published {plural(result.published, 'card')}.")
     rows = [("eligible bookings", number(result.eligible)), ("with a card already", number(result.already_published))]
     if result.remaining:
         rows.append(("left by --limit", number(result.remaining)))
     figures(out, [*rows, ("skipped", reasons(result.skipped_by_reason))])
+    if result.short:
+        out.print(pool_advice(campaign, result))

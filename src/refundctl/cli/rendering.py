@@ -32,6 +32,7 @@ class Report:
     files: Sequence[Mapping[str, Any]] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     exit_code: ExitCode = ExitCode.OK
+    errors: Sequence[Mapping[str, Any]] = ()
 
 
 def report(common: Common, found: Report) -> ExitCode:
@@ -39,7 +40,7 @@ def report(common: Common, found: Report) -> ExitCode:
     if common.json:
         _print_json(
             {
-                **_envelope(common.command, STATUS[found.exit_code]),
+                **_envelope(common.command, STATUS.get(found.exit_code, "error")),
                 "run_id": None if common.dry_run else found.run_id,
                 "campaign": found.campaign,
                 "counts": found.counts,
@@ -47,7 +48,7 @@ def report(common: Common, found: Report) -> ExitCode:
                 "files": list(found.files),
                 **found.extra,
                 **({"dry_run": True} if common.dry_run else {}),
-                "errors": [],
+                "errors": list(found.errors),
             }
         )
     elif not common.quiet or found.exit_code is not ExitCode.OK:
@@ -75,7 +76,7 @@ def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
                 "counts": {},
                 "totals": {},
                 "files": [],
-                "errors": _errors(error),
+                "errors": list(error.listed()),
             }
         )
     else:
@@ -94,22 +95,6 @@ def warn(common: Common, message: str) -> None:
 
 def _envelope(command: str | None, status: str) -> dict[str, Any]:
     return {"schema_version": 1, "command": command, "status": status}
-
-
-def _errors(error: RefundctlError) -> list[dict[str, Any]]:
-    if isinstance(error, BadCampaigns) and error.problems:
-        return [
-            {
-                "code": error.code,
-                "message": problem.message,
-                "path": problem.path,
-                "line": problem.line,
-                "column": problem.column,
-                "key": problem.key,
-            }
-            for problem in error.problems
-        ]
-    return [{"code": error.code, "message": error.message, **error.details}]
 
 
 def _one_line(text: object) -> str:

@@ -1,5 +1,6 @@
 """refundctl run"""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,8 +9,10 @@ import typer
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, campaign_in_file, command, writing_ledger
-from refundctl.cli.load import check_rejects_option, find_source, stage
+from refundctl.cli.load import check_rejects_option, source_chooser, stage
+from refundctl.cli.publish import pool_advice, pool_errors
 from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, progress, reasons, report
+from refundctl.cli.topup import owed_otherwise
 from refundctl.domain.errors import ExitCode
 from refundctl.files.safe_write import Other, make_folder
 from refundctl.ledger.connection import Ledger
@@ -45,14 +48,14 @@ def run(
     if rejects is not None:
         check_rejects_option(files, rejects)
     definition = campaign_in_file(common, campaign)
-    source_name, how = find_source(common, source)
+    choose = source_chooser(common, source, encoding)
     place = handover.place_of_folder(out, tool)
     given = {
         "campaign": campaign,
         "files": list(files),
         "out": out,
         "tool": tool,
-        "source": source_name,
+        "source": source,
         "rejects": rejects,
         "strict": strict,
         "encoding": encoding,
@@ -62,11 +65,11 @@ def run(
     }
     with writing_ledger(common, given, campaign) as (ledger, journal), take.opened(files) as inputs:
         resumed = _resume(common, ledger, journal, campaign, place)
-        staged = stage(common, ledger, inputs, source_name, how, encoding)
         finished = None if resumed is None else resumed.batch
-        plan = operation.RunPlan(definition, staged, place, wanted, strict, force, finished)
-        result, handed = _run(common, ledger, journal, plan, rejects)
-    return report(common, _report(common, campaign, result, handed or resumed))
+        with stage(common, ledger, inputs, choose, encoding) as staged:
+            plan = operation.RunPlan(definition, staged, place, wanted, strict, force, finished)
+            result, handed = _run(common, ledger, journal, plan, rejects)
+    return report(common, _report(common, campaign, result, handed or resumed, staged.sources))
 
 
 def _resume(
@@ -127,7 +130,13 @@ def _rejects_paths(plan: operation.RunPlan, rejects: str | None) -> dict[int, Pa
     }
 
 
-def _report(common: Common, campaign: str, result: operation.RunResult, handed: HandedOver | None) -> Report:
+def _report(
+    common: Common,
+    campaign: str,
+    result: operation.RunResult,
+    handed: HandedOver | None,
+    sources: Mapping[str, str],
+) -> Report:
     kept = result.changed and not common.dry_run
     files = [*result.load.files, *(handed.files if handed and handed.files else result.rejects)]
     return Report(
@@ -137,8 +146,14 @@ def _report(common: Common, campaign: str, result: operation.RunResult, handed: 
         counts=result.counts,
         totals=result.topup.totals,
         files=[file.as_json() for file in files],
-        extra={"steps": result.steps, "rejected_by_code": result.load.rejected_by_code, "mail": _mail(handed)},
+        extra={
+            "steps": result.steps,
+            "rejected_by_code": result.load.rejected_by_code,
+            "sources": sources,
+            "mail": _mail(handed),
+        },
         exit_code=ExitCode.PARTIAL if result.partial else ExitCode.OK,
+        errors=pool_errors(campaign, result.publish),
     )
 
 
@@ -159,7 +174,7 @@ def _title(result: operation.RunResult, handed: HandedOver | None) -> str:
     if result.changed:
         funded = result.topup
         cards = plural(result.publish.published, "new card")
-        return f"{plural(funded.funded, 'refund')} on {cards}, {amount(funded.paid_minor, funded.currency)}"
+        return f"{plural(funded.funded, 'refund')} on {cards}, {amount(funded.on_cards_minor, funded.currency)}"
     if handed is not None:
         return f"nothing new; finished the files of run {handed.batch.run_id}, which was cut off"
     return "nothing new"
@@ -181,7 +196,8 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
         ("  new cards", number(published.published)),
         ("  had a card", number(published.already_published)),
         ("skipped bookings", reasons(published.skipped_by_reason)),
-        ("refunds funded", f"{number(funded.funded)}  {amount(funded.paid_minor, funded.currency)}"),
+        ("refunds funded", f"{number(funded.funded)}  {amount(funded.on_cards_minor, funded.currency)}"),
+        *((f"  {name}", sum_) for name, sum_ in owed_otherwise(funded)),
         ("  funded before", number(funded.already_funded)),
     ]
     if handed is not None:
@@ -198,5 +214,7 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
             f"Files in {handed.batch.directory}: {', '.join([*(Path(f.path).name for f in handed.files), 'manifest.json'])}"
         )
         out.print(f"Seal: {handed.seal}")
+    if published.short:
+        out.print(pool_advice(campaign, published))
     if loaded.rejected and handed is not None:
         out.print("Mend the rejected rows in the rejects file, and run that into a new folder.")

@@ -41,6 +41,7 @@ def _describe(out: Screen, common: Common, found: operation.Status) -> None:
 
 
 BAR_WIDTH = 30
+_TITLES = {"cash": "owed in cash"}
 
 
 def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
@@ -50,10 +51,14 @@ def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
     out.print(f"{standing.campaign} ({standing.state})")
     out.print(f"  {'█' * filled}{'░' * (BAR_WIDTH - filled)}  {number(done)} of {number(total)} refunds funded")
     rows = [("bookings", number(counts["bookings"])), ("published", number(counts["published"]))]
-    rows += [(name.replace("_", " "), amount(minor, currency)) for name, minor in standing.totals.items()]
+    rows += [
+        (_TITLES.get(name, name.replace("_", " ")), amount(minor, currency))
+        for name, minor in standing.totals.items()
+        if minor or name != "cash"
+    ]
     rows.append(("next expiry", standing.next_expiry or "none"))
-    for name in ("unreachable", "not_handed_over", "funded_not_eligible"):
-        if counts[name]:
+    for name in ("unassigned", "unreachable", "not_handed_over", "funded_not_eligible"):
+        if counts.get(name):
             rows.append((name.replace("_", " "), number(counts[name])))
     figures(out, rows)
     for folder in standing.open_batches:

@@ -38,13 +38,23 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
 
 
 def _describe(out: Screen, campaign: str, result: operation.TopUpResult) -> None:
-    out.print(f"Funded {plural(result.funded, 'refund line')} with {amount(result.paid_minor, result.currency)}.")
+    out.print(f"Funded {plural(result.funded, 'refund line')} with {amount(result.on_cards_minor, result.currency)}.")
     figures(
         out,
         [
+            *owed_otherwise(result),
             ("funded already", number(result.already_funded)),
             ("skipped", reasons(result.skipped_by_reason)),
         ],
     )
     if operation.NOT_PUBLISHED in result.skipped_by_reason:
         out.print(f"Some have no card yet: `refundctl publish {campaign}` gives them one.")
+
+
+def owed_otherwise(result: operation.TopUpResult) -> list[tuple[str, str]]:
+    """What of it is bonus, and what is owed in cash, where there is any."""
+    return [
+        (name, amount(minor, result.currency))
+        for name, minor in (("of it bonus", result.bonus_minor), ("owed in cash", result.cash_minor))
+        if minor
+    ]

@@ -31,6 +31,9 @@ from refundctl.domain.validity import Duration, ValidityError, is_timezone
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
+#: A pool beyond this is a slip of the pen: no campaign has so many cards.
+VOUCHERS_COUNT_MAX = 10_000_000
+
 _ZERO = re.compile(r"0+(?:\.0+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 #: Names that mean another zone on another machine, or none.
@@ -59,11 +62,12 @@ def _no_effect(given: object) -> None:
         raise ValueError(sentence)
 
 
-def _made_when_published(given: object) -> object:
-    if given == "STATIC":
-        sentence = "STATIC has no effect in this version yet: leave it out, or write AUTO_UPDATE"
-        raise ValueError(sentence)
-    return given
+def _pool_size(count: int) -> int:
+    if not 1 <= count <= VOUCHERS_COUNT_MAX:
+        raise ValueError(
+            f"{shown(count)} is not from 1 to {VOUCHERS_COUNT_MAX:,}: write how many codes to make beforehand"
+        )
+    return count
 
 
 def _zero(amount: str) -> str:
@@ -223,9 +227,10 @@ class Campaign(_Strict):
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(default="UTC", examples=["Europe/Warsaw"])
     card_per: Literal["booking", "customer"] = "booking"
     redeemable_by: Literal["holder", "anyone"] = "holder"
-    type: Annotated[Literal["AUTO_UPDATE"], BeforeValidator(_made_when_published)] = "AUTO_UPDATE"
-    vouchers_count: NoEffect = None
-    #: Stands before `voucher`, whose check reads it.
+    #: STATIC: cards come from a pool only, of codes made beforehand or taken in from printed cards.
+    type: Literal["AUTO_UPDATE", "STATIC"] = "AUTO_UPDATE"
+    #: Stands behind `type` and, like `weak_codes`, before `voucher`, as checks read the ones before them.
+    vouchers_count: Annotated[int, AfterValidator(_pool_size)] | None = Field(default=None, examples=["1000"])
     weak_codes: bool = False
     voucher: Voucher = Voucher()
     activity_duration_after_publishing: Annotated[str, AfterValidator(_duration)] | None = Field(
@@ -240,6 +245,26 @@ class Campaign(_Strict):
     )
     eligible: ConditionKey = Field(default=Condition(), examples=["{status: [cancelled]}"])
     metadata: Mapping[str, str] = Field(default={}, examples=["{department: Customer care}"])
+
+    @field_validator("vouchers_count")
+    @classmethod
+    def _codes_beforehand(cls, vouchers_count: int | None, info: ValidationInfo) -> int | None:
+        if vouchers_count is not None and info.data.get("type") == "AUTO_UPDATE":
+            sentence = "makes codes beforehand, which takes `type: STATIC`: write that too, or null here"
+            raise ValueError(sentence)
+        return vouchers_count
+
+    @field_validator("voucher")
+    @classmethod
+    def _enough_codes(cls, voucher: Voucher, info: ValidationInfo) -> Voucher:
+        pattern, count = voucher.code_config.code_pattern(), info.data.get("vouchers_count")
+        if count is not None and count > pattern.space:
+            sentence = (
+                f"{shown(pattern.text)} makes only {pattern.space:,} codes, and vouchers_count is {count:,}: write"
+                " more #, or a smaller number"
+            )
+            raise placed([Mistake(("code_config", "pattern"), sentence)])
+        return voucher
 
     @field_validator("voucher")
     @classmethod

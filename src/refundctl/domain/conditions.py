@@ -19,7 +19,7 @@ from refundctl.domain.mistakes import Mistake, MistakesFound, did_you_mean, fold
 from refundctl.domain.money import exponent
 
 #: Amounts reach a test as integers in minor units, but are written in major units.
-AMOUNT_FIELDS = ("order_amount", "refund_amount")
+AMOUNT_FIELDS = ("order_amount", "refund_amount", "cash_amount", "bonus_amount")
 DATE_FIELDS = ("booked_at", "cancelled_at")
 COUNT_FIELDS = ("tickets",)
 #: Fields that a booking keeps in one form: a text in another form is brought into it, one in none is refused.

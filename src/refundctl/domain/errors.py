@@ -3,7 +3,7 @@
 One class per thing a user can get wrong; each builds its own sentence. `cli` alone catches them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -38,6 +38,10 @@ class RefundctlError(Exception):
         if code is not None:
             self.code = code
         self.details: Mapping[str, str | int] = {k: v for k, v in details.items() if v is not None}
+
+    def listed(self) -> Sequence[Mapping[str, str | int]]:
+        """Each single mistake for a script: code, message, and where it is."""
+        return [{"code": self.code, "message": self.message, **self.details}]
 
 
 class UsageError(RefundctlError):
@@ -112,3 +116,17 @@ class BadCampaigns(RefundctlError):
     def __init__(self, message: str, problems: tuple[CampaignProblem, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+    def listed(self) -> Sequence[Mapping[str, str | int]]:
+        """Each problem, or where none has a place, the error as such."""
+        return [
+            {
+                "code": self.code,
+                "message": problem.message,
+                "path": problem.path,
+                "line": problem.line,
+                "column": problem.column,
+                "key": problem.key,
+            }
+            for problem in self.problems
+        ] or [{"code": self.code, "message": self.message, **self.details}]

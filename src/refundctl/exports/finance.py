@@ -45,7 +45,7 @@ def _card(row: tuple[Any, ...], campaign: str, currency: str) -> Row:
     card, code, customer_id, booking_ids, state, balance, published_at, expires_on, redemptions = row
     return (
         f"c{card}", code, campaign, safe_cell(customer_id), safe_cell(booking_ids), state,
-        format_amount(balance, currency), currency, published_at, expires_on or "", str(redemptions),
+        format_amount(balance, currency), currency, published_at or "", expires_on or "", str(redemptions),
     )  # fmt: skip
 
 
@@ -63,17 +63,26 @@ def _publication(row: tuple[Any, ...], campaign: str, _: str) -> Row:
     return (f"c{card}", safe_cell(customer_id), safe_cell(booking_id), campaign, published_at, str(run_id))
 
 
+_REASONS = {State.OPEN: "", State.FUNDED: "", State.CASH_ONLY: "cash_only", State.FUNDED_IN_CASH: "cash_only"}
+
+
+def _amount(minor: int, currency: str) -> str:
+    """Blank where there is none, as in the files that bookings come from."""
+    return format_amount(minor, currency) if minor else ""
+
+
 def _booking(row: tuple[Any, ...], campaign: str, _: str) -> Row:
-    booking_id, order_amount, currency, refund_id, refund_amount, *texts, card, paid, state = row
+    booking_id, order_amount, currency, refund_id, refund_amount, cash, back, *texts, card, paid, bonus, state = row
     # Those that are funded or only wait for their top-up have no reason to be skipped.
-    reason = "" if state in {State.FUNDED, State.OPEN} else State(state).label
-    ours = state in {State.FUNDED, State.FUNDED_NOT_ELIGIBLE}
+    reason = _REASONS.get(state, State(state).label)
+    ours = state in {State.FUNDED, State.FUNDED_NOT_ELIGIBLE, State.FUNDED_IN_CASH}
     return (
         safe_cell(booking_id), format_amount(order_amount, currency), currency, safe_cell(refund_id),
-        format_amount(refund_amount, currency), "", "",
+        format_amount(refund_amount, currency), _amount(cash, currency), _amount(back, currency),
         *(safe_cell(None if text is None else str(text)) for text in texts),
-        campaign if ours else "", f"c{card}" if ours else "", "yes" if ours else "no",
-        format_amount(paid if ours else 0, currency), format_amount(0, currency), format_amount(0, currency), reason,
+        campaign if ours else "", f"c{card}" if ours and card is not None else "", "yes" if ours else "no",
+        format_amount(paid if ours else 0, currency), format_amount(bonus if ours else 0, currency),
+        format_amount(0, currency), reason,
     )  # fmt: skip
 
 

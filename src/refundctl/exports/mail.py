@@ -17,7 +17,10 @@ MailCard = tuple[str | None, str | None, str, int, str | None, str | None, str, 
 
 @dataclass(slots=True)
 class MailFigures:
-    """What went into a mail file: cards written, cards without an address, and the sum of balances in minor units."""
+    """What went into a mail file, and what still waits: cards and their balances in minor units.
+
+    `unreachable` are the cards whose holder has no e-mail address, in the batch or left out of it.
+    """
 
     rows: int = 0
     unreachable: int = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from refundctl.ledger import schema, seals
 from refundctl.ledger.posting.bookings import METADATA_TEXT, PERSON_TEXT, register_functions
+from refundctl.ledger.posting.cards import CODE_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +137,14 @@ def _metadata(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _codes(connection: sqlite3.Connection) -> Iterator[Finding]:
+    key = CODE_KEY.format(code="cards.code")
     rows = connection.execute(
-        """
-        SELECT cards.id FROM cards LEFT JOIN codes ON codes.code_key = upper(replace(cards.code, '-', ''))
+        f"""
+        SELECT cards.id FROM cards LEFT JOIN codes ON codes.code_key = {key}
         WHERE codes.card IS NOT cards.id
         UNION ALL
         SELECT codes.card FROM codes LEFT JOIN cards ON cards.id = codes.card
-        WHERE upper(replace(cards.code, '-', '')) IS NOT codes.code_key
+        WHERE {key} IS NOT codes.code_key
         """
     ).fetchmany(MOST_OF_ONE_KIND)
     for (card,) in rows:
@@ -150,7 +152,7 @@ def _codes(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _credits(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """A credit is what its refund line was owed, in the campaign's currency, on a card of that campaign."""
+    """A credit is what its refund line was owed, in the campaign's currency, on a card of that campaign and customer."""
     rows = connection.execute(
         """
         SELECT transactions.id
@@ -158,16 +160,45 @@ def _credits(connection: sqlite3.Connection) -> Iterator[Finding]:
         LEFT JOIN refund_lines ON refund_lines.line = transactions.line
         LEFT JOIN campaigns ON campaigns.id = transactions.campaign
         LEFT JOIN cards ON cards.id = transactions.card
-        WHERE type = 'CREDITS_ADDITION' AND (
-            refund_lines.refund_amount_minor IS NOT amount_minor
+        LEFT JOIN assignments ON assignments.card = transactions.card
+        WHERE entry IS NOT NULL AND (
+            amount_minor IS NOT CASE bucket
+                WHEN 'paid' THEN refund_lines.refund_amount_minor - refund_lines.cash_amount_minor
+                WHEN 'bonus' THEN refund_lines.bonus_amount_minor
+                WHEN 'cash' THEN refund_lines.cash_amount_minor
+            END
+            OR contra_account IS NOT iif(bucket = 'bonus', 'bonuses_owed', 'refunds_owed')
             OR refund_lines.currency IS NOT campaigns.currency
-            OR cards.campaign IS NOT transactions.campaign
-            OR cards.customer IS NOT refund_lines.customer
+            OR (bucket <> 'cash' AND (
+                cards.campaign IS NOT transactions.campaign
+                OR coalesce(assignments.customer, cards.customer) IS NOT refund_lines.customer
+            ))
         )
         """
     ).fetchmany(MOST_OF_ONE_KIND)
     for (transaction,) in rows:
         yield Finding("credit_wrong", f"Transaction {transaction} is not what its refund line is owed.")
+    yield from _fundings(connection)
+
+
+def _fundings(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A refund line is funded by one run, in entries counted from 1, one for each part that it is owed."""
+    rows = connection.execute(
+        """
+        SELECT further.id
+        FROM transactions AS further
+        LEFT JOIN transactions AS first ON first.line = further.line AND first.entry = 1
+        WHERE further.entry > 1 AND (
+            first.run_id IS NOT further.run_id OR first.campaign IS NOT further.campaign
+            OR further.entry <> (
+                SELECT count(*) FROM transactions AS own
+                WHERE own.line = further.line AND own.entry > 1 AND own.entry <= further.entry
+            ) + 1
+        )
+        """
+    ).fetchmany(MOST_OF_ONE_KIND)
+    for (transaction,) in rows:
+        yield Finding("credit_wrong", f"Transaction {transaction} does not belong to the funding of its refund line.")
 
 
 def _balances(connection: sqlite3.Connection) -> Iterator[Finding]:

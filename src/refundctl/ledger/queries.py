@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from refundctl.ledger.posting.batches import HANDED, find_unreachable
+
 CARDS_PER_READ = 5_000
 
 
@@ -46,7 +48,8 @@ def campaigns(connection: sqlite3.Connection) -> list[StoredCampaign]:
 
 def has_cards(connection: sqlite3.Connection, campaign: int) -> bool:
     """Whether the campaign has published a card."""
-    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = ?)", (campaign,)).fetchone()[0])
+    found = "SELECT EXISTS (SELECT 1 FROM held_cards WHERE campaign = ?)"
+    return bool(connection.execute(found, (campaign,)).fetchone()[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,13 @@ class CampaignFigures:
     """What a campaign has come to, in minor units of its currency."""
 
     published: int
+    unassigned: int
     funded: int
     unreachable: int
     not_handed_over: int
     paid_minor: int
     bonus_minor: int
+    cash_minor: int
     balance_minor: int
     expired_minor: int
     next_expiry: str | None
@@ -67,15 +72,17 @@ class CampaignFigures:
 
 def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) -> CampaignFigures:
     """Add up a campaign; `today` is the day in its time zone, by which a card has expired or not."""
-    published = connection.execute("SELECT count(*) FROM cards WHERE campaign = ?", (campaign,)).fetchone()[0]
-    funded, paid, bonus, balance = connection.execute(
+    published = connection.execute("SELECT count(*) FROM held_cards WHERE campaign = ?", (campaign,)).fetchone()[0]
+    made = connection.execute("SELECT count(*) FROM cards WHERE campaign = ?", (campaign,)).fetchone()[0]
+    funded, paid, bonus, cash, balance = connection.execute(
         """
         SELECT
-            count(*) FILTER (WHERE type = 'CREDITS_ADDITION' AND bucket = 'paid' AND line IS NOT NULL),
+            count(*) FILTER (WHERE entry = 1),
             coalesce(sum(amount_minor) FILTER (WHERE type = 'CREDITS_ADDITION' AND bucket = 'paid'), 0),
             coalesce(sum(amount_minor) FILTER (WHERE type = 'CREDITS_ADDITION' AND bucket = 'bonus'), 0),
-            coalesce(sum(amount_minor), 0)
-        FROM transactions WHERE campaign = ? AND card IS NOT NULL
+            coalesce(sum(amount_minor) FILTER (WHERE bucket = 'cash'), 0),
+            coalesce(sum(amount_minor) FILTER (WHERE card IS NOT NULL), 0)
+        FROM transactions WHERE campaign = ?
         """,
         (campaign,),
     ).fetchone()
@@ -87,17 +94,19 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
         FROM cards
         JOIN card_expiries ON card_expiries.card = cards.id
         JOIN card_balances ON card_balances.card = cards.id
-        WHERE campaign = ?1
+        WHERE cards.campaign = ?1
         """,
         (campaign, today),
     ).fetchone()
     return CampaignFigures(
         published=published,
+        unassigned=made - published,
         funded=funded,
         unreachable=_unreachable(connection, campaign),
         not_handed_over=_not_handed_over(connection, campaign),
         paid_minor=paid,
         bonus_minor=bonus,
+        cash_minor=cash,
         balance_minor=balance,
         expired_minor=expired,
         next_expiry=next_expiry,
@@ -117,7 +126,7 @@ def _unreachable(connection: sqlite3.Connection, campaign: int) -> int:
         connection.execute(
             """
             SELECT count(DISTINCT cards.customer)
-            FROM cards JOIN customers ON customers.id = cards.customer
+            FROM held_cards AS cards JOIN customers ON customers.id = cards.customer
             WHERE campaign = ? AND email IS NULL
                 AND EXISTS (SELECT 1 FROM transactions WHERE transactions.card = cards.id)
             """,
@@ -132,14 +141,14 @@ def _not_handed_over(connection: sqlite3.Connection, campaign: int) -> int:
         connection.execute(
             """
             SELECT
-                (SELECT count(*) FROM transactions WHERE campaign = ?1 AND type = 'CREDITS_ADDITION')
+                (SELECT count(*) FROM transactions WHERE campaign = ?1 AND type = 'CREDITS_ADDITION' AND card IS NOT NULL)
                 - (
                     SELECT count(DISTINCT transactions.id)
                     FROM batch_ranges
                     JOIN deliveries ON deliveries.batch = batch_ranges.batch
                     CROSS JOIN transactions
                         ON transactions.id BETWEEN first_transaction AND batch_ranges.last_transaction
-                        AND transactions.campaign = ?1 AND type = 'CREDITS_ADDITION'
+                        AND transactions.campaign = ?1 AND type = 'CREDITS_ADDITION' AND card IS NOT NULL
                     WHERE batch_ranges.campaign = ?1
                 )
             """,
@@ -297,7 +306,7 @@ def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: ran
             FROM (
                 SELECT card FROM batch_cards WHERE card > :after AND card < :stop ORDER BY card LIMIT :limit
             ) AS page
-            CROSS JOIN cards ON cards.id = page.card
+            CROSS JOIN held_cards AS cards ON cards.id = page.card
             CROSS JOIN customers ON customers.id = cards.customer
             CROSS JOIN transactions ON transactions.card = cards.id AND transactions.id <= :last
             LEFT JOIN line_versions ON line_versions.id = transactions.line
@@ -311,6 +320,31 @@ def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: ran
             return
         after = rows[-1][-1]
         yield [row[:-1] for row in rows]
+
+
+def batch_unreachable(connection: sqlite3.Connection, batch: int) -> tuple[int, int]:
+    """How many cards are not in this batch, and in none before, as their holder has no e-mail address; and their balance.
+
+    find_batch_cards() comes before.
+    """
+    campaign, tool, last = connection.execute(
+        "SELECT campaign, tool, last_transaction FROM batches WHERE id = ?", (batch,)
+    ).fetchone()
+    if not find_unreachable(connection, campaign):
+        return 0, 0
+    count, balance = connection.execute(
+        f"""
+        SELECT count(DISTINCT card), coalesce(sum(amount_minor), 0) FROM transactions
+        WHERE id <= :last AND card IN (
+            SELECT card FROM transactions
+            WHERE campaign = :campaign AND type = 'CREDITS_ADDITION' AND id <= :last
+                AND card IN (SELECT card FROM unreachable_cards)
+                AND card NOT IN (SELECT card FROM batch_cards) AND NOT ({HANDED})
+        )
+        """,
+        {"campaign": campaign, "tool": tool, "last": last},
+    ).fetchone()
+    return count, balance
 
 
 def batch_card_bounds(connection: sqlite3.Connection) -> tuple[int, int, int]:
@@ -335,7 +369,7 @@ _BOOKING_IDS = """
                 FROM transactions
                 JOIN line_versions ON line_versions.id = transactions.line
                 JOIN bookings AS credited ON credited.id = line_versions.booking
-                WHERE transactions.card = cards.id
+                WHERE transactions.card = held_cards.id
                 ORDER BY transactions.id
             )
         )
@@ -344,9 +378,9 @@ _BOOKING_IDS = """
 # Cards of the bookings, or of the customers, that are considered.
 _CONSIDERED_CARDS = """
     AND iif(
-        cards.booking IS NULL,
-        cards.customer IN (SELECT customer FROM considered),
-        cards.booking IN (SELECT booking FROM considered)
+        held_cards.booking IS NULL,
+        held_cards.customer IN (SELECT customer FROM considered),
+        held_cards.booking IN (SELECT booking FROM considered)
     )
 """
 
@@ -361,14 +395,19 @@ def card_rows(
             SELECT
                 cards.id, cards.code, customers.customer_id,
                 {_BOOKING_IDS},
-                iif(card_expiries.expires_on < ?2, 'expired', 'active'),
+                CASE
+                    WHEN held_cards.id IS NULL THEN 'unassigned'
+                    WHEN card_expiries.expires_on < ?2 THEN 'expired'
+                    ELSE 'active'
+                END,
                 coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = cards.id), 0),
                 runs.started_at, card_expiries.expires_on, 0
             FROM cards
-            CROSS JOIN card_expiries ON card_expiries.card = cards.id
-            CROSS JOIN customers ON customers.id = cards.customer
-            CROSS JOIN runs ON runs.id = cards.run_id
-            LEFT JOIN bookings ON bookings.id = cards.booking
+            LEFT JOIN held_cards ON held_cards.id = cards.id
+            LEFT JOIN card_expiries ON card_expiries.card = cards.id
+            LEFT JOIN customers ON customers.id = held_cards.customer
+            LEFT JOIN runs ON runs.id = held_cards.run_id
+            LEFT JOIN bookings ON bookings.id = held_cards.booking
             WHERE cards.campaign = ?1
                 {_CONSIDERED_CARDS if considered_only else ""}
             ORDER BY cards.id
@@ -412,14 +451,14 @@ def publication_rows(
     return iter(
         connection.execute(
             f"""
-            SELECT cards.id, customers.customer_id, {_BOOKING_IDS}, runs.started_at, cards.run_id
-            FROM cards
-            CROSS JOIN customers ON customers.id = cards.customer
-            CROSS JOIN runs ON runs.id = cards.run_id
-            LEFT JOIN bookings ON bookings.id = cards.booking
-            WHERE cards.campaign = ?
+            SELECT held_cards.id, customers.customer_id, {_BOOKING_IDS}, runs.started_at, held_cards.run_id
+            FROM held_cards
+            CROSS JOIN customers ON customers.id = held_cards.customer
+            CROSS JOIN runs ON runs.id = held_cards.run_id
+            LEFT JOIN bookings ON bookings.id = held_cards.booking
+            WHERE held_cards.campaign = ?
                 {_CONSIDERED_CARDS if considered_only else ""}
-            ORDER BY cards.id
+            ORDER BY held_cards.id
             """,
             (campaign,),
         )
@@ -427,22 +466,26 @@ def publication_rows(
 
 
 def booking_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """Every considered refund line with its customer, segment, credit (card, minor units) and state."""
+    """Every considered refund line with its customer, segment, credit (card, paid and bonus in minor units) and state."""
     return iter(
         connection.execute(
             """
             SELECT
                 refund_lines.booking_id, refund_lines.order_amount_minor, refund_lines.currency, refund_lines.refund_id,
-                refund_lines.refund_amount_minor, customers.customer_id, customers.email, customers.name, customers.phone,
+                refund_lines.refund_amount_minor, refund_lines.cash_amount_minor, refund_lines.bonus_amount_minor,
+                customers.customer_id, customers.email, customers.name, customers.phone,
                 customers.locale, segments.country, segments.status, refund_lines.booked_at, refund_lines.cancelled_at,
                 segments.channel, segments.category, segments.tier, refund_lines.tickets, segments.accepted,
-                customers.marketing_consent, credit.card, credit.amount_minor, considered.state
+                customers.marketing_consent,
+                coalesce(credit.card, further.card), iif(credit.bucket = 'paid', credit.amount_minor, 0),
+                iif(credit.bucket = 'bonus', credit.amount_minor, coalesce(further.amount_minor, 0)), considered.state
             FROM considered
             CROSS JOIN refund_lines ON refund_lines.line = considered.line
             CROSS JOIN customers ON customers.id = refund_lines.customer
             CROSS JOIN segments ON segments.id = refund_lines.segment
-            LEFT JOIN transactions AS credit
-                ON credit.line = considered.line AND credit.type = 'CREDITS_ADDITION' AND credit.bucket = 'paid'
+            LEFT JOIN transactions AS credit ON credit.line = considered.line AND credit.entry = 1
+            LEFT JOIN transactions AS further
+                ON further.line = considered.line AND further.entry > 1 AND further.bucket = 'bonus'
             ORDER BY considered.booking, considered.line
             """
         )

@@ -40,14 +40,19 @@ class Judge:
 
 
 class State(IntEnum):
-    """What a refund line is to a campaign; a booking is what the lowest of its lines' states says."""
+    """What a refund line is to a campaign; a booking is what the lowest of its lines' states says.
+
+    CASH_ONLY is open too, and FUNDED_IN_CASH funded, but nothing of the line goes onto a card.
+    """
 
     OPEN = 0
     FUNDED = 1
     FUNDED_NOT_ELIGIBLE = 2
-    FUNDED_ELSEWHERE = 3
-    OTHER_CURRENCY = 4
-    NOT_ELIGIBLE = 5
+    CASH_ONLY = 3
+    FUNDED_IN_CASH = 4
+    FUNDED_ELSEWHERE = 5
+    OTHER_CURRENCY = 6
+    NOT_ELIGIBLE = 7
 
     @property
     def label(self) -> str:
@@ -84,7 +89,8 @@ def consider(connection: sqlite3.Connection, judge: Judge, *, lines_before: int 
             within INTEGER NOT NULL
         );
         CREATE TEMP TABLE considered (
-            booking INTEGER NOT NULL, line INTEGER NOT NULL, customer INTEGER NOT NULL, amount_minor INTEGER NOT NULL,
+            booking INTEGER NOT NULL, line INTEGER NOT NULL, customer INTEGER NOT NULL,
+            paid_minor INTEGER NOT NULL, bonus_minor INTEGER NOT NULL, cash_minor INTEGER NOT NULL,
             never_expires INTEGER NOT NULL, state INTEGER NOT NULL, PRIMARY KEY (booking, line)
         ) WITHOUT ROWID;
         """,
@@ -102,14 +108,17 @@ def consider(connection: sqlite3.Connection, judge: Judge, *, lines_before: int 
         f"""
         INSERT INTO considered
         SELECT
-            now.booking, first.id, now.customer, now.refund_amount_minor, segment_rules.never_expires,
+            now.booking, first.id, now.customer,
+            now.refund_amount_minor - now.cash_amount_minor, now.bonus_amount_minor, now.cash_amount_minor,
+            segment_rules.never_expires,
             CASE
+                WHEN credit.campaign = :campaign AND NOT {eligible} THEN {State.FUNDED_NOT_ELIGIBLE:d}
                 WHEN credit.campaign = :campaign
-                    THEN iif({eligible}, {State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d})
+                    THEN iif({_ON_CARD}, {State.FUNDED:d}, {State.FUNDED_IN_CASH:d})
                 WHEN credit.campaign IS NOT NULL THEN {State.FUNDED_ELSEWHERE:d}
                 WHEN now.currency <> :currency THEN {State.OTHER_CURRENCY:d}
                 WHEN NOT {eligible} THEN {State.NOT_ELIGIBLE:d}
-                ELSE {State.OPEN:d}
+                ELSE iif({_ON_CARD}, {State.OPEN:d}, {State.CASH_ONLY:d})
             END
         FROM ({ALL_LINES if lines_before is None else STAGED_LINES}) AS scope
         CROSS JOIN line_versions AS first ON first.id = scope.line
@@ -123,7 +132,7 @@ def consider(connection: sqlite3.Connection, judge: Judge, *, lines_before: int 
         )
         CROSS JOIN segment_rules ON segment_rules.segment = now.segment
         LEFT JOIN transactions AS credit
-            ON credit.line = first.id AND credit.type = 'CREDITS_ADDITION' AND credit.bucket = 'paid'
+            ON credit.line = first.id AND credit.entry = 1
         WHERE {within}
         """,
         {"campaign": judge.campaign, "currency": judge.currency, "lines_before": lines_before},
@@ -169,10 +178,13 @@ def _judge_segments(connection: sqlite3.Connection, judge: Judge) -> None:
     )
 
 
+_ON_CARD = "now.refund_amount_minor > now.cash_amount_minor OR now.bonus_amount_minor > 0"
 _LINE_FIELDS = {
     **{name: f"(SELECT {name} FROM segments WHERE segments.id = now.segment)" for name in sorted(SEGMENT_FIELDS)},
     "order_amount": "now.order_amount_minor",
     "refund_amount": "now.refund_amount_minor",
+    "cash_amount": "now.cash_amount_minor",
+    "bonus_amount": "now.bonus_amount_minor",
     "currency": "now.currency",
     "booked_at": "now.booked_at",
     "cancelled_at": "now.cancelled_at",

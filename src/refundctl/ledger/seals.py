@@ -39,15 +39,16 @@ TABLES = (
     SealedTable(
         "line_versions",
         "id",
-        "id, booking, refund_id, version, customer, order_amount_minor, refund_amount_minor, currency, booked_at, "
-        "cancelled_at, tickets, segment, hex(metadata_digest)",
+        "id, booking, refund_id, version, customer, order_amount_minor, refund_amount_minor, cash_amount_minor, "
+        "bonus_amount_minor, currency, booked_at, cancelled_at, tickets, segment, hex(metadata_digest)",
     ),
-    SealedTable("cards", "id", "id, campaign, code, customer, booking, ordinal, expires_on"),
+    SealedTable("cards", "id", "id, campaign, code, customer, booking, ordinal, expires_on, printed"),
+    SealedTable("assignments", "id", "id, card, campaign, customer, booking, ordinal, expires_on"),
     SealedTable("extensions", "id", "id, card, expires_on"),
     SealedTable(
         "transactions",
         "id",
-        "id, campaign, card, line, type, bucket, amount_minor, contra_account, reason, related_transaction",
+        "id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, reason, related_transaction",
     ),
     SealedTable("batches", "id", "id, campaign, tool, directory, file_name, everyone, last_transaction"),
     SealedTable("batch_ranges", "id", "id, batch, campaign, tool, first_transaction, last_transaction"),

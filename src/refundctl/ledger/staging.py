@@ -6,7 +6,7 @@ that memory stays flat whatever the size of the input.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
@@ -16,6 +16,7 @@ from refundctl.ledger.script import run_script
 SEGMENT_COLUMNS = ("status", "channel", "category", "tier", "country", "accepted")
 PERSON_COLUMNS = ("email", "name", "phone", "locale", "marketing_consent")
 LINE_COLUMNS = ("booked_at", "cancelled_at", "tickets")
+OWED_OTHERWISE = ("cash_amount", "bonus_amount")
 # canonical name -> name in the ledger
 _STAGED = {
     "booking_id": "booking_id",
@@ -23,32 +24,32 @@ _STAGED = {
     "customer_id": "customer_id",
     "order_amount": "order_amount_minor",
     "refund_amount": "refund_amount_minor",
+    **{name: f"{name}_minor" for name in OWED_OTHERWISE},
     "currency": "currency",
     **{name: name for name in (*PERSON_COLUMNS, *LINE_COLUMNS)},
     "metadata": "metadata",
 }
 SEGMENTS_REMEMBERED = 50_000
-_POSITIVE = 0x7FFF_FFFF_FFFF_FFFF
 
 _TABLES = """
     DROP TABLE IF EXISTS temp.staged;
+    DROP TABLE IF EXISTS temp.staged_further;
     DROP TABLE IF EXISTS temp.staged_files;
     DROP TABLE IF EXISTS temp.staged_segments;
     DROP TABLE IF EXISTS temp.rejected;
     DROP TABLE IF EXISTS temp.set_aside;
     DROP TABLE IF EXISTS temp.repeats;
     DROP TABLE IF EXISTS temp.shared_bookings;
-    DROP TABLE IF EXISTS temp.people;
     CREATE TEMP TABLE staged (
         id INTEGER PRIMARY KEY,
         physical_line INTEGER NOT NULL,
         booking_id TEXT NOT NULL,
         refund_id TEXT,
         customer_id TEXT NOT NULL,
-        person INTEGER NOT NULL,
-        said INTEGER NOT NULL,
         order_amount_minor INTEGER NOT NULL,
         refund_amount_minor INTEGER NOT NULL,
+        cash_amount_minor INTEGER NOT NULL DEFAULT 0,
+        bonus_amount_minor INTEGER NOT NULL DEFAULT 0,
         currency TEXT NOT NULL,
         email TEXT,
         name TEXT,
@@ -62,13 +63,16 @@ _TABLES = """
         metadata TEXT,
         metadata_salt BLOB
     );
-    CREATE TEMP TABLE staged_files (file INTEGER PRIMARY KEY, first_staged INTEGER NOT NULL, last_staged INTEGER NOT NULL);
+    -- the other physical lines of a row that was put together from several
+    CREATE TEMP TABLE staged_further (staged_id INTEGER NOT NULL, physical_line INTEGER NOT NULL);
+    -- absent is JSON: the columns that the file doesn't have, about which it therefore says nothing
+    CREATE TEMP TABLE staged_files (
+        file INTEGER PRIMARY KEY, first_staged INTEGER NOT NULL, last_staged INTEGER NOT NULL, absent TEXT NOT NULL
+    );
     CREATE TEMP TABLE staged_segments (
-        id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,
+        id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, source TEXT NOT NULL,
         status TEXT, channel TEXT, category TEXT, tier TEXT, country TEXT, accepted TEXT, segment INTEGER
     );
-    -- each customer of the files once; differs where rows say different things of one person
-    CREATE TEMP TABLE people (id INTEGER PRIMARY KEY, first_staged INTEGER NOT NULL, differs INTEGER NOT NULL);
     -- rows that can't be taken, whether the file or the ledger shows it
     CREATE TEMP TABLE rejected (
         file INTEGER NOT NULL, physical_line INTEGER NOT NULL, field TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL
@@ -94,33 +98,46 @@ class Staging:
     """Collects the rows of one call, which may read several files."""
 
     connection: sqlite3.Connection
-    person_key: Callable[[str], int] = hash
     rows: int = 0
+    _source: str = ""
+    _absent: Sequence[str] = ()
     _segments: dict[tuple[Any, ...], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         run_script(self.connection, _TABLES)
 
-    def begin_file(self, file: int) -> None:
-        """What is added next comes from input number `file`."""
+    def begin_file(self, file: int, source: str) -> None:
+        """What is added next comes from input number `file`, read by `source`."""
+        self._source = source
         self.connection.execute("BEGIN")
-        self.connection.execute("INSERT INTO staged_files VALUES (?, ?, ?)", (file, self.rows + 1, self.rows))
+        self.connection.execute("INSERT INTO staged_files VALUES (?, ?, ?, '[]')", (file, self.rows + 1, self.rows))
 
     def end_file(self, file: int) -> None:
         """The input is read to its end."""
-        self.connection.execute("UPDATE staged_files SET last_staged = ? WHERE file = ?", (self.rows, file))
+        self.connection.execute(
+            "UPDATE staged_files SET last_staged = ?, absent = ? WHERE file = ?",
+            (self.rows, json.dumps(self._absent), file),
+        )
         self.connection.execute("COMMIT")
 
-    def add(self, lines: Sequence[int], columns: Mapping[str, Sequence[Any] | None]) -> None:
-        """Stage rows, given as columns under their canonical names; amounts in minor units."""
+    def add(
+        self,
+        lines: Sequence[int],
+        columns: Mapping[str, Sequence[Any] | None],
+        further_lines: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        """Stage rows, given as columns under their canonical names; amounts in minor units.
+
+        `further_lines` are the other physical lines of each row, where it was put together from several.
+        """
         present = {name: values for name, values in columns.items() if values is not None}
+        self._absent = sorted(columns.keys() - present.keys())
         names = [name for name in _STAGED if name in present]
-        people = [name for name in ("customer_id", *PERSON_COLUMNS) if name in present]
         first = self.rows + 1
         self.rows += len(lines)
         sql = (
-            f"INSERT INTO staged (id, physical_line, segment, person, said, {', '.join(_STAGED[name] for name in names)}) "
-            f"VALUES (?, ?, ?, ?, ?{', ?' * len(names)})"
+            f"INSERT INTO staged (id, physical_line, segment, {', '.join(_STAGED[name] for name in names)}) "
+            f"VALUES (?, ?, ?{', ?' * len(names)})"
         )
         self.connection.executemany(
             sql,
@@ -128,12 +145,15 @@ class Staging:
                 range(first, self.rows + 1),
                 lines,
                 self._segment_ids(present, len(lines)),
-                [self.person_key(customer_id) & _POSITIVE for customer_id in present["customer_id"]],
-                [hash(said) & _POSITIVE for said in zip(*(present[name] for name in people), strict=True)],
                 *(present[name] for name in names),
                 strict=True,
             ),
         )
+        if further_lines is not None:
+            self.connection.executemany(
+                "INSERT INTO staged_further VALUES (?, ?)",
+                ((first + row, line) for row, further in enumerate(further_lines) for line in further),
+            )
 
     def reject(self, file: int, rejected: Sequence[tuple[int, str, str, str]]) -> None:
         """Note rows that the file alone shows to be wrong: (physical line, field, code, reason)."""
@@ -142,6 +162,7 @@ class Staging:
     def _segment_ids(self, present: Mapping[str, Sequence[Any]], count: int) -> list[int]:
         keys = list(
             zip(
+                repeat(self._source, count),
                 *(present[name] if name in present else repeat(None, count) for name in SEGMENT_COLUMNS),
                 strict=True,
             )
@@ -155,45 +176,19 @@ class Staging:
         return [self._segments[key] for key in keys]
 
     def _segment_id(self, key: tuple[Any, ...]) -> int:
-        text = json.dumps(key)
-        self.connection.execute(
-            f"INSERT OR IGNORE INTO staged_segments (key, {', '.join(SEGMENT_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (text, *key),
-        )
-        found = self.connection.execute("SELECT id FROM staged_segments WHERE key = ?", (text,)).fetchone()
-        return int(found[0])
+        return staged_segment(self.connection, key)
 
 
-def find_people(connection: sqlite3.Connection) -> None:
-    """Collect each customer of the files once, and note where rows say different things of one person.
-
-    `person` and `said` are hashes, of the customer_id and of all that a row says of the person: numbers are sorted faster
-    than texts. Where two customers share one, which next to never happens, they get numbers below zero instead.
-    """
-    _group_people(connection, "TRUE")
-    if not connection.execute("SELECT EXISTS (SELECT 1 FROM people WHERE differs)").fetchone()[0]:
-        return
-    collided = connection.execute(
-        """
-        UPDATE staged SET person = -(SELECT min(id) FROM staged AS other WHERE other.customer_id = staged.customer_id)
-        WHERE person IN (
-            SELECT person FROM staged WHERE person IN (SELECT id FROM people WHERE differs)
-            GROUP BY person HAVING min(customer_id) <> max(customer_id)
-        )
-        """
-    ).rowcount
-    if collided:
-        connection.execute("DELETE FROM people WHERE id NOT IN (SELECT person FROM staged)")
-        _group_people(connection, "person < 0")
-
-
-def _group_people(connection: sqlite3.Connection, condition: str) -> None:
+def staged_segment(connection: sqlite3.Connection, key: tuple[Any, ...]) -> int:
+    """The number of a combination of a source and the values of SEGMENT_COLUMNS, in that order."""
+    text = json.dumps(key)
     connection.execute(
-        f"""
-        INSERT INTO people (id, first_staged, differs)
-        SELECT person, min(id), min(said) <> max(said) FROM staged WHERE {condition} GROUP BY person ORDER BY person
-        """
+        f"INSERT OR IGNORE INTO staged_segments (key, source, {', '.join(SEGMENT_COLUMNS)}) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (text, *key),
     )
+    found = connection.execute("SELECT id FROM staged_segments WHERE key = ?", (text,)).fetchone()
+    return int(found[0])
 
 
 def find_contradictions(connection: sqlite3.Connection) -> None:
@@ -207,7 +202,7 @@ def find_contradictions(connection: sqlite3.Connection) -> None:
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM shared_bookings)").fetchone()[0]:
         return
     for column, name, said in (
-        ("person", "customer_id", "customer"),
+        ("customer_id", "customer_id", "customer"),
         ("currency", "currency", "currency"),
         ("order_amount_minor", "order_amount", "order amount"),
     ):
@@ -230,6 +225,8 @@ def find_contradictions(connection: sqlite3.Connection) -> None:
 def _find_repeats(connection: sqlite3.Connection) -> None:
     compared = (
         "refund_amount_minor",
+        "cash_amount_minor",
+        "bonus_amount_minor",
         "segment",
         *(f"coalesce({name}, '')" for name in (*PERSON_COLUMNS, *LINE_COLUMNS, "metadata")),
     )
@@ -277,7 +274,14 @@ def settle_repeats(connection: sqlite3.Connection) -> None:
 def count_rejects(connection: sqlite3.Connection) -> dict[str, int]:
     """How many rows are rejected so far, by code."""
     rows = connection.execute(
-        "SELECT code, count(*) FROM (SELECT code FROM rejected UNION ALL SELECT code FROM set_aside) GROUP BY 1 ORDER BY 1"
+        """
+        SELECT code, count(*) FROM (
+            SELECT code FROM rejected
+            UNION ALL SELECT code FROM set_aside
+            UNION ALL SELECT code FROM staged_further CROSS JOIN set_aside ON set_aside.staged_id = staged_further.staged_id
+        )
+        GROUP BY 1 ORDER BY 1
+        """
     )
     return dict(rows.fetchall())
 
@@ -291,6 +295,12 @@ def rejects_of(connection: sqlite3.Connection, file: int) -> Iterator[Reject]:
         SELECT physical_line, field, code, reason
         FROM set_aside JOIN staged ON staged.id = set_aside.staged_id JOIN staged_files ON file = ?1
         WHERE staged.id BETWEEN first_staged AND last_staged
+        UNION ALL
+        SELECT staged_further.physical_line, field, code, reason
+        FROM staged_further
+        CROSS JOIN set_aside ON set_aside.staged_id = staged_further.staged_id
+        JOIN staged_files ON file = ?1
+        WHERE staged_further.staged_id BETWEEN first_staged AND last_staged
         ORDER BY 1
         """,
         (file,),

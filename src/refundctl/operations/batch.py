@@ -55,7 +55,7 @@ class RunResult:
     @property
     def partial(self) -> bool:
         """Whether a person has something to mend."""
-        return bool(self.load.rejected)
+        return bool(self.load.rejected or self.publish.short)
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _fund(
     say("Publishing cards")
     publishing = journal.begin(campaign=plan.campaign.name, step="publish", parent_id=parent.run_id)
     published = publish.publish(ledger, terms, publishing.run_id)
-    journal.finish(publishing, Outcome(published.counts))
+    journal.finish(publishing, Outcome(published.counts, partial=bool(published.short)))
     say("Topping up")
     topping = journal.begin(campaign=plan.campaign.name, step="topup", parent_id=parent.run_id)
     topped_up = topup.top_up(ledger, terms, topping.run_id)

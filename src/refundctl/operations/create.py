@@ -1,11 +1,25 @@
 """Making a zero-balance campaign from its definition, or taking in a changed one."""
 
+import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
 
+from refundctl.domain.codes import CodePattern, make_codes
 from refundctl.domain.errors import Refused
+from refundctl.domain.printed_codes import (
+    BadCodes,
+    PrintedCodes,
+    check_codes,
+    has_a_card,
+    lookalike_key,
+    looks_like_a_card,
+)
 from refundctl.ledger.connection import Ledger
+from refundctl.ledger.journal import RunFile
+from refundctl.ledger.posting import pool
 from refundctl.ledger.posting.campaigns import post_campaign, post_definition
 from refundctl.ledger.queries import StoredCampaign, campaign_named, has_cards
 
@@ -34,15 +48,36 @@ class Creation(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class PrintedFile:
+    """A file of printed cards' codes, each of which may be taken in by itself."""
+
+    file: RunFile
+    checked: PrintedCodes
+
+
+@dataclass(frozen=True, slots=True)
 class CreateResult:
-    """What became of the campaign: `counts` as they stand in JSON."""
+    """What became of the campaign, and how many cards went into its pool: made beforehand, printed, known already."""
 
     creation: Creation
+    made: int = 0
+    printed: int = 0
+    printed_before: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
-        """One of created, changed and unchanged is 1."""
-        return {creation.value: int(creation is self.creation) for creation in Creation}
+        """As they stand in JSON: one of created, changed and unchanged is 1; the others count cards."""
+        return {
+            **{creation.value: int(creation is self.creation) for creation in Creation},
+            "cards_made": self.made,
+            "cards_printed": self.printed,
+            "cards_printed_before": self.printed_before,
+        }
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is to be kept."""
+        return self.creation is not Creation.UNCHANGED or bool(self.made or self.printed)
 
 
 def creation_of(ledger: Ledger, campaign: "Campaign") -> Creation:
@@ -72,16 +107,67 @@ def same_definition(stored: StoredCampaign, campaign: "Campaign") -> bool:
     return Campaign.from_definition(campaign.name, stored.definition).definition() == campaign.definition()
 
 
-def create(ledger: Ledger, campaign: "Campaign", run_id: int) -> CreateResult:
-    """Make `campaign`, or take in its changed definition, which applies to cards not yet published."""
+def create(ledger: Ledger, campaign: "Campaign", run_id: int, printed: PrintedFile | None = None) -> CreateResult:
+    """Make `campaign`, or take in its changed definition, which applies to cards not yet published; and fill its pool.
+
+    Raises BadCodes where a single printed code can't be taken.
+    """
     creation = creation_of(ledger, campaign)
-    if creation is Creation.UNCHANGED:
-        return CreateResult(creation)
     stored = campaign_named(ledger.connection, campaign.name)
-    campaign_id = (
-        post_campaign(ledger.connection, campaign.name, campaign.currency, run_id)
-        if stored is None
-        else stored.campaign_id
-    )
-    post_definition(ledger.connection, campaign_id, campaign.definition(), run_id)
-    return CreateResult(creation)
+    if stored is None:
+        campaign_id = post_campaign(ledger.connection, campaign.name, campaign.currency, run_id)
+    else:
+        campaign_id = stored.campaign_id
+    if creation is not Creation.UNCHANGED:
+        post_definition(ledger.connection, campaign_id, campaign.definition(), run_id)
+    made = _fill_pool(ledger, campaign, campaign_id, run_id)
+    taken, known = (0, 0) if printed is None else _take_in(ledger, campaign_id, run_id, printed)
+    return CreateResult(creation, made, taken, known)
+
+
+def _fill_pool(ledger: Ledger, campaign: "Campaign", campaign_id: int, run_id: int) -> int:
+    """Make the cards of `vouchers_count` that are still missing; give their number."""
+    if campaign.vouchers_count is None:
+        return 0
+    there = pool.made_beforehand(ledger.connection, campaign_id)
+    if there > campaign.vouchers_count:
+        raise DefinitionChanged(
+            f"{campaign.name} has {there} cards made beforehand already, so vouchers_count can't go down to "
+            f"{campaign.vouchers_count}: leave it at {there}, or make another campaign."
+        )
+    missing = campaign.vouchers_count - there
+    if missing:
+        pattern = campaign.code_pattern
+        pool.make_cards(ledger.connection, campaign_id, run_id, partial(_make_codes, pattern), missing)
+    return missing
+
+
+def _make_codes(pattern: CodePattern, count: int) -> list[str]:
+    return make_codes(pattern, count, os.urandom)
+
+
+def read_printed(stream: BinaryIO, name: str, campaign: "Campaign") -> PrintedFile:
+    """The codes in a file of printed cards. Raises BadCodes where a single one can't be taken."""
+    from refundctl.files.codes_csv import read_codes
+    from refundctl.files.unpacking import unpack
+
+    unpacked = unpack(stream, name)
+    with nullcontext() if unpacked.packed is None else unpacked.stream:
+        file = read_codes(unpacked.stream, name)
+        checked = check_codes(file, weak_codes=campaign.weak_codes)
+    if checked.faults:
+        raise BadCodes(name, checked.faults)
+    return PrintedFile(RunFile(name, len(checked.codes), unpacked.sha256 or file.sha256), checked)
+
+
+def _take_in(ledger: Ledger, campaign_id: int, run_id: int, printed: PrintedFile) -> tuple[int, int]:
+    """Give the numbers of codes that are new and known."""
+    clashes = pool.compare_printed(ledger.connection, campaign_id, printed.checked.accepted, lookalike_key)
+    if clashes:
+        faults = [
+            has_a_card(clash.line, clash.code) if clash.same else looks_like_a_card(clash.line, clash.code)
+            for clash in clashes
+        ]
+        raise BadCodes(printed.file.path, faults)
+    taken = pool.take_in_printed(ledger.connection, campaign_id, run_id)
+    return taken, len(printed.checked.codes) - taken

@@ -2,8 +2,9 @@
 
 import gc
 import io
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ from refundctl.domain.bookings import RejectedRow
 from refundctl.domain.errors import BadInput, Refused
 from refundctl.domain.money import format_amount
 from refundctl.files.read_ahead import ReadBookings, open_ahead
-from refundctl.files.rejects_csv import write_rejects
+from refundctl.files.rejects_csv import FileSettings, write_rejects
 from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_links, remove_parts, replacing
 from refundctl.ledger import queries, staging
 from refundctl.ledger.connection import Ledger
@@ -46,24 +47,33 @@ class Input:
     stream: BinaryIO
 
 
+# Decides by which source a file is read, by its name and its bytes: the source's name, and the source.
+Choose = Callable[[str, BinaryIO], "tuple[str, Source]"]
+
+
 @dataclass(frozen=True, slots=True)
 class StagedFile:
     """A file that was read to its end; its good rows wait in the ledger's temporary tables."""
 
     number: int
     input: Input
-    opened: ReadBookings
+    opened: FileSettings
     read: RunFile
     filtered: int
     rejected: int
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
     """All files of one call."""
 
-    source: str
     files: Sequence[StagedFile]
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """By which source each file was read."""
+        return {file.input.name: file.source for file in self.files}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,30 +110,73 @@ class LoadResult:
         return bool(self.loaded or self.updated)
 
 
-def stage(
-    ledger: Ledger, inputs: Sequence[Input], source_name: str, source: "Source", encoding: str | None, tick: Tick
-) -> Staged:
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """An input as a plain CSV file, and how to read it; `sha256` is the digest of the file as given, where it was packed."""
+
+    input: Input
+    sha256: str | None
+    source_name: str
+    source: "Source"
+
+    @property
+    def size_bytes(self) -> int:
+        """For progress."""
+        return os.fstat(self.input.stream.fileno()).st_size
+
+
+@contextmanager
+def plain(inputs: Sequence[Input], choose: Choose) -> Iterator[list[Plain]]:
+    """The inputs as plain CSV files, unpacked where they were packed, each with the source to read it by.
+
+    Raises BadInput where a file is packed in a way that can't be taken.
+    """
+    with ExitStack() as stack:
+        yield [_plain(given, choose, stack) for given in inputs]
+
+
+def _plain(given: Input, choose: Choose, stack: ExitStack) -> Plain:
+    from refundctl.files.unpacking import unpack
+
+    unpacked = unpack(given.stream, given.name)
+    if unpacked.packed is not None:
+        stack.enter_context(unpacked.stream)
+    name, source = choose(given.name, unpacked.stream)
+    if unpacked.packed == "xlsx" and source.has_notation:
+        # Its numbers and dates are no texts: they are written in the notation that the source reads.
+        given.stream.seek(0)
+        unpacked = unpack(
+            given.stream,
+            given.name,
+            decimal=source.decimal,
+            date_format=source.date_format,
+            delimiter=source.delimiter or ",",
+        )
+        stack.enter_context(unpacked.stream)
+    return Plain(Input(given.name, unpacked.stream), unpacked.sha256, name, source)
+
+
+def stage(ledger: Ledger, inputs: Sequence[Plain], encoding: str | None, tick: Tick) -> Staged:
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
-    with ledger.unlocked(), _without_collector():
+    with ledger.unlocked(), without_collector():
         waiting = staging.Staging(ledger.connection)
-        bytes_before = 0
+        bytes_before = rows_before = 0
         files: list[StagedFile] = []
         for number, given in enumerate(inputs, start=1):
-            opened = open_ahead(given.stream, given.name, source, encoding=encoding)
-            rows_before = sum(file.read.rows for file in files)
+            opened = open_ahead(given.input.stream, given.input.name, given.source, encoding=encoding)
 
             def ticked(read: int, rows: int, bytes_before: int = bytes_before, rows_before: int = rows_before) -> None:
                 tick(bytes_before + read, rows_before + rows)
 
             files.append(_stage_file(waiting, number, given, opened, ticked))
             bytes_before += opened.bytes_read
-        staging.find_people(ledger.connection)
+            rows_before += files[-1].read.rows
         staging.find_contradictions(ledger.connection)
-    return Staged(source_name, files)
+    return Staged(files)
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Rows hold no cycles: looking for some among them would cost a tenth of the time."""
     was_on = gc.isenabled()
     gc.disable()
@@ -134,25 +187,26 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _stage_file(waiting: staging.Staging, number: int, given: Input, opened: ReadBookings, tick: Tick) -> StagedFile:
+def _stage_file(waiting: staging.Staging, number: int, given: Plain, opened: ReadBookings, tick: Tick) -> StagedFile:
     rows = filtered = rejected = 0
-    waiting.begin_file(number)
+    waiting.begin_file(number, given.source_name)
     for block in opened.blocks():
-        waiting.add(block.lines, block.columns)
+        waiting.add(block.lines, block.columns, block.further_lines)
         waiting.reject(number, [(row.line, row.field, row.code, row.reason) for row in block.rejected])
         rows += block.rows
         filtered += block.filtered
         rejected += len(block.rejected)
         tick(opened.bytes_read, rows)
     waiting.end_file(number)
-    return StagedFile(number, given, opened, RunFile(given.name, rows, opened.sha256), filtered, rejected)
+    read = RunFile(given.input.name, rows, given.sha256 or opened.sha256)
+    return StagedFile(number, given.input, opened, read, filtered, rejected, given.source_name)
 
 
 def load(ledger: Ledger, staged: Staged, run: Run) -> LoadResult:
     """Post the staged rows that stand; the caller holds the transaction."""
     connection = ledger.connection
-    bookings.compare(connection, staged.source)
-    posted = bookings.post(connection, run.run_id, staged.source)
+    bookings.compare(connection)
+    posted = bookings.post(connection, run.run_id)
     codes = staging.count_rejects(connection)
     return LoadResult(
         loaded=posted.loaded,
@@ -201,7 +255,9 @@ def rejects_paths(staged: Staged, named: str | None) -> dict[int, Path]:
 def _beside(name: str) -> Path:
     path = Path(name)
     # Only an ending that says what kind of file it is: bookings.2020-04 and bookings.2020-05 are two files.
-    stem = path.stem if path.suffix.lower() in {".csv", ".tsv", ".txt"} else path.name
+    if path.suffix.lower() in {".gz", ".zip"}:
+        path = path.with_suffix("")
+    stem = path.stem if path.suffix.lower() in {".csv", ".tsv", ".txt", ".xlsx"} else path.name
     return path.with_name(f"{stem}.rejects.csv")
 
 

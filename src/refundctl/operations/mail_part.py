@@ -32,7 +32,9 @@ def render(ledger: Ledger, batch: int, folder: Path, write: Write, tick: Tick) -
     total = queries.find_batch_cards(ledger.connection, batch)
     lowest, middle, highest = queries.batch_card_bounds(ledger.connection)
     if total < WORTHWHILE_CARDS:
-        return _render_cards(ledger, batch, range(lowest, highest + 1), write, lambda done: tick(done, total))
+        figures = _render_cards(ledger, batch, range(lowest, highest + 1), write, lambda done: tick(done, total))
+        figures.add(_waiting(ledger, batch))
+        return figures
     with tempfile.TemporaryFile(prefix=".refundctl-", dir=folder) as upper:
         second = _start(ledger, batch, range(middle, highest + 1), upper)
         try:
@@ -44,14 +46,23 @@ def render(ledger: Ledger, batch: int, folder: Path, write: Write, tick: Tick) -
         upper.seek(0)
         while piece := upper.read(1 << 20):
             write(piece)
+    figures.add(_waiting(ledger, batch))
     return figures
+
+
+def _waiting(ledger: Ledger, batch: int) -> MailFigures:
+    """The cards that are left out until there is an address."""
+    unreachable, unreachable_minor = queries.batch_unreachable(ledger.connection, batch)
+    return MailFigures(unreachable=unreachable, unreachable_minor=unreachable_minor)
 
 
 def figures_of(ledger: Ledger, batch: int) -> MailFigures:
     """What render() would write, in figures."""
     queries.find_batch_cards(ledger.connection, batch)
     lowest, _, highest = queries.batch_card_bounds(ledger.connection)
-    return _render_cards(ledger, batch, range(lowest, highest + 1), lambda _: None, lambda _: None)
+    figures = _render_cards(ledger, batch, range(lowest, highest + 1), lambda _: None, lambda _: None)
+    figures.add(_waiting(ledger, batch))
+    return figures
 
 
 def _render_cards(ledger: Ledger, batch: int, cards: range, write: Write, tick: Callable[[int], None]) -> MailFigures:

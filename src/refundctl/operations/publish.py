@@ -10,24 +10,29 @@ from refundctl.ledger.posting import cards
 from refundctl.ledger.scope import State
 from refundctl.operations.terms import Terms
 
+POOL_EMPTY = "no_voucher_suitable_for_publication"
+CASH_ONLY = "cash_only"
+
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """Counts of bookings: eligible = published + already_published + remaining.
+    """Counts of bookings: eligible = published + already_published + remaining + short.
 
     In a campaign with one card per customer, `published` counts the cards, and a customer's further bookings count as
-    already published. `remaining` are those that --limit left.
+    already published. `remaining` are those that --limit left; `short` those for whom the pool of cards had none left,
+    which are among the skipped ones too.
     """
 
     eligible: int
     published: int
     remaining: int
+    short: int
     skipped_by_reason: dict[str, int]
 
     @property
     def already_published(self) -> int:
         """Bookings whose customer had a card already."""
-        return self.eligible - self.published - self.remaining
+        return self.eligible - self.published - self.remaining - self.short
 
     @property
     def counts(self) -> dict[str, object]:
@@ -47,12 +52,18 @@ def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = No
     connection = ledger.connection
     found = scope.count_bookings(connection)
     skipped = {state.label: count for state, count in found.items() if state.is_skipped}
+    if in_cash := found.get(State.CASH_ONLY, 0) + found.get(State.FUNDED_IN_CASH, 0):
+        skipped[CASH_ONLY] = in_cash
     eligible = sum(found.values()) - sum(skipped.values())
     if not found.get(State.OPEN):
-        return PublishResult(eligible, 0, 0, skipped)
+        return PublishResult(eligible, 0, 0, 0, skipped)
     holding = terms.holding(ledger.clock.now)
     pattern = terms.code_pattern
-    published = cards.publish(connection, holding, run_id, lambda count: make_codes(pattern, count, os.urandom), limit)
-    # Without a limit everyone who is eligible has a card now.
-    remaining = 0 if limit is None else eligible - cards.bookings_with_cards(connection, holding)
-    return PublishResult(eligible, published, remaining, skipped)
+    posted = cards.publish(connection, holding, run_id, lambda count: make_codes(pattern, count, os.urandom), limit)
+    without = 0
+    if posted.short or limit is not None:  # else everyone who is eligible has a card now
+        without = eligible - cards.bookings_with_cards(connection, holding)
+    short = without if posted.short else 0
+    if short:
+        skipped[POOL_EMPTY] = short
+    return PublishResult(eligible, posted.published, without - short, short, skipped)

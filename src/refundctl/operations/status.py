@@ -73,6 +73,7 @@ def _standing(ledger: Ledger, terms: Terms) -> Standing:
             "bookings": sum(count for state, count in bookings.items() if not state.is_skipped),
             "refund_lines": sum(count for state, count in lines.items() if not state.is_skipped),
             "published": figures.published,
+            **({"unassigned": figures.unassigned} if figures.unassigned else {}),
             "funded": figures.funded,
             "unreachable": figures.unreachable,
             "not_handed_over": figures.not_handed_over,
@@ -81,6 +82,7 @@ def _standing(ledger: Ledger, terms: Terms) -> Standing:
         totals={
             "paid": figures.paid_minor,
             "bonus": figures.bonus_minor,
+            "cash": figures.cash_minor,
             "redeemed": 0,
             "expired": figures.expired_minor,
             "cashed_out": 0,

@@ -107,6 +107,7 @@ class Terms:
             today.isoformat(),
             None if expires_on is None else expires_on.isoformat(),
             extends=duration is not None,
+            makes_codes=terms["type"] == "AUTO_UPDATE",
         )
 
 

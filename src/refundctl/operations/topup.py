@@ -19,6 +19,8 @@ class TopUpResult:
     already_funded: int
     skipped_by_reason: dict[str, int]
     paid_minor: int
+    bonus_minor: int
+    cash_minor: int
     currency: str
 
     @property
@@ -33,9 +35,21 @@ class TopUpResult:
 
     @property
     def totals(self) -> dict[str, dict[str, int]]:
-        """As they stand in JSON."""
-        paid = self.paid_minor
-        return {self.currency: {"paid": paid, "bonus": 0, "fee": 0, "cash": 0, "total": paid}}
+        """As they stand in JSON: `total` is what went onto cards; what is owed in cash stands beside it."""
+        return {
+            self.currency: {
+                "paid": self.paid_minor,
+                "bonus": self.bonus_minor,
+                "fee": 0,
+                "cash": self.cash_minor,
+                "total": self.on_cards_minor,
+            }
+        }
+
+    @property
+    def on_cards_minor(self) -> int:
+        """What went onto cards."""
+        return self.paid_minor + self.bonus_minor
 
 
 def top_up(ledger: Ledger, terms: Terms, run_id: int) -> TopUpResult:
@@ -43,11 +57,19 @@ def top_up(ledger: Ledger, terms: Terms, run_id: int) -> TopUpResult:
     connection = ledger.connection
     found = scope.count_lines(connection)
     skipped = {state.label: count for state, count in found.items() if state.is_skipped}
-    open_lines = found.get(State.OPEN, 0)
+    open_lines = found.get(State.OPEN, 0) + found.get(State.CASH_ONLY, 0)
     already = sum(found.values()) - sum(skipped.values()) - open_lines
     if not open_lines:
-        return TopUpResult(0, already, skipped, 0, terms.stored.currency)
+        return TopUpResult(0, already, skipped, 0, 0, 0, terms.stored.currency)
     posted = post_credits(connection, terms.holding(ledger.clock.now), run_id)
     if open_lines > posted.funded:
         skipped[NOT_PUBLISHED] = open_lines - posted.funded
-    return TopUpResult(posted.funded, already, skipped, posted.paid_minor, terms.stored.currency)
+    return TopUpResult(
+        posted.funded,
+        already,
+        skipped,
+        posted.paid_minor,
+        posted.bonus_minor,
+        posted.cash_minor,
+        terms.stored.currency,
+    )

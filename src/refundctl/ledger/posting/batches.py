@@ -105,57 +105,67 @@ def find_new_credits(
 ) -> bool:
     """Collect the campaign's credits that this tool has not been handed yet, as ranges; tell whether there are any.
 
-    All credits after `fresh_after` are known to be new; the others are looked at one by one, `considered_only` those of
-    the lines considered.
+    Credits whose holder has no e-mail address wait until there is one. All credits after `fresh_after` are known to be
+    new; the others are looked at one by one, `considered_only` those of the lines considered.
     """
     connection.execute("DROP TABLE IF EXISTS temp.new_ranges")
     connection.execute("CREATE TEMP TABLE new_ranges (first_transaction INTEGER, last_transaction INTEGER)")
     parameters = {"campaign": campaign, "tool": tool, "after": fresh_after}
-    connection.execute(
-        """
-        INSERT INTO new_ranges
-        SELECT min(id), max(id) FROM transactions
-        WHERE id > :after AND campaign = :campaign AND type = 'CREDITS_ADDITION' HAVING count(*) > 0
-        """,
-        parameters,
+    reachable = "AND card NOT IN (SELECT card FROM unreachable_cards)" if find_unreachable(connection, campaign) else ""
+    if reachable:
+        _collect(connection, parameters, f"id > :after {reachable}")
+    else:
+        connection.execute(
+            f"""
+            INSERT INTO new_ranges
+            SELECT min(id), max(id) FROM transactions WHERE id > :after AND {_CREDIT} HAVING count(*) > 0
+            """,
+            parameters,
+        )
+    if _any_left(connection, parameters):
+        states = f"{State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d}"
+        lines = f"AND line IN (SELECT line FROM considered WHERE state IN ({states}))" if considered_only else ""
+        _collect(connection, parameters, f"id <= :after AND NOT ({HANDED}) {lines} {reachable}")
+    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM new_ranges)").fetchone()[0])
+
+
+def find_unreachable(connection: sqlite3.Connection, campaign: int) -> bool:
+    """Collect the campaign's cards whose holder has no e-mail address; tell whether there are any."""
+    connection.execute("DROP TABLE IF EXISTS temp.unreachable_cards")
+    connection.execute("CREATE TEMP TABLE unreachable_cards (card INTEGER PRIMARY KEY)")
+    if not connection.execute("SELECT EXISTS (SELECT 1 FROM customers WHERE email IS NULL)").fetchone()[0]:
+        return False
+    return bool(
+        connection.execute(
+            """
+            INSERT INTO unreachable_cards
+            SELECT held_cards.id FROM held_cards CROSS JOIN customers ON customers.id = held_cards.customer
+            WHERE campaign = ? AND email IS NULL
+            """,
+            (campaign,),
+        ).rowcount
     )
-    if not _any_left(connection, parameters):
-        return _any_new(connection)
-    lines = (
-        f"AND line IN (SELECT line FROM considered WHERE state IN ({State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d}))"
-        if considered_only
-        else ""
-    )
+
+
+_CREDIT = "campaign = :campaign AND type = 'CREDITS_ADDITION' AND card IS NOT NULL"
+
+
+def _collect(connection: sqlite3.Connection, parameters: Mapping[str, Any], wanted: str) -> None:
     connection.execute(
         f"""
         INSERT INTO new_ranges
-        WITH
-            credits AS (
-                SELECT id, NOT ({HANDED}) {lines} AS wanted
-                FROM transactions
-                WHERE id <= :after AND campaign = :campaign AND type = 'CREDITS_ADDITION'
-            ),
-            islands AS (
-                SELECT
-                    id, wanted,
-                    row_number() OVER (ORDER BY id) - row_number() OVER (PARTITION BY wanted ORDER BY id) AS island
-                FROM credits
-            )
-        SELECT min(id), max(id) FROM islands WHERE wanted GROUP BY island
+        SELECT min(id), max(id)
+        FROM (SELECT id, id - row_number() OVER (ORDER BY id) AS island FROM transactions WHERE {_CREDIT} AND {wanted})
+        GROUP BY island
         """,
         parameters,
     )
-    return _any_new(connection)
-
-
-def _any_new(connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM new_ranges)").fetchone()[0])
 
 
 def _any_left(connection: sqlite3.Connection, parameters: Mapping[str, Any]) -> bool:
     """Whether a credit up to :after may not have been handed over; the usual case, one range for all, is seen at once."""
-    ours = "transactions WHERE id <= :after AND campaign = :campaign AND type = 'CREDITS_ADDITION'"
-    lowest, highest = connection.execute(f"SELECT min(id), max(id) FROM {ours}", parameters).fetchone()
+    bounds = f"SELECT min(id), max(id) FROM transactions WHERE id <= :after AND {_CREDIT}"
+    lowest, highest = connection.execute(bounds, parameters).fetchone()
     if lowest is None:
         return False
     whole = """

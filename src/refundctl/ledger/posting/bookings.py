@@ -4,29 +4,36 @@ All of it is set-based and depends on the set of rows only, never on their order
 """
 
 import hashlib
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
 from refundctl.ledger.script import run_script
-from refundctl.ledger.staging import PERSON_COLUMNS, SEGMENT_COLUMNS, settle_repeats
+from refundctl.ledger.staging import (
+    LINE_COLUMNS,
+    OWED_OTHERWISE,
+    PERSON_COLUMNS,
+    SEGMENT_COLUMNS,
+    settle_repeats,
+    staged_segment,
+)
 
 _WORK_TABLES = """
     DROP TABLE IF EXISTS temp.known;
     DROP TABLE IF EXISTS temp.several_lines;
     DROP TABLE IF EXISTS temp.said_again;
     DROP TABLE IF EXISTS temp.unsaid;
-    DROP TABLE IF EXISTS temp.known_people;
+    DROP TABLE IF EXISTS temp.differing_customers;
     DROP TABLE IF EXISTS temp.whose_booking;
     DROP TABLE IF EXISTS temp.changed_customers;
-    -- the files' customers whom the ledger has; differs where the files say something else of them
-    CREATE TEMP TABLE known_people (person INTEGER PRIMARY KEY, customer INTEGER NOT NULL, differs INTEGER NOT NULL);
-    -- staged rows whose refund line the ledger has
+    -- staged rows whose refund line the ledger has; person_differs where they say something else of its customer
     CREATE TEMP TABLE known (
         staged_id INTEGER PRIMARY KEY, booking INTEGER NOT NULL, line INTEGER NOT NULL, line_version INTEGER NOT NULL,
-        version INTEGER NOT NULL, customer INTEGER NOT NULL, money_differs INTEGER NOT NULL, rest_differs INTEGER NOT NULL
+        version INTEGER NOT NULL, customer INTEGER NOT NULL, money_differs INTEGER NOT NULL, rest_differs INTEGER NOT NULL,
+        person_differs INTEGER NOT NULL
     );
     -- bookings with lines that are new or changed, and with more than one line in the ledger and the files together
     CREATE TEMP TABLE several_lines (booking_id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -39,6 +46,8 @@ _WORK_TABLES = """
     ) WITHOUT ROWID;
     -- rows for which no booking of their own was made, and to which they belong
     CREATE TEMP TABLE whose_booking (staged_id INTEGER PRIMARY KEY, booking INTEGER NOT NULL);
+    -- customers of whom a row says something else than the ledger or another row; and those whose row was changed so
+    CREATE TEMP TABLE differing_customers (customer INTEGER PRIMARY KEY);
     CREATE TEMP TABLE changed_customers (customer INTEGER PRIMARY KEY);
 """
 _TAKEN = """
@@ -49,6 +58,17 @@ _NEW = f"{_TAKEN} AND NOT EXISTS (SELECT 1 FROM known WHERE known.staged_id = st
 _NEW_OR_CHANGED = f"""
     {_TAKEN} AND NOT EXISTS (SELECT 1 FROM known WHERE known.staged_id = staged.id AND NOT money_differs)
 """
+# The customer that a staged row names; most rows of a first load have made theirs, which is found faster.
+_CUSTOMER = """
+    coalesce(
+        (SELECT own.id FROM customers AS own WHERE own.id = :customer + staged.id),
+        (SELECT customers.id FROM customers WHERE customers.customer_id = staged.customer_id)
+    )
+"""
+# What a row says of its person that `customers` doesn't. A blank never overwrites what is known, so it is no difference.
+_SAYS_OTHERWISE = "({})".format(
+    " OR ".join(f"(staged.{n} IS NOT NULL AND staged.{n} IS NOT customers.{n})" for n in PERSON_COLUMNS)
+)
 # What is digested of a person and of metadata; the salt keeps a digest from being found by guessing.
 PERSON_TEXT = "json_array(hex(salt), customer_id, email, name, phone, locale, marketing_consent)"
 METADATA_TEXT = "json_array(hex({salt}), {metadata})"
@@ -56,7 +76,7 @@ METADATA_TEXT = "json_array(hex({salt}), {metadata})"
 
 @dataclass(frozen=True, slots=True)
 class Bases:
-    """The highest ids before this run: a new row gets its base plus the number of the staged row or person it is for."""
+    """The highest ids before this run: a new row gets its base plus the number of the staged row that it is for."""
 
     booking: int
     customer: int
@@ -72,7 +92,7 @@ class PostedBookings:
     unchanged: int
 
 
-def compare(connection: sqlite3.Connection, source: str) -> None:
+def compare(connection: sqlite3.Connection) -> None:
     """Hold the staged rows against the ledger: find the known lines, and set aside what may not be.
 
     A funded line that now says another amount, currency or customer is a booking_conflict, as is a line that
@@ -80,9 +100,7 @@ def compare(connection: sqlite3.Connection, source: str) -> None:
     """
     run_script(connection, _WORK_TABLES)
     register_functions(connection)
-    _map_segments(connection, source)
-    if _any(connection, "customers"):
-        _find_known_people(connection)
+    _map_segments(connection)
     if _any(connection, "bookings"):
         _find_known(connection)
         _set_aside_funded(connection)
@@ -111,12 +129,13 @@ def _set_aside_among_several(connection: sqlite3.Connection) -> None:
         _set_aside_excess(connection)
 
 
-def post(connection: sqlite3.Connection, run_id: int, source: str) -> PostedBookings:
+def post(connection: sqlite3.Connection, run_id: int) -> PostedBookings:
     """Write the staged rows that stand, and say what became of them; rows that say nothing new write nothing."""
     if _nothing_new(connection):
-        return PostedBookings(0, 0, _accepted(connection))
+        return PostedBookings(0, 0, _accepted(connection) + _further(connection, "TRUE"))
     bases = Bases(*(_highest(connection, table) for table in ("bookings", "customers", "line_versions")))
-    _post_segments(connection, run_id, source)
+    _carry_absent(connection)
+    _post_segments(connection, run_id)
     _post_customers(connection, run_id, bases)
     _carry_metadata(connection)
     if metadata := _any(connection, "staged WHERE metadata IS NOT NULL"):
@@ -125,29 +144,39 @@ def post(connection: sqlite3.Connection, run_id: int, source: str) -> PostedBook
     _post_changed_lines(connection, run_id, bases)
     if metadata:
         _post_metadata(connection, bases)
-    updated = _count(
-        connection,
-        f"""
-        SELECT count(*) FROM known CROSS JOIN staged ON staged.id = known.staged_id
+    changed = f"""
+        SELECT staged.id FROM known CROSS JOIN staged ON staged.id = known.staged_id
         WHERE (money_differs OR rest_differs OR customer IN (SELECT customer FROM changed_customers)) AND {_TAKEN}
-        """,
+    """
+    updated = _count(connection, f"SELECT count(*) FROM ({changed})") + _further(
+        connection, f"staged_id IN ({changed})"
     )
-    return PostedBookings(loaded, updated, _accepted(connection) - loaded - updated)
+    loaded += _further(
+        connection,
+        f"EXISTS (SELECT 1 FROM line_versions WHERE id = {bases.line_version} + staged_id AND version = 1)",
+    )
+    accepted = _accepted(connection) + _further(connection, "TRUE")
+    return PostedBookings(loaded, updated, accepted - loaded - updated)
 
 
 def _accepted(connection: sqlite3.Connection) -> int:
+    """How many staged rows stand; one that was put together from several lines is one."""
     return _count(connection, "SELECT (SELECT count(*) FROM staged) - (SELECT count(*) FROM set_aside)")
+
+
+def _further(connection: sqlite3.Connection, condition: str) -> int:
+    """How many further lines the standing rows have for which `condition` holds: counts are of physical rows."""
+    return _count(
+        connection,
+        f"SELECT count(*) FROM staged_further WHERE staged_id NOT IN (SELECT staged_id FROM set_aside) AND {condition}",
+    )
 
 
 def _nothing_new(connection: sqlite3.Connection) -> bool:
     """Whether the ledger knows every staged row that stands as it is, and every person; then nothing is to be written."""
-    known = "SELECT count(*) FROM known WHERE NOT money_differs AND NOT rest_differs"
+    known = "SELECT count(*) FROM known WHERE NOT money_differs AND NOT rest_differs AND NOT person_differs"
     repeats = _count(connection, "SELECT count(*) FROM repeats")
-    return _accepted(connection) == _count(connection, known) + repeats and not _people_differ(connection)
-
-
-def _people_differ(connection: sqlite3.Connection) -> bool:
-    return _any(connection, "people WHERE differs") or _any(connection, "known_people WHERE differs")
+    return _accepted(connection) == _count(connection, known) + repeats
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
@@ -171,37 +200,40 @@ def _highest(connection: sqlite3.Connection, table: str) -> int:
     return _count(connection, f"SELECT coalesce(max(id), 0) FROM {table}")
 
 
-def _find_known_people(connection: sqlite3.Connection) -> None:
-    # A blank never overwrites what is known, so it is no difference.
-    differs = " OR ".join(f"(staged.{n} IS NOT NULL AND staged.{n} IS NOT customers.{n})" for n in PERSON_COLUMNS)
-    connection.execute(
-        f"""
-        INSERT INTO known_people
-        SELECT people.id, customers.id, {differs}
-        FROM people
-        CROSS JOIN staged ON staged.id = people.first_staged
-        CROSS JOIN customers ON customers.customer_id = staged.customer_id
-        """
-    )
-
-
 def _find_known(connection: sqlite3.Connection) -> None:
+    files = connection.execute("SELECT first_staged, last_staged, absent FROM staged_files").fetchall()
+    for first, last, absent in files:
+        _find_known_of_file(connection, range(first, last + 1), frozenset(json.loads(absent)))
+
+
+def _find_known_of_file(connection: sqlite3.Connection, rows: range, absent: frozenset[str]) -> None:
+    """Compare what a file says with the ledger; about a column that it doesn't have it says nothing."""
+    money = [
+        "now.order_amount_minor <> staged.order_amount_minor",
+        "now.refund_amount_minor <> staged.refund_amount_minor",
+        "now.currency <> staged.currency",
+        *(f"now.{name}_minor <> staged.{name}_minor" for name in OWED_OTHERWISE if name not in absent),
+    ]
+    said = [f"old.{name} IS NOT staged_segments.{name}" for name in SEGMENT_COLUMNS if name not in absent]
+    # Most segments are the same, and then nothing more is to be compared.
+    segment = f"""
+        now.segment IS NOT staged_segments.segment AND EXISTS (
+            SELECT 1 FROM segments AS old
+            WHERE old.id = now.segment AND (old.source <> staged_segments.source {"".join(f" OR {one}" for one in said)})
+        )
+    """
+    rest = [f"({segment})", *(f"now.{name} IS NOT staged.{name}" for name in LINE_COLUMNS if name not in absent)]
     connection.execute(
         f"""
         INSERT INTO known
         SELECT
             staged.id, first.booking, first.id, now.id, now.version, now.customer,
-            now.customer IS NOT (SELECT customer FROM known_people WHERE known_people.person = staged.person)
-                OR now.order_amount_minor <> staged.order_amount_minor
-                OR now.refund_amount_minor <> staged.refund_amount_minor
-                OR now.currency <> staged.currency,
-            now.segment IS NOT staged_segments.segment
-                OR now.booked_at IS NOT staged.booked_at
-                OR now.cancelled_at IS NOT staged.cancelled_at
-                OR now.tickets IS NOT staged.tickets
+            customers.customer_id IS NOT staged.customer_id OR {" OR ".join(money)},
+            {" OR ".join(rest)}
                 OR (staged.metadata IS NOT NULL AND staged.metadata IS NOT (
                     SELECT metadata FROM line_metadata WHERE line_version = now.id
-                ))
+                )),
+            customers.customer_id IS staged.customer_id AND {_SAYS_OTHERWISE}
         FROM staged
         CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
         CROSS JOIN line_versions AS first
@@ -214,34 +246,108 @@ def _find_known(connection: sqlite3.Connection) -> None:
             ),
             first.id
         )
+        CROSS JOIN customers ON customers.id = now.customer
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
-        WHERE {_TAKEN}
-        """
+        WHERE staged.id BETWEEN :first AND :last AND {_TAKEN}
+        """,
+        {"first": rows.start, "last": rows.stop - 1},
     )
 
 
-def _map_segments(connection: sqlite3.Connection, source: str) -> None:
+def _carry_absent(connection: sqlite3.Connection) -> None:
+    """Give changed lines what the ledger knows of columns that their file doesn't have."""
+    if not _any(connection, "known WHERE money_differs OR rest_differs"):
+        return
+    files = connection.execute("SELECT first_staged, last_staged, absent FROM staged_files").fetchall()
+    for first, last, text in files:
+        absent = frozenset(json.loads(text))
+        rows = {"first": first, "last": last}
+        carried = {name: sql for name, sql in _CARRIED.items() if name in absent}
+        if carried:
+            connection.execute(
+                f"""
+                UPDATE staged SET ({", ".join(_STAGED_NAMES[name] for name in carried)}) = (
+                    SELECT {", ".join(carried.values())}
+                    FROM known CROSS JOIN line_versions AS now ON now.id = known.line_version
+                    WHERE known.staged_id = staged.id
+                )
+                WHERE id IN ({_CHANGED_ROWS})
+                """,
+                rows,
+            )
+        if absent.intersection(SEGMENT_COLUMNS):
+            _carry_segments(connection, rows, absent)
+
+
+_CARRIED = {
+    **{name: f"now.{name}" for name in LINE_COLUMNS},
+    # The part of it that is owed in cash can't be more than what is owed now.
+    "cash_amount": "min(now.cash_amount_minor, staged.refund_amount_minor)",
+    "bonus_amount": "now.bonus_amount_minor",
+}
+_STAGED_NAMES = {name: f"{name}_minor" if name in OWED_OTHERWISE else name for name in _CARRIED}
+_CHANGED_ROWS = """
+    SELECT staged_id FROM known WHERE (money_differs OR rest_differs) AND staged_id BETWEEN :first AND :last
+"""
+
+
+def _carry_segments(connection: sqlite3.Connection, rows: Mapping[str, int], absent: frozenset[str]) -> None:
+    columns = ", ".join(f"{table}.{name}" for table in ("new", "old") for name in ("source", *SEGMENT_COLUMNS))
+    of_rows = """
+        FROM known
+        CROSS JOIN staged ON staged.id = known.staged_id
+        CROSS JOIN line_versions AS now ON now.id = known.line_version
+    """
+    pairs = connection.execute(
+        f"""
+        SELECT DISTINCT new.id, old.id, {columns}
+        {of_rows}
+        CROSS JOIN staged_segments AS new ON new.id = staged.segment
+        CROSS JOIN segments AS old ON old.id = now.segment
+        WHERE staged.id IN ({_CHANGED_ROWS})
+        """,
+        rows,
+    ).fetchall()
+    width = 1 + len(SEGMENT_COLUMNS)
+    for new_segment, old_segment, *values in pairs:
+        said, known = values[:width], values[width:]
+        names = ("source", *SEGMENT_COLUMNS)
+        merged = tuple(known[at] if name in absent else said[at] for at, name in enumerate(names))
+        connection.execute(
+            f"""
+            UPDATE staged SET segment = :merged WHERE id IN (
+                SELECT staged.id {of_rows}
+                WHERE staged.segment = :new AND now.segment = :old AND staged.id IN ({_CHANGED_ROWS})
+            )
+            """,
+            {**rows, "merged": staged_segment(connection, merged), "new": new_segment, "old": old_segment},
+        )
+
+
+def _map_segments(connection: sqlite3.Connection) -> None:
     same = " AND ".join(
         f"coalesce(segments.{name}, '') = coalesce(staged_segments.{name}, '')" for name in SEGMENT_COLUMNS
     )
     connection.execute(
-        f"UPDATE staged_segments SET segment = (SELECT id FROM segments WHERE source = ? AND {same})",
-        (source,),
+        f"""
+        UPDATE staged_segments
+        SET segment = (SELECT id FROM segments WHERE segments.source = staged_segments.source AND {same})
+        """
     )
 
 
-def _post_segments(connection: sqlite3.Connection, run_id: int, source: str) -> None:
+def _post_segments(connection: sqlite3.Connection, run_id: int) -> None:
     columns = ", ".join(SEGMENT_COLUMNS)
     # Rows that were set aside leave nothing behind, not even their segment.
     used = f"AND id IN (SELECT segment FROM staged WHERE {_TAKEN})" if _any(connection, "set_aside") else ""
     connection.execute(
         f"""
         INSERT INTO segments (source, {columns}, run_id)
-        SELECT ?, {columns}, ? FROM staged_segments WHERE segment IS NULL {used} ORDER BY key
+        SELECT source, {columns}, ? FROM staged_segments WHERE segment IS NULL {used} ORDER BY key
         """,
-        (source, run_id),
+        (run_id,),
     )
-    _map_segments(connection, source)
+    _map_segments(connection)
 
 
 def _set_aside_funded(connection: sqlite3.Connection) -> None:
@@ -254,7 +360,7 @@ def _set_aside_funded(connection: sqlite3.Connection) -> None:
                 || 'nothing was changed: find out which is right'
         FROM known CROSS JOIN staged ON staged.id = known.staged_id
         WHERE money_differs AND EXISTS (
-            SELECT 1 FROM transactions WHERE transactions.line = known.line AND type = 'CREDITS_ADDITION'
+            SELECT 1 FROM transactions WHERE transactions.line = known.line AND entry = 1
         )
         """
     )
@@ -292,7 +398,7 @@ def _set_aside_strangers(connection: sqlite3.Connection) -> None:
         WHERE staged.booking_id IN (SELECT booking_id FROM several_lines)
             AND {_NEW_OR_CHANGED}
             AND (
-                other.customer IS NOT (SELECT customer FROM known_people WHERE known_people.person = staged.person)
+                other.customer IS NOT (SELECT id FROM customers WHERE customers.customer_id = staged.customer_id)
                 OR other.currency <> staged.currency
                 OR other.order_amount_minor <> staged.order_amount_minor
             )
@@ -328,24 +434,18 @@ def _set_aside_excess(connection: sqlite3.Connection) -> None:
 
 
 def _post_customers(connection: sqlite3.Connection, run_id: int, bases: Bases) -> None:
-    used = ""
-    if _any(connection, "set_aside"):
-        # Rows that were set aside leave nothing behind: neither a customer, nor what they alone say of one.
-        used = "AND people.id IN (SELECT person FROM staged WHERE id NOT IN (SELECT staged_id FROM set_aside))"
-        connection.execute(
-            "UPDATE people SET differs = 1 WHERE id IN (SELECT person FROM staged JOIN set_aside ON staged_id = staged.id)"
-        )
+    """Write the customers that are new, and what is said otherwise of the others.
+
+    Rows that were set aside leave nothing behind: neither a customer, nor what they alone say of one.
+    """
     connection.execute(
         f"""
         INSERT INTO customers (id, customer_id, {", ".join(PERSON_COLUMNS)}, salt)
-        SELECT
-            :base + staged.id, customer_id, {", ".join(f"iif(differs, NULL, {n})" for n in PERSON_COLUMNS)},
-            randomblob(16)
-        FROM staged CROSS JOIN people ON people.id = staged.person
-        WHERE people.first_staged = staged.id AND people.id NOT IN (SELECT person FROM known_people) {used}
-        ORDER BY staged.id
+        SELECT :customer + staged.id, customer_id, {", ".join(PERSON_COLUMNS)}, randomblob(16)
+        FROM staged WHERE {_standing(connection, _NEW_OR_CHANGED)} ORDER BY staged.id
+        ON CONFLICT (customer_id) DO NOTHING
         """,
-        {"base": bases.customer},
+        {"customer": bases.customer},
     )
     _merge_people(connection, bases)
     connection.execute(
@@ -359,24 +459,41 @@ def _post_customers(connection: sqlite3.Connection, run_id: int, bases: Bases) -
     )
 
 
+def _standing(connection: sqlite3.Connection, condition: str) -> str:
+    """The condition, or nothing to be looked at a million times where no row was set aside, repeated or known."""
+    return condition if any(_any(connection, table) for table in ("set_aside", "repeats", "known")) else "TRUE"
+
+
 def _merge_people(connection: sqlite3.Connection, bases: Bases) -> None:
     """Settle what rows say differently of one person: for each field, the last non-blank value in order of the ids.
 
     By booking_id and refund_id, not by place in the file, so that a file's order never matters.
     """
-    if not _people_differ(connection):
+    connection.execute(
+        f"""
+        INSERT OR IGNORE INTO differing_customers
+        SELECT customer FROM known CROSS JOIN staged ON staged.id = known.staged_id WHERE person_differs AND {_TAKEN}
+        UNION
+        SELECT customers.id
+        FROM staged CROSS JOIN customers ON customers.customer_id = staged.customer_id
+        WHERE {_standing(connection, _NEW_OR_CHANGED)}
+            AND NOT EXISTS (SELECT 1 FROM customers AS own WHERE own.id = :customer + staged.id)
+            AND {_SAYS_OTHERWISE}
+        """,
+        {"customer": bases.customer},
+    )
+    if not _any(connection, "differing_customers"):
         return
     said = connection.execute(
         f"""
-        SELECT coalesce(known_people.customer, :base + people.first_staged), {", ".join(f"staged.{n}" for n in PERSON_COLUMNS)}
+        SELECT customers.id, {", ".join(f"staged.{n}" for n in PERSON_COLUMNS)}
         FROM staged
-        CROSS JOIN people ON people.id = staged.person
-        LEFT JOIN known_people ON known_people.person = people.id
-        WHERE (people.differs OR known_people.differs) AND {_TAKEN}
-        ORDER BY people.id, staged.booking_id, staged.refund_id
-        """,
-        {"base": bases.customer},
-    )
+        CROSS JOIN customers ON customers.customer_id = staged.customer_id
+        CROSS JOIN differing_customers ON differing_customers.customer = customers.id
+        WHERE {_TAKEN}
+        ORDER BY customers.id, staged.booking_id, staged.refund_id
+        """
+    ).fetchall()
     for customer, rows in groupby(said, itemgetter(0)):
         _merge_person(connection, customer, (row[1:] for row in rows))
 
@@ -419,18 +536,19 @@ _DIGEST = (
     f"CASE WHEN metadata IS NOT NULL THEN sha256({METADATA_TEXT.format(salt='metadata_salt', metadata='metadata')}) END"
 )
 _LINE_COLUMNS = """
-    id, booking, refund_id, version, customer, order_amount_minor, refund_amount_minor, currency,
-    booked_at, cancelled_at, tickets, segment, metadata_digest, run_id
+    id, booking, refund_id, version, customer, order_amount_minor, refund_amount_minor, cash_amount_minor,
+    bonus_amount_minor, currency, booked_at, cancelled_at, tickets, segment, metadata_digest, run_id
 """
 
 
 def _post_new_lines(connection: sqlite3.Connection, run_id: int, bases: Bases) -> int:
     """Write bookings and first versions for rows that the ledger doesn't know; give their number."""
+    new = _standing(connection, _NEW)
     base = {"booking": bases.booking, "customer": bases.customer, "line": bases.line_version, "run": run_id}
     connection.execute(
         f"""
         INSERT INTO bookings (id, booking_id, run_id)
-        SELECT :booking + staged.id, booking_id, :run FROM staged WHERE {_NEW} ORDER BY staged.id
+        SELECT :booking + staged.id, booking_id, :run FROM staged WHERE {new} ORDER BY staged.id
         ON CONFLICT (booking_id) DO NOTHING
         """,
         base,
@@ -443,7 +561,7 @@ def _post_new_lines(connection: sqlite3.Connection, run_id: int, bases: Bases) -
             FROM staged
             LEFT JOIN bookings AS own ON own.id = :booking + staged.id
             CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
-            WHERE own.id IS NULL AND {_NEW}
+            WHERE own.id IS NULL AND {new}
             """,
             base,
         )
@@ -455,15 +573,13 @@ def _post_new_lines(connection: sqlite3.Connection, run_id: int, bases: Bases) -
             coalesce(whose_booking.booking, :booking + staged.id),
             coalesce(refund_id, ''),
             1,
-            coalesce(known_people.customer, :customer + people.first_staged),
-            order_amount_minor, refund_amount_minor, currency, booked_at, cancelled_at, tickets,
+            {_CUSTOMER},
+            order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor, currency, booked_at, cancelled_at, tickets,
             staged_segments.segment, {_DIGEST}, :run
         FROM staged
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
         LEFT JOIN whose_booking ON whose_booking.staged_id = staged.id
-        CROSS JOIN people ON people.id = staged.person
-        LEFT JOIN known_people ON known_people.person = staged.person
-        WHERE {_NEW}
+        WHERE {new}
         ORDER BY staged.id
         """,
         base,
@@ -479,14 +595,12 @@ def _post_changed_lines(connection: sqlite3.Connection, run_id: int, bases: Base
             known.booking,
             coalesce(refund_id, ''),
             known.version + 1,
-            coalesce(known_people.customer, :customer + people.first_staged),
-            order_amount_minor, refund_amount_minor, currency, booked_at, cancelled_at, tickets,
+            {_CUSTOMER},
+            order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor, currency, booked_at, cancelled_at, tickets,
             staged_segments.segment, {_DIGEST}, :run
         FROM known
         CROSS JOIN staged ON staged.id = known.staged_id
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
-        CROSS JOIN people ON people.id = staged.person
-        LEFT JOIN known_people ON known_people.person = staged.person
         WHERE (money_differs OR rest_differs) AND {_TAKEN}
         ORDER BY staged.id
         """,

@@ -22,6 +22,7 @@ class Holding:
     today: str
     expires_on: str | None
     extends: bool  # whether a later top-up gives a card more time, as a duration does
+    makes_codes: bool = True  # whether cards are made as they are published, once the pool is empty
 
     @property
     def place(self) -> str:
@@ -51,31 +52,66 @@ LIVE = """
 """
 
 
+# The form under which codes are matched: as domain.codes.code_key() has it, for codes of ASCII signs.
+CODE_KEY = "upper(replace(replace({code}, '-', ''), ' ', ''))"
+
+
 class CodesExhausted(Refused):
     """The pattern has no codes left."""
 
     code = "no_voucher_suitable_for_publication"
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How many holders got a card, and how many need one for which none was left."""
+
+    published: int
+    short: int = 0
+
+
+def cards_of(connection: sqlite3.Connection, holding: Holding) -> str:
+    """What to read the campaign's held cards from, under the name `cards`.
+
+    Where some came from a pool, that is a temporary table, so that they are found by holder: it is made anew here.
+    """
+    if not has_pool(connection, holding.campaign):
+        return "cards"
+    connection.execute("DROP TABLE IF EXISTS temp.held")
+    connection.execute(
+        """
+        CREATE TEMP TABLE held AS
+        SELECT id, campaign, customer, booking, ordinal, expires_on FROM held_cards WHERE campaign = ?
+        """,
+        (holding.campaign,),
+    )
+    connection.execute("CREATE INDEX temp.held_holder ON held (customer, booking)")
+    connection.execute("CREATE INDEX temp.held_booking ON held (booking)")
+    return "held AS cards"
+
+
+def has_pool(connection: sqlite3.Connection, campaign: int) -> bool:
+    """Whether cards of the campaign were made beforehand or printed, taken or not."""
+    found = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = ? AND customer IS NULL)"
+    return bool(connection.execute(found, (campaign,)).fetchone()[0])
+
+
 def publish(
     connection: sqlite3.Connection, holding: Holding, run_id: int, make_codes: MakeCodes, limit: int | None
-) -> int:
-    """Give a new card to each holder of an open considered line who has no live one; give their number.
+) -> Published:
+    """Give a card to each holder of an open considered line who has no live one.
 
-    A holder whose card is dead gets a successor; so does a booking that meanwhile belongs to another customer, since
-    that card is the first customer's. Raises CodesExhausted.
+    Cards of the pool go first, in the order in which they came in; then new ones are made, unless the campaign says that
+    there are to be none. A holder whose card is dead gets a successor; so does a booking that meanwhile belongs to another
+    customer, since that card is the first customer's. Raises CodesExhausted.
     """
     before = int(connection.execute("SELECT coalesce(max(id), 0) FROM cards").fetchone()[0])
     posting = _Posting(connection, holding, run_id, before, limit)
-    # Codes are drawn blindly first: among strong ones a collision is next to impossible.
-    connection.execute("SAVEPOINT blind_draw")
-    wanted = posting.post(_drawn(make_codes))
-    if posting.index_codes() != wanted:
-        connection.execute("ROLLBACK TO blind_draw")
-        posting.post(_drawn_distinct(connection, make_codes, wanted))
-        posting.index_codes()
-    connection.execute("RELEASE blind_draw")
-    return wanted
+    if has_pool(connection, holding.campaign) or not holding.makes_codes:
+        posting.want(cards_of(connection, holding))
+        assigned = posting.assign()
+        return posting.settle_rest(assigned, make_codes)
+    return Published(posting.post_drawn(posting.wanting("cards"), make_codes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +124,81 @@ class _Posting:
     before: int
     limit: int | None
 
-    def post(self, codes: Iterator[str]) -> int:
-        """Make a card for each holder who needs one, with the next code; give their number."""
+    def wanting(self, cards: str) -> str:
+        """SQL for the holders who need a card: customer, booking, ordinal and last day of each."""
         booking, holder = ("NULL", "customer") if self.holding.per_customer else ("booking", "booking")
+        return f"""
+            SELECT
+                customer, {booking} AS booking,
+                1 + coalesce((SELECT max(ordinal) FROM {cards} WHERE {self.holding.place}), 0) AS ordinal,
+                iif(max(never_expires), NULL, :expires_on) AS expires_on
+            FROM considered
+            WHERE state = {State.OPEN:d} AND NOT EXISTS (
+                SELECT 1 FROM {cards} WHERE {self.holding.match} AND {LIVE}
+            )
+            GROUP BY {holder} ORDER BY {holder} LIMIT :limit
+        """
+
+    def _parameters(self) -> dict[str, str | int | None]:
+        limit = -1 if self.limit is None else self.limit
+        return {**self.holding.parameters(), "run": self.run_id, "limit": limit}
+
+    def want(self, cards: str) -> None:
+        """Note the holders who need a card, in order."""
+        self.connection.execute("DROP TABLE IF EXISTS temp.wanting")
+        self.connection.execute(
+            "CREATE TEMP TABLE wanting (place INTEGER PRIMARY KEY, customer INTEGER, booking INTEGER, ordinal INTEGER, expires_on TEXT)"
+        )
+        self.connection.execute(
+            f"INSERT INTO wanting (customer, booking, ordinal, expires_on) {self.wanting(cards)}", self._parameters()
+        )
+
+    def assign(self) -> int:
+        """Give cards of the pool to those noted, as far as there are any; give their number."""
+        return self.connection.execute(
+            """
+            INSERT INTO assignments (card, campaign, customer, booking, ordinal, expires_on, run_id)
+            SELECT free.id, :campaign, customer, booking, ordinal, expires_on, :run
+            FROM (
+                SELECT id, row_number() OVER (ORDER BY id) AS place FROM cards
+                WHERE campaign = :campaign AND customer IS NULL
+                    AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = cards.id)
+            ) AS free
+            CROSS JOIN wanting ON wanting.place = free.place
+            ORDER BY free.place
+            """,
+            self._parameters(),
+        ).rowcount
+
+    def settle_rest(self, assigned: int, make_codes: MakeCodes) -> Published:
+        """Make cards for those for whom the pool had none, where the campaign makes any."""
+        left = int(self.connection.execute("SELECT count(*) - ? FROM wanting", (assigned,)).fetchone()[0])
+        if not left or not self.holding.makes_codes:
+            return Published(assigned, left)
+        rest = f"SELECT customer, booking, ordinal, expires_on FROM wanting WHERE place > {assigned} ORDER BY place"
+        return Published(assigned + self.post_drawn(rest, make_codes))
+
+    def post_drawn(self, wanting: str, make_codes: MakeCodes) -> int:
+        """Make a card for each of `wanting`, with a code of its own; give their number."""
+        # Codes are drawn blindly first: among strong ones a collision is next to impossible.
+        self.connection.execute("SAVEPOINT blind_draw")
+        wanted = self.post(wanting, drawn(make_codes))
+        if self.index_codes() != wanted:
+            self.connection.execute("ROLLBACK TO blind_draw")
+            self.post(wanting, drawn_distinct(self.connection, make_codes, wanted))
+            self.index_codes()
+        self.connection.execute("RELEASE blind_draw")
+        return wanted
+
+    def post(self, wanting: str, codes: Iterator[str]) -> int:
+        """Make a card for each of `wanting` with the next code; give their number."""
         self.connection.create_function("next_code", 0, codes.__next__)
         return self.connection.execute(
             f"""
             INSERT INTO cards (campaign, code, customer, booking, ordinal, expires_on, run_id)
-            SELECT
-                :campaign, next_code(), customer, {booking},
-                1 + coalesce((SELECT max(ordinal) FROM cards WHERE {self.holding.place}), 0),
-                iif(max(never_expires), NULL, :expires_on), :run
-            FROM considered
-            WHERE state = {State.OPEN:d} AND NOT EXISTS (
-                SELECT 1 FROM cards WHERE {self.holding.match} AND {LIVE}
-            )
-            GROUP BY {holder} ORDER BY {holder} LIMIT :limit
+            SELECT :campaign, next_code(), customer, booking, ordinal, expires_on, :run FROM ({wanting})
             """,
-            {**self.holding.parameters(), "run": self.run_id, "limit": -1 if self.limit is None else self.limit},
+            self._parameters(),
         ).rowcount
 
     def index_codes(self) -> int:
@@ -114,23 +207,29 @@ class _Posting:
         Sorted, a million keys go in three times faster; the cards themselves stand in the order in which codes were
         drawn, so that neighbours' codes tell nothing about each other.
         """
-        return self.connection.execute(
-            """
-            INSERT OR IGNORE INTO codes (code_key, card)
-            SELECT upper(replace(code, '-', '')), id FROM cards WHERE id > ? ORDER BY 1
-            """,
-            (self.before,),
-        ).rowcount
+        return index_codes(self.connection, self.before)
+
+
+def index_codes(connection: sqlite3.Connection, before: int) -> int:
+    """Note the codes of the cards with ids above `before`; give the number of those that are new indeed."""
+    return connection.execute(
+        f"""
+        INSERT OR IGNORE INTO codes (code_key, card)
+        SELECT {CODE_KEY.format(code="code")}, id FROM cards WHERE id > ? ORDER BY 1
+        """,
+        (before,),
+    ).rowcount
 
 
 def bookings_with_cards(connection: sqlite3.Connection, holding: Holding) -> int:
     """How many bookings with an open or funded considered line have a live card now."""
+    cards = cards_of(connection, holding)
     return int(
         connection.execute(
             f"""
             SELECT count(DISTINCT booking) FROM considered
             WHERE state IN ({State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d}) OR (
-                state = {State.OPEN:d} AND EXISTS (SELECT 1 FROM cards WHERE {holding.match} AND {LIVE})
+                state = {State.OPEN:d} AND EXISTS (SELECT 1 FROM {cards} WHERE {holding.match} AND {LIVE})
             )
             """,
             holding.parameters(),
@@ -138,12 +237,13 @@ def bookings_with_cards(connection: sqlite3.Connection, holding: Holding) -> int
     )
 
 
-def _drawn(make_codes: MakeCodes) -> Iterator[str]:
+def drawn(make_codes: MakeCodes) -> Iterator[str]:
+    """Codes without end, as they are drawn: one of a short pattern may come twice."""
     while True:
         yield from make_codes(CODES_PER_DRAW)
 
 
-def _drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count: int) -> Iterator[str]:
+def drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count: int) -> Iterator[str]:
     """Draw codes until `count` of them are new; for short patterns, where collisions do happen."""
     connection.execute("DROP TABLE IF EXISTS temp.candidates")
     connection.execute(
@@ -151,14 +251,14 @@ def _drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count
     )
     found = fruitless = 0
     while found < count:
-        drawn = make_codes(CODES_PER_DRAW)
+        some = make_codes(CODES_PER_DRAW)
         before = found
         connection.executemany(
             """
             INSERT OR IGNORE INTO candidates (code_key, code)
             SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM codes WHERE code_key = ?1)
             """,
-            ((code.upper().replace("-", ""), code) for code in drawn),
+            ((code.upper().replace("-", ""), code) for code in some),
         )
         found = int(connection.execute("SELECT count(*) FROM candidates").fetchone()[0])
         fruitless = fruitless + 1 if found == before else 0

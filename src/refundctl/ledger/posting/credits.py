@@ -1,65 +1,119 @@
 """Topping up: what each open refund line is owed goes onto its holder's card, once."""
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from refundctl.ledger.posting.cards import LIVE, Holding
+from refundctl.ledger.posting.cards import LIVE, Holding, cards_of
 from refundctl.ledger.scope import State
+
+BUCKETS = ("paid", "bonus", "cash")
 
 
 @dataclass(frozen=True, slots=True)
 class PostedCredits:
-    """How many refund lines were funded, and with how much in minor units."""
+    """How many refund lines were funded, and with how much of each bucket, in minor units."""
 
     funded: int
     paid_minor: int
+    bonus_minor: int
+    cash_minor: int
 
 
 def top_up(connection: sqlite3.Connection, holding: Holding, run_id: int) -> PostedCredits:
     """Credit every open considered line to its holder's newest live card, and extend cards that would die too early.
 
-    The schema itself refuses to fund a line twice. Lines whose holder has no live card are left as they are.
+    What a line is owed in cash is noted beside it, without a card. The schema itself refuses to fund a line twice. Lines
+    whose holder has no live card are left as they are, all of them.
     """
     before = int(connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0])
+    cards = cards_of(connection, holding)
+    newest = _newest(connection, holding, cards)
+    parameters = {**holding.parameters(), "run": run_id}
+    credits_to_cards = f"""
+        FROM considered CROSS JOIN {cards} ON {holding.match}
+        WHERE state = {State.OPEN:d} AND {LIVE} {newest} AND {{owed}}
+        ORDER BY considered.booking, considered.line
+    """
     connection.execute(
         f"""
-        INSERT INTO transactions (id, campaign, card, line, type, bucket, amount_minor, contra_account, run_id)
+        INSERT INTO transactions (id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, run_id)
         SELECT
-            NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', 'paid', considered.amount_minor,
-            'refunds_owed', :run
-        FROM considered CROSS JOIN cards ON {holding.match}
-        WHERE state = {State.OPEN:d} AND {LIVE} {_newest(connection, holding)}
+            NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', 'paid', paid_minor, 'refunds_owed', 1, :run
+        {credits_to_cards.format(owed="paid_minor > 0")}
+        """,
+        parameters,
+    )
+    bonus, cash = connection.execute(
+        "SELECT coalesce(max(bonus_minor), 0), coalesce(max(cash_minor), 0) FROM considered"
+    ).fetchone()
+    if bonus:
+        connection.execute(
+            f"""
+            INSERT INTO transactions (id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, run_id)
+            SELECT
+                NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', 'bonus', bonus_minor, 'bonuses_owed',
+                1 + (paid_minor > 0), :run
+            {credits_to_cards.format(owed="bonus_minor > 0")}
+            """,
+            parameters,
+        )
+    if cash:
+        _note_cash(connection, parameters)
+    _extend(connection, holding, run_id, before, cards)
+    return PostedCredits(
+        *connection.execute(
+            f"""
+            SELECT
+                count(*) FILTER (WHERE entry = 1),
+                {", ".join(f"coalesce(sum(amount_minor) FILTER (WHERE bucket = '{name}'), 0)" for name in BUCKETS)}
+            FROM transactions WHERE id > ?
+            """,
+            (before,),
+        ).fetchone()
+    )
+
+
+def _note_cash(connection: sqlite3.Connection, parameters: Mapping[str, str | int | None]) -> None:
+    """Note what is owed in cash: of lines that were just funded, and of those that nothing of goes onto a card."""
+    connection.execute(
+        f"""
+        INSERT INTO transactions (id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, run_id)
+        SELECT
+            NULL, :campaign, NULL, line, 'CREDITS_ADDITION', 'cash', cash_minor, 'refunds_owed',
+            1 + (paid_minor > 0) + (bonus_minor > 0), :run
+        FROM considered
+        WHERE cash_minor > 0 AND (
+            state = {State.CASH_ONLY:d} OR (state = {State.OPEN:d} AND EXISTS (
+                SELECT 1 FROM transactions WHERE transactions.line = considered.line AND entry = 1
+            ))
+        )
         ORDER BY considered.booking, considered.line
         """,
-        {**holding.parameters(), "run": run_id},
+        parameters,
     )
-    _extend(connection, holding, run_id, before)
-    funded, paid = connection.execute(
-        "SELECT count(*), coalesce(sum(amount_minor), 0) FROM transactions WHERE id > ?", (before,)
-    ).fetchone()
-    return PostedCredits(funded, paid)
 
 
-def _newest(connection: sqlite3.Connection, holding: Holding) -> str:
-    successors = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = :campaign AND ordinal > 1)"
+def _newest(connection: sqlite3.Connection, holding: Holding, cards: str) -> str:
+    successors = f"SELECT EXISTS (SELECT 1 FROM {cards} WHERE campaign = :campaign AND ordinal > 1)"
     if not connection.execute(successors, {"campaign": holding.campaign}).fetchone()[0]:
         return ""
     # Spelt out for each kind of campaign, as `IS` would keep SQLite from using the index.
     same = "later.booking IS NULL" if holding.per_customer else "later.booking = cards.booking"
     return f"""
         AND NOT EXISTS (
-            SELECT 1 FROM cards AS later
+            SELECT 1 FROM {cards.split(maxsplit=1)[0]} AS later
             WHERE later.campaign = cards.campaign AND later.customer = cards.customer
                 AND {same} AND later.ordinal > cards.ordinal
         )
     """
 
 
-def _extend(connection: sqlite3.Connection, holding: Holding, run_id: int, before: int) -> None:
+def _extend(connection: sqlite3.Connection, holding: Holding, run_id: int, before: int, cards: str) -> None:
     """A later top-up extends a card to at least its own day and duration; a card that never expires stays so."""
     if not holding.extends or holding.expires_on is None:
         return
-    early = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = :campaign AND expires_on < :expires_on)"
+    early = f"SELECT EXISTS (SELECT 1 FROM {cards} WHERE campaign = :campaign AND expires_on < :expires_on)"
     if not connection.execute(early, holding.parameters()).fetchone()[0]:
         return
     connection.execute(

@@ -86,6 +86,8 @@ CREATE TABLE customers (
     salt BLOB
 ) STRICT;
 
+CREATE INDEX customers_without_email ON customers (id) WHERE email IS NULL;
+
 -- What the ledger knew of a person and when: SHA-256 over salt and person, which outlives their erasure.
 CREATE TABLE customer_versions (
     id INTEGER PRIMARY KEY,
@@ -118,7 +120,8 @@ CREATE TABLE bookings (
 ) STRICT;
 
 -- What a file has said of a refund line, one row per change. The row with version 1 gives the line its identity: other
--- tables name its id. refund_id is '' where the line is the whole booking.
+-- tables name its id. refund_id is '' where the line is the whole booking. Of refund_amount, cash_amount is owed in cash;
+-- bonus_amount is owed as bonus on top.
 CREATE TABLE line_versions (
     id INTEGER PRIMARY KEY,
     booking INTEGER NOT NULL REFERENCES bookings,
@@ -127,6 +130,8 @@ CREATE TABLE line_versions (
     customer INTEGER NOT NULL REFERENCES customers,
     order_amount_minor INTEGER NOT NULL CHECK (order_amount_minor > 0),
     refund_amount_minor INTEGER NOT NULL CHECK (refund_amount_minor > 0 AND refund_amount_minor <= order_amount_minor),
+    cash_amount_minor INTEGER NOT NULL CHECK (cash_amount_minor >= 0 AND cash_amount_minor <= refund_amount_minor),
+    bonus_amount_minor INTEGER NOT NULL CHECK (bonus_amount_minor >= 0),
     currency TEXT NOT NULL CHECK (length(currency) = 3),
     booked_at TEXT,
     cancelled_at TEXT,
@@ -145,20 +150,40 @@ CREATE TABLE line_metadata (
     salt BLOB NOT NULL
 ) STRICT;
 
--- A gift card and its holder. booking is NULL where a customer has one card for everything. ordinal counts the cards of
--- one holder: 2 is the successor of a card that had expired. expires_on is the last valid day as published, or NULL.
+-- A gift card. One that is made as it is published has its holder from the start; one that waits in a pool (made
+-- beforehand, or printed by somebody else) has none here: its holder stands in assignments. booking is NULL where a
+-- customer has one card for everything. ordinal counts the cards of one holder: 2 is the successor of a card that had
+-- expired. expires_on is the last valid day as published, or NULL.
 CREATE TABLE cards (
     id INTEGER PRIMARY KEY,
     campaign INTEGER NOT NULL,
     code TEXT NOT NULL,
+    customer INTEGER REFERENCES customers,
+    booking INTEGER REFERENCES bookings,
+    ordinal INTEGER CHECK (ordinal >= 1),
+    expires_on TEXT,
+    printed INTEGER NOT NULL DEFAULT 0 CHECK (printed IN (0, 1)),
+    run_id INTEGER NOT NULL,
+    CHECK ((customer IS NULL) = (ordinal IS NULL)),
+    CHECK (customer IS NOT NULL OR (booking IS NULL AND expires_on IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX cards_booking ON cards (campaign, booking, ordinal) WHERE booking IS NOT NULL;
+CREATE UNIQUE INDEX cards_customer ON cards (campaign, customer, ordinal) WHERE booking IS NULL;
+CREATE INDEX cards_pool ON cards (campaign) WHERE customer IS NULL;
+
+-- A card from the pool gets its holder.
+CREATE TABLE assignments (
+    id INTEGER PRIMARY KEY,
+    card INTEGER NOT NULL UNIQUE REFERENCES cards,
+    campaign INTEGER NOT NULL REFERENCES campaigns,
     customer INTEGER NOT NULL REFERENCES customers,
     booking INTEGER REFERENCES bookings,
     ordinal INTEGER NOT NULL CHECK (ordinal >= 1),
     expires_on TEXT,
-    run_id INTEGER NOT NULL
+    run_id INTEGER NOT NULL REFERENCES runs
 ) STRICT;
-CREATE UNIQUE INDEX cards_booking ON cards (campaign, booking, ordinal) WHERE booking IS NOT NULL;
-CREATE UNIQUE INDEX cards_customer ON cards (campaign, customer, ordinal) WHERE booking IS NULL;
+CREATE UNIQUE INDEX assignments_booking ON assignments (campaign, booking, ordinal) WHERE booking IS NOT NULL;
+CREATE UNIQUE INDEX assignments_customer ON assignments (campaign, customer, ordinal) WHERE booking IS NULL;
 
 -- The form under which a code is matched and must be unique: no spaces, no dashes, capitals. An index of cards.code,
 -- kept as a table because a million random keys go in three times faster when they are sorted first.
@@ -176,23 +201,29 @@ CREATE TABLE extensions (
 ) STRICT;
 CREATE INDEX extensions_card ON extensions (card);
 
--- Every movement of money, in minor units of the campaign's currency, signed from the card's point of view.
+-- Every movement of money, in minor units of the campaign's currency, signed from the card's point of view. What is owed
+-- in cash has no card. entry numbers the credits by which one refund line is funded: 1, then perhaps 2 and 3 in other
+-- buckets.
 CREATE TABLE transactions (
     id INTEGER PRIMARY KEY,
     campaign INTEGER NOT NULL,
     card INTEGER REFERENCES cards,
     line INTEGER REFERENCES line_versions,
     type TEXT NOT NULL CHECK (type IN ('CREDITS_ADDITION', 'CREDITS_REMOVAL', 'CREDITS_REDEMPTION', 'CREDITS_REFUND')),
-    bucket TEXT NOT NULL CHECK (bucket IN ('paid', 'bonus')),
+    bucket TEXT NOT NULL CHECK (bucket IN ('paid', 'bonus', 'cash')),
     amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
-    contra_account TEXT NOT NULL CHECK (contra_account IN ('refunds_owed')),
+    contra_account TEXT NOT NULL CHECK (contra_account IN ('refunds_owed', 'bonuses_owed')),
+    entry INTEGER CHECK (entry >= 1),
     reason TEXT,
     related_transaction INTEGER REFERENCES transactions,
     run_id INTEGER NOT NULL,
     CHECK (card IS NOT NULL OR line IS NOT NULL),
+    CHECK ((bucket = 'cash') = (card IS NULL)),
+    CHECK ((entry IS NOT NULL) = (type = 'CREDITS_ADDITION' AND line IS NOT NULL)),
     CHECK ((type IN ('CREDITS_ADDITION', 'CREDITS_REFUND')) = (amount_minor > 0))
 ) STRICT;
-CREATE UNIQUE INDEX transactions_funded_line ON transactions (line) WHERE type = 'CREDITS_ADDITION' AND bucket = 'paid';
+CREATE UNIQUE INDEX transactions_funded_line ON transactions (line) WHERE entry = 1;
+CREATE INDEX transactions_further_entries ON transactions (line) WHERE entry > 1;
 CREATE INDEX transactions_card ON transactions (card);
 
 -- Credits that are handed over together: reserved by the transaction that funds, so that nobody is mailed twice.
@@ -255,6 +286,8 @@ CREATE TRIGGER line_versions_no_update BEFORE UPDATE ON line_versions BEGIN SELE
 CREATE TRIGGER line_versions_no_delete BEFORE DELETE ON line_versions BEGIN SELECT RAISE(ABORT, 'line_versions is append-only: add a row instead'); END;
 CREATE TRIGGER cards_no_update BEFORE UPDATE ON cards BEGIN SELECT RAISE(ABORT, 'cards is append-only: add a row instead'); END;
 CREATE TRIGGER cards_no_delete BEFORE DELETE ON cards BEGIN SELECT RAISE(ABORT, 'cards is append-only: add a row instead'); END;
+CREATE TRIGGER assignments_no_update BEFORE UPDATE ON assignments BEGIN SELECT RAISE(ABORT, 'assignments is append-only: add a row instead'); END;
+CREATE TRIGGER assignments_no_delete BEFORE DELETE ON assignments BEGIN SELECT RAISE(ABORT, 'assignments is append-only: add a row instead'); END;
 CREATE TRIGGER codes_no_update BEFORE UPDATE ON codes BEGIN SELECT RAISE(ABORT, 'codes is append-only: add a row instead'); END;
 CREATE TRIGGER codes_no_delete BEFORE DELETE ON codes BEGIN SELECT RAISE(ABORT, 'codes is append-only: add a row instead'); END;
 CREATE TRIGGER extensions_no_update BEFORE UPDATE ON extensions BEGIN SELECT RAISE(ABORT, 'extensions is append-only: add a row instead'); END;
@@ -299,6 +332,8 @@ CREATE TRIGGER attempts_no_replace BEFORE INSERT ON attempts WHEN EXISTS (SELECT
 BEGIN SELECT RAISE(ABORT, 'attempts is append-only: add a row instead'); END;
 CREATE TRIGGER extensions_no_replace BEFORE INSERT ON extensions WHEN EXISTS (SELECT 1 FROM extensions WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'extensions is append-only: add a row instead'); END;
+CREATE TRIGGER assignments_no_replace BEFORE INSERT ON assignments WHEN EXISTS (SELECT 1 FROM assignments WHERE id = NEW.id OR card = NEW.card)
+BEGIN SELECT RAISE(ABORT, 'assignments is append-only: add a row instead'); END;
 CREATE TRIGGER segments_no_replace BEFORE INSERT ON segments WHEN EXISTS (SELECT 1 FROM segments WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'segments is append-only: add a row instead'); END;
 
@@ -326,6 +361,8 @@ SELECT
     now.customer,
     now.order_amount_minor,
     now.refund_amount_minor,
+    now.cash_amount_minor,
+    now.bonus_amount_minor,
     now.currency,
     now.booked_at,
     now.cancelled_at,
@@ -354,12 +391,28 @@ FROM transactions
 WHERE card IS NOT NULL
 GROUP BY card;
 
--- Each card's last valid day after all extensions; NULL where it never expires.
+-- The cards that have a holder, whether from the start or by assignment; run_id is the run that published them.
+CREATE VIEW held_cards AS
+SELECT
+    cards.id,
+    cards.campaign,
+    cards.code,
+    coalesce(cards.customer, assignments.customer) AS customer,
+    coalesce(cards.booking, assignments.booking) AS booking,
+    coalesce(cards.ordinal, assignments.ordinal) AS ordinal,
+    coalesce(cards.expires_on, assignments.expires_on) AS expires_on,
+    cards.printed,
+    coalesce(assignments.run_id, cards.run_id) AS run_id
+FROM cards
+LEFT JOIN assignments ON assignments.card = cards.id
+WHERE cards.customer IS NOT NULL OR assignments.card IS NOT NULL;
+
+-- Each held card's last valid day after all extensions; NULL where it never expires.
 CREATE VIEW card_expiries AS
 SELECT
-    cards.id AS card,
-    coalesce((SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), expires_on) AS expires_on
-FROM cards;
+    held_cards.id AS card,
+    coalesce((SELECT max(expires_on) FROM extensions WHERE extensions.card = held_cards.id), expires_on) AS expires_on
+FROM held_cards;
 
 -- Who got which card, for what, and when.
 CREATE VIEW publications AS
@@ -370,7 +423,7 @@ SELECT
     campaigns.name AS campaign,
     runs.started_at AS published_at,
     cards.run_id
-FROM cards
+FROM held_cards AS cards
 JOIN campaigns ON campaigns.id = cards.campaign
 JOIN customers ON customers.id = cards.customer
 JOIN runs ON runs.id = cards.run_id
