@@ -122,8 +122,9 @@ BY_NAME = {
     "customers": "SELECT customer_id, email, name, phone, locale, marketing_consent FROM customers",
     "lines": """
         SELECT
-            booking_id, refund_id, version, customer_id, order_amount_minor, refund_amount_minor, currency, booked_at,
-            cancelled_at, tickets, source, status, channel, category, tier, country, accepted
+            booking_id, refund_id, version, customer_id, order_amount_minor, refund_amount_minor, currency,
+            cash_amount_minor, bonus_amount_minor, booked_at, cancelled_at, tickets, source, status, channel, category,
+            tier, country, accepted
         FROM refund_lines
         JOIN customers ON customers.id = refund_lines.customer
         JOIN segments ON segments.id = refund_lines.segment
@@ -135,11 +136,12 @@ BY_NAME = {
     "credits": """
         SELECT
             statement.campaign, lines.booking_id, lines.refund_id, publications.customer_id, publications.booking_id,
-            statement.type, statement.bucket, statement.amount_minor, statement.currency, statement.contra_account
+            statement.type, statement.bucket, statement.amount_minor, statement.currency, statement.contra_account,
+            transactions.entry
         FROM statement
         JOIN transactions ON transactions.id = statement.id
         JOIN refund_lines AS lines ON lines.line = transactions.line
-        JOIN publications ON publications.card_id = statement.card_id
+        LEFT JOIN publications ON publications.card_id = statement.card_id
     """,
     "runs": """
         SELECT command, campaign, status, counts, totals FROM runs JOIN run_outcomes ON run_outcomes.run_id = runs.id
@@ -188,6 +190,15 @@ SECOND_FILE = HEADER + (
     "B5,,ana,ana@example.com,Ana Nowak,20.00,20.00,EUR,cancelled,1,City\n"
     "B6,,bo,bo@example.com,Bo Silva,7.25,7.25,EUR,cancelled,1,City\n"
 )
+# Polish zloty: on cards of a pool, with parts owed in cash and as bonus; P2 wholly in cash.
+THIRD_FILE = (
+    "booking_id,customer_id,email,order_amount,cash_amount,bonus_amount,currency,status,hotel\n"
+    "P1,ana,ana@example.com,80.00,30.00,5.00,PLN,cancelled,City\n"
+    "P2,bo,bo@example.com,40.00,40.00,,PLN,cancelled,City\n"
+    "P3,dee,dee@example.org,60.00,,2.50,PLN,cancelled,City\n"
+    "P4,eve,eve@example.com,25.00,10.00,,PLN,cancelled,City\n"
+)
+PRINTED_CODES = "code\nK7QD-2MXW-9RTB-4HCN-P\nZ3FG-8VJY-5TKA-6WQE-R\n"
 _SOURCE = "sources:\n  default: {metadata: [hotel]}\n"
 
 
@@ -196,17 +207,21 @@ def make_full_books(cli: CommandLine, folder: Path) -> Path:
     campaigns = folder / "campaigns.yaml"
     (folder / "first.csv").write_text(FIRST_FILE, encoding="utf-8")
     (folder / "second.csv").write_text(SECOND_FILE, encoding="utf-8")
+    (folder / "third.csv").write_text(THIRD_FILE, encoding="utf-8")
+    (folder / "printed.csv").write_text(PRINTED_CODES, encoding="utf-8")
     campaigns.write_text(_SOURCE + small_campaigns(card_per="customer"), encoding="utf-8")
     run = ("run", "flight-refunds")
     cli(*run, "first.csv", "--out", "out/may", now=BEFORE_RELEASE).ok()
     assert cli("load", "first.csv", "--expect-count", "99", now=BEFORE_RELEASE).exit == 4
     assert cli("load", "first.csv", "--expect-total", "EUR 1.00", now=BEFORE_RELEASE).exit == 4
     cli(*run, "second.csv", "--out", "out/june", now=LATER).ok()
-    other = small_campaigns("goodwill", currency="PLN", card_per="booking").partition("campaigns:\n")[2]
+    pool = {"type": "STATIC", "vouchers_count": 2}
+    other = small_campaigns("goodwill", currency="PLN", card_per="booking", **pool).partition("campaigns:\n")[2]
     changed = small_campaigns(card_per="customer", description="Flights of April")
     campaigns.write_text(_SOURCE + changed + other, encoding="utf-8")
     cli("create", "flight-refunds", now=LATER).ok()
-    cli("create", "goodwill", now=LATER).ok()
+    cli("create", "goodwill", "--codes", "printed.csv", now=LATER).ok()
+    cli("run", "goodwill", "third.csv", "--out", "out/goodwill", now=LATER).ok()
     cli("export", "mail", "flight-refunds", "-o", "again.csv", "--all", now=LATER).ok()
     return folder / LEDGER
 

@@ -30,7 +30,7 @@ ROOMS_BELOW = {
 LIBRARIES = {
     "": set(),
     "domain": {"pydantic", "pydantic_core", "iso4217", "email_validator"},
-    "files": {"yaml", "pydantic", "pydantic_core"},
+    "files": {"yaml", "pydantic", "pydantic_core", "python_calamine"},
     "ledger": {"sqlite_utils"},
     "exports": set(),
     "operations": set(),
@@ -41,6 +41,7 @@ LIBRARIES = {
 IMPORTED_LATE = {
     "email_validator",
     "iso4217",
+    "python_calamine",
     "numpy",
     "pandas",
     "pydantic",

@@ -19,7 +19,20 @@ from desk import LEDGER, booking, write_bookings
 from golden_text import Golden
 
 NOW = "2020-05-01T12:00:00Z"
-COMMANDS = ["init", "load", "create", "publish", "topup", "run", "export", "status", "runs", "verify", "backup"]
+COMMANDS = [
+    "init",
+    "load",
+    "load-customers",
+    "create",
+    "publish",
+    "topup",
+    "run",
+    "export",
+    "status",
+    "runs",
+    "verify",
+    "backup",
+]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -30,7 +43,7 @@ def test_help(command: str, run_in_process: CommandLine, golden: Golden) -> None
 
 def test_every_command_has_its_golden_help(run_in_process: CommandLine) -> None:
     listed = run_in_process("--help").ok().stdout.partition("Commands:\n")[2]
-    assert re.findall(r"^  ([a-z]+) ", listed, re.MULTILINE) == COMMANDS
+    assert re.findall(r"^  ([a-z-]+) ", listed, re.MULTILINE) == COMMANDS
 
 
 class Session:

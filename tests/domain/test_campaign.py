@@ -104,15 +104,37 @@ def test_the_values_that_a_campaign_is_run_by() -> None:
             "`Mars` is no time zone of the IANA database: write a name such as Europe/Warsaw or UTC",
         ),
         ({"card_per": "bookings"}, ("card_per",), "Input should be 'booking' or 'customer'"),
+        ({"type": "POOL"}, ("type",), "Input should be 'AUTO_UPDATE' or 'STATIC'"),
         (
-            {"type": "STATIC"},
-            ("type",),
-            "STATIC has no effect in this version yet: leave it out, or write AUTO_UPDATE",
+            {"vouchers_count": 100},
+            ("vouchers_count",),
+            "makes codes beforehand, which takes `type: STATIC`: write that too, or null here",
+        ),
+        (
+            {"type": "STATIC", "vouchers_count": 0},
+            ("vouchers_count",),
+            "`0` is not from 1 to 10,000,000: write how many codes to make beforehand",
+        ),
+        (
+            {"type": "STATIC", "vouchers_count": 10_000_001},
+            ("vouchers_count",),
+            "`10000001` is not from 1 to 10,000,000: write how many codes to make beforehand",
+        ),
+        ({"type": "STATIC", "vouchers_count": "100"}, ("vouchers_count",), "Input should be a valid integer"),
+        ({"type": "STATIC", "vouchers_count": True}, ("vouchers_count",), "Input should be a valid integer"),
+        (
+            {
+                "type": "STATIC",
+                "vouchers_count": 962,
+                "weak_codes": True,
+                "voucher": {"code_config": {"pattern": "RF-##"}},
+            },
+            ("voucher", "code_config", "pattern"),
+            "`RF-##` makes only 961 codes, and vouchers_count is 962: write more #, or a smaller number",
         ),
         *(
             ({key: value}, (key,), "has no effect in this version yet: leave it out, or write null")
             for key, value in {
-                "vouchers_count": 100,
                 "start_date": "2020-05-01",
                 "validity_day_of_week": (1, 2),
                 "validity_hours": {"daily": ()},
@@ -207,6 +229,17 @@ def test_weak_codes_are_taken_where_the_campaign_says_so() -> None:
     assert weak.code_pattern.text == "RF-####-####"
 
 
+@pytest.mark.parametrize("count", [None, 1, 961])
+def test_a_pool_of_printed_cards_only_or_of_codes_made_beforehand(count: int | None) -> None:
+    pool = campaign(type="STATIC", vouchers_count=count, weak_codes=True, voucher={"code_config": {"pattern": "RF-##"}})
+
+    assert (pool.type, pool.vouchers_count) == ("STATIC", count)
+
+
+def test_a_mistaken_type_is_not_also_said_to_be_the_wrong_one_for_a_pool() -> None:
+    assert [place for place, _ in mistakes(type="static", vouchers_count=100)] == [("type",)]
+
+
 @pytest.mark.parametrize("amount", ["0", "0.0", "0.00", "0.000", "00"])
 def test_zero_is_zero_however_it_is_written(amount: str) -> None:
     assert campaign(voucher={"gift": {"amount": amount}}).voucher.gift.amount == "0.00"
@@ -245,12 +278,13 @@ keys_of_campaigns = st.fixed_dictionaries(
         "voucher": st.sampled_from([{}, {"code_config": {"length": 20, "postfix": "-EU"}}]),
     },
 )
+pools = st.fixed_dictionaries({"type": st.just("STATIC"), "vouchers_count": st.none() | st.integers(1, 10_000_000)})
 
 
 @settings(deadline=None)
-@given(keys_of_campaigns)
-def test_a_stored_campaign_is_read_back(keys: dict[str, object]) -> None:
-    stored = campaign(**keys).definition()
+@given(keys_of_campaigns, st.just({}) | pools)
+def test_a_stored_campaign_is_read_back(keys: dict[str, object], pool: dict[str, object]) -> None:
+    stored = campaign(**keys, **pool).definition()
 
     back = Campaign.from_definition("flight-refunds", stored)
 
@@ -287,6 +321,8 @@ def test_the_same_meaning_has_the_same_definition(one: dict[str, object], other:
         {"description": "x"},
         {"card_per": "customer"},
         {"redeemable_by": "anyone"},
+        {"type": "STATIC"},
+        {"type": "STATIC", "vouchers_count": 100},
         {"expiration_date": "2027-12-31"},
         {"eligible": {"status": ["cancelled"]}},
         {"metadata": {"a": "b"}},

@@ -1,5 +1,6 @@
 """The Typer application: one module per group of commands, in the order in which an operator meets them."""
 
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -32,4 +33,20 @@ def _refundctl(
     """Turn a file of cancelled bookings into funded gift cards, and prove every cent."""
 
 
-from refundctl.cli import init, load, create, publish, topup, run, export, status, runs, verify, backup  # noqa: E402, F401, I001
+# Each module registers its commands as it is imported; help lists them in this order.
+for _module in (
+    "init",
+    "load",
+    "load_customers",
+    "sources",
+    "create",
+    "publish",
+    "topup",
+    "run",
+    "export",
+    "status",
+    "runs",
+    "verify",
+    "backup",
+):
+    import_module(f"refundctl.cli.{_module}")

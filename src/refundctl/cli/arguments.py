@@ -18,6 +18,7 @@ from refundctl.operations.load import Expected, Input
 
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
 Files = Annotated[list[str], typer.Argument(metavar="FILE", help="CSV files of bookings; - is stdin.")]
+PeopleFiles = Annotated[list[str], typer.Argument(metavar="FILE", help="CSV files of people; - is stdin.")]
 Source = Annotated[
     str | None, typer.Option("--source", metavar="NAME", help="How to read the files: a source of the campaigns file.")
 ]

@@ -86,39 +86,72 @@ def command(
 ) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
     """Register a function as a command; it takes `common` first, and gets the common options added after its own.
 
-    `short` stands in the list of commands, where a longer sentence would be cut off.
+    `short` stands in the list of commands, where a longer sentence would be cut off. A name of two words is a command
+    within a group, which command_group() has made.
     """
 
     def register(function: Callable[..., int | None]) -> Callable[..., int | None]:
-        own = list(inspect.signature(function).parameters.values())[1:]
-        names = [
-            field.name for field in fields(Common) if field.name in _OPTIONS and (writes or field.name != "dry_run")
-        ]
-
-        def called(**values: Any) -> int | None:
-            given = {option: values.pop(option) for option in names}
-            # Also where it is infinite, or no number.
-            given["wait"] = given["wait"] if given["wait"] < LONGEST_WAIT_SECONDS else LONGEST_WAIT_SECONDS
-            common = Common(name, **given)
-            if str(common.ledger) == "-":
-                raise UsageError("The ledger is a file, not stdin or stdout: name it with --ledger.")
-            return function(common, **values)
-
-        added = [
-            inspect.Parameter(
-                option, inspect.Parameter.KEYWORD_ONLY, default=_OPTIONS[option][1], annotation=_OPTIONS[option][0]
-            )
-            for option in names
-        ]
-        called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *added]
-        )
-        called.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
-        called.__doc__ = function.__doc__
-        app.command(name, short_help=short)(called)
+        group, _, own_name = name.rpartition(" ")
+        where = _GROUPS[group] if group else app
+        where.command(own_name, short_help=short)(_with_common(name, function, writes=writes))
         return function
 
     return register
+
+
+def command_group(name: str, *, short: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+    """Register a function as a command that has commands below it; it runs where none of those is named."""
+
+    def register(function: Callable[..., int | None]) -> Callable[..., int | None]:
+        group = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+        called = _with_common(name, function, writes=False)
+
+        def unless_below(context: typer.Context, **values: Any) -> int | None:
+            return called(**values) if context.invoked_subcommand is None else None
+
+        own = inspect.signature(called)
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        unless_below.__signature__ = own.replace(  # type: ignore[attr-defined]
+            parameters=[context, *own.parameters.values()]
+        )
+        unless_below.__annotations__ = {"context": typer.Context, **called.__annotations__}
+        unless_below.__doc__ = function.__doc__
+        group.callback(short_help=short)(unless_below)
+        app.add_typer(group, name=name)
+        _GROUPS[name] = group
+        return function
+
+    return register
+
+
+_GROUPS: dict[str, typer.Typer] = {}
+
+
+def _with_common(name: str, function: Callable[..., int | None], *, writes: bool) -> Callable[..., int | None]:
+    own = list(inspect.signature(function).parameters.values())[1:]
+    names = [field.name for field in fields(Common) if field.name in _OPTIONS and (writes or field.name != "dry_run")]
+
+    def called(**values: Any) -> int | None:
+        given = {option: values.pop(option) for option in names}
+        # Also where it is infinite, or no number.
+        given["wait"] = given["wait"] if given["wait"] < LONGEST_WAIT_SECONDS else LONGEST_WAIT_SECONDS
+        common = Common(name, **given)
+        if str(common.ledger) == "-":
+            raise UsageError("The ledger is a file, not stdin or stdout: name it with --ledger.")
+        return function(common, **values)
+
+    added = [
+        inspect.Parameter(
+            option, inspect.Parameter.KEYWORD_ONLY, default=_OPTIONS[option][1], annotation=_OPTIONS[option][0]
+        )
+        for option in names
+    ]
+    called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *added]
+    )
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
+    called.__doc__ = function.__doc__
+    return called
 
 
 def clock() -> Clock:

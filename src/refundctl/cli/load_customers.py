@@ -1,0 +1,71 @@
+"""refundctl load-customers"""
+
+from pathlib import Path
+
+from refundctl.cli import arguments as take
+from refundctl.cli.common import Common, command, writing_ledger
+from refundctl.cli.load import DEFAULT, check_rejects_option, describe_load, known_sources, refuse_shared
+from refundctl.cli.rendering import Report, progress, report
+from refundctl.domain.errors import ExitCode
+from refundctl.ledger.connection import Ledger
+from refundctl.ledger.journal import Outcome, RunFile
+from refundctl.operations import load_customers as operation
+from refundctl.operations.load import LoadResult, Plain, check_strict, plain, rejects_paths, write_rejects_files
+
+
+@command("load-customers", writes=True, short="Take in files of people, as from a CRM.")
+def load_customers(
+    common: Common,
+    files: take.PeopleFiles,
+    source: take.Source = None,
+    rejects: take.Rejects = None,
+    strict: take.Strict = False,
+    encoding: take.Encoding = None,
+) -> int:
+    """Take in files of people, as from a CRM: new ones, and what has changed about those who are known.
+
+    A blank never overwrites what is known. Rows that can't be taken go to a file where they can be mended. The same
+    content again changes nothing.
+    """
+    check_rejects_option(files, rejects)
+    # A preset is known by the columns of bookings: here one is read by only where it is named.
+    name = source or DEFAULT
+    how = known_sources(common, name)[name]
+    given = {"files": list(files), "source": name, "strict": strict, "encoding": encoding}
+    with (
+        writing_ledger(common, given) as (ledger, journal),
+        take.opened(files) as inputs,
+        plain(inputs, lambda _, __: (name, how)) as unpacked,
+    ):
+        found = _stage(common, ledger, unpacked, encoding)
+        paths = rejects_paths(found.staged, rejects)
+        refuse_shared(found.staged, paths)
+        with ledger.writing(bulk=True) as writing:
+            run = journal.begin()
+            result = operation.load(ledger, found, run)
+            rejected = [] if common.dry_run else write_rejects_files(ledger, found.staged, paths)
+            if strict:
+                check_strict(result, [file.path for file in rejected])
+            writing.keep = result.changed and not common.dry_run
+            if writing.keep:
+                outcome = Outcome(result.counts, {}, [*result.files, *rejected], bool(result.rejected))
+                journal.finish(run, outcome)
+    return report(common, _report(result, run.run_id if writing.keep else None, rejected))
+
+
+def _stage(common: Common, ledger: Ledger, inputs: list[Plain], encoding: str | None) -> operation.StagedPeople:
+    """Read the inputs into temporary tables, with a bar."""
+    size = sum(given.size_bytes for given in inputs)
+    with progress(common, "Reading people") as bar:
+        return operation.stage(ledger, inputs, encoding, lambda done, rows: bar.of(done, size, rows))
+
+
+def _report(result: LoadResult, run_id: int | None, rejected: list[RunFile]) -> Report:
+    return Report(
+        human=lambda out: describe_load(out, result, [Path(file.path) for file in rejected]),
+        run_id=run_id,
+        counts=result.counts,
+        files=[file.as_json() for file in (*result.files, *rejected)],
+        extra={"rejected_by_code": result.rejected_by_code},
+        exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
+    )

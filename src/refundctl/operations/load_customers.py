@@ -1,0 +1,74 @@
+"""Taking in files of people: read and stage them before the transaction, then post who is new or changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from refundctl.files.people_csv import PeopleFile, open_people
+from refundctl.ledger import people_staging, staging
+from refundctl.ledger.connection import Ledger
+from refundctl.ledger.journal import Run, RunFile
+from refundctl.ledger.posting import people
+from refundctl.operations.load import LoadResult, Plain, Staged, StagedFile, Tick, without_collector
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPeople:
+    """All files of one call; `merged` rows say nothing that another row about their customer doesn't say now."""
+
+    staged: Staged
+    merged: int
+
+
+def stage(ledger: Ledger, inputs: Sequence[Plain], encoding: str | None, tick: Tick) -> StagedPeople:
+    """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
+    with ledger.unlocked(), without_collector():
+        waiting = people_staging.PeopleStaging(ledger.connection)
+        files: list[StagedFile] = []
+        bytes_before = rows_before = 0
+        for number, given in enumerate(inputs, start=1):
+            opened = open_people(given.input.stream, given.input.name, given.source, encoding=encoding)
+
+            def ticked(read: int, rows: int, bytes_before: int = bytes_before, rows_before: int = rows_before) -> None:
+                tick(bytes_before + read, rows_before + rows)
+
+            files.append(_stage_file(waiting, number, given, opened, ticked))
+            bytes_before += opened.bytes_read
+            rows_before += files[-1].read.rows
+        merged = people_staging.find_people(ledger.connection)
+    return StagedPeople(Staged(files), merged)
+
+
+def _stage_file(
+    waiting: people_staging.PeopleStaging, number: int, given: Plain, opened: PeopleFile, tick: Tick
+) -> StagedFile:
+    rows = filtered = rejected = 0
+    waiting.begin_file()
+    for block in opened.blocks():
+        waiting.add(number, block.lines, block.columns)
+        waiting.reject(number, [(row.line, row.field, row.code, row.reason) for row in block.rejected])
+        rows += block.rows
+        filtered += block.filtered
+        rejected += len(block.rejected)
+        tick(opened.bytes_read, rows)
+    waiting.end_file()
+    read = RunFile(given.input.name, rows, given.sha256 or opened.sha256)
+    return StagedFile(number, given.input, opened, read, filtered, rejected, given.source_name)
+
+
+def load(ledger: Ledger, found: StagedPeople, run: Run) -> LoadResult:
+    """Post the staged people; the caller holds the transaction.
+
+    A customer counts once: of several rows about one, all but one are unchanged.
+    """
+    posted = people.post(ledger.connection, run.run_id)
+    codes = staging.count_rejects(ledger.connection)
+    return LoadResult(
+        loaded=posted.loaded,
+        updated=posted.updated,
+        unchanged=posted.unchanged + found.merged,
+        filtered=sum(file.filtered for file in found.staged.files),
+        rejected=sum(codes.values()),
+        rejected_by_code=codes,
+        totals={},
+        files=[file.read for file in found.staged.files],
+    )
