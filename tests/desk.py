@@ -13,6 +13,16 @@ LEDGER = "refunds.db"
 
 Row = Mapping[str, str]
 
+# Codes as a printer's machine might draw them: nothing of one can be told from the others.
+PRINTED = (
+    "K7QD-2MXW-9RTB-4HCN-P",
+    "Z3FG-8VJY-5TKA-6WQE-R",
+    "M9HX-4CRT-7NPD-2VKB-S",
+    "B6YW-3QJE-8GZF-5XHM-T",
+    "T2NV-6KDA-4RWC-9QPJ-U",
+    "E8XB-5ZGH-2MYT-7FSK-V",
+)
+
 ENVELOPE = (
     "schema_version",
     "command",
@@ -93,13 +103,15 @@ def only(items: Iterable[Any]) -> Any:
 def lay_out(command_line: CommandLine, folder: Path) -> None:
     """Something to do for every command: B1 is funded and not yet mailed, B2 has a card without money, B3 none.
 
-    `new.csv` is not loaded, and the campaign `goodwill` not made.
+    `new.csv`, `people.csv` and the printed `codes.csv` are not loaded, and the campaign `goodwill` not made.
     """
     both = small_campaigns() + small_campaigns("goodwill").partition("campaigns:\n")[2]
     (folder / "campaigns.yaml").write_text(both, encoding="utf-8")
     write_bookings(folder / "bookings.csv", booking("B1"))
     write_bookings(folder / "more.csv", booking("B2"), booking("B3"))
     write_bookings(folder / "new.csv", booking("B4"))
+    write_bookings(folder / "people.csv", {"customer_id": "C-B3", "email": "new@example.org"})
+    (folder / "codes.csv").write_text(csv_text(*({"code": code} for code in PRINTED)), encoding="utf-8")
     command_line("load", "bookings.csv").ok()
     for command in ("create", "publish", "topup"):
         command_line(command, CAMPAIGN).ok()

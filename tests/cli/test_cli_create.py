@@ -7,12 +7,14 @@ import pytest
 from command_line import CAMPAIGN, CommandLine, small_campaigns
 from desk import LEDGER, booking, column, files_in, only, write_bookings
 
+NO_CARDS = {"cards_made": 0, "cards_printed": 0, "cards_printed_before": 0}
+
 
 def test_a_campaign_is_made_with_no_card_and_no_money(
     run_in_process: CommandLine, tmp_path: Path, campaigns: Path
 ) -> None:
     result = run_in_process("create", CAMPAIGN, "--json").ok()
-    assert result.json()["counts"] == {"created": 1, "changed": 0, "unchanged": 0}
+    assert result.json()["counts"] == {"created": 1, "changed": 0, "unchanged": 0, **NO_CARDS}
     assert (result.json()["campaign"], result.json()["run_id"]) == (CAMPAIGN, 1)
     standing = only(run_in_process("status", "--json").ok().json()["campaigns"])
     assert (standing["campaign"], standing["state"]) == (CAMPAIGN, "active")
@@ -24,7 +26,7 @@ def test_again_changes_nothing(run_in_process: CommandLine, tmp_path: Path, camp
     run_in_process("create", CAMPAIGN).ok()
     before = files_in(tmp_path)
     answer = run_in_process("create", CAMPAIGN, "--json").ok().json()
-    assert answer["counts"] == {"created": 0, "changed": 0, "unchanged": 1}
+    assert answer["counts"] == {"created": 0, "changed": 0, "unchanged": 1, **NO_CARDS}
     assert answer["run_id"] is None
     assert files_in(tmp_path) == before
 
@@ -55,7 +57,7 @@ def test_a_changed_definition_counts_for_cards_not_yet_published(
     run_in_process("run", CAMPAIGN, "one.csv", "--out", "one", now=now).ok()
     campaigns.write_text(small_campaigns(activity_duration_after_publishing="P10D"))
     changed = run_in_process("create", CAMPAIGN, "--json", now=now).ok().json()
-    assert changed["counts"] == {"created": 0, "changed": 1, "unchanged": 0}
+    assert changed["counts"] == {"created": 0, "changed": 1, "unchanged": 0, **NO_CARDS}
     write_bookings(tmp_path / "two.csv", booking("B2"))
     run_in_process("run", CAMPAIGN, "two.csv", "--out", "two", now=now).ok()
     run_in_process("export", "cards", CAMPAIGN, "-o", "cards.csv", now=now).ok()

@@ -21,7 +21,9 @@ MANY = 60_000  # rows that take some seconds to load
 WRITING = {
     "init": ["init", "--campaigns", "new.yaml"],
     "load": ["load", "new.csv"],
+    "load-customers": ["load-customers", "people.csv"],
     "create": ["create", "goodwill"],
+    "create --codes": ["create", CAMPAIGN, "--codes", "codes.csv"],
     "publish": ["publish", CAMPAIGN],
     "topup": ["topup", CAMPAIGN],
     "run": ["run", CAMPAIGN, "new.csv", "--out", "new"],
@@ -318,6 +320,12 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) 
         time.sleep(0.002)
 
 
+def has_open(process: subprocess.Popen[bytes], path: Path) -> bool:
+    """Whether the process has come so far as to open the file."""
+    files = Path(f"/proc/{process.pid}/fd")
+    return any(file.resolve() == path for file in files.iterdir())
+
+
 @SIGNALS
 def test_interrupted_in_the_middle_of_a_big_load(number: signal.Signals, desk: Path, cli: CommandLine) -> None:
     """In the middle of its transaction, when the rollback journal is there."""
@@ -361,7 +369,8 @@ def test_interrupted_while_it_waits_for_another(busy: Path) -> None:
     """Nobody wants to wait for the end of --wait after Ctrl-C."""
     before = files_in(busy)
     waiting = start(busy, "load", "new.csv", "--wait", "6")
-    time.sleep(1.0)
+    wait_until(lambda: has_open(waiting, busy / LEDGER), waiting)
+    time.sleep(0.3)
     began = time.monotonic()
     waiting.send_signal(signal.SIGINT)
     assert end_of(waiting)[0] == 130

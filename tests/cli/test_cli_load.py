@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -504,11 +505,32 @@ def test_encoding_is_never_guessed(run_in_process: CommandLine, tmp_path: Path) 
     assert column(exported, "name") == ["José García"]
 
 
-def test_a_spreadsheet_or_archive_is_named_for_what_it_is(run_in_process: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "bookings.csv.gz").write_bytes(gzip.compress(csv_text(ANA).encode()))
-    result = run_in_process("load", "bookings.csv.gz")
-    assert result.exit == 65
-    assert "gzip" in result.stderr
+def test_a_packed_file_is_the_same_file(run_in_process: CommandLine, tmp_path: Path) -> None:
+    """Its digest is that of the bytes as given; rejects go beside it, as plain CSV, and can be loaded once mended."""
+    bad = {**JAN, "order_amount": "?"}
+    packed = gzip.compress(csv_text(ANA, bad).encode())
+    (tmp_path / "bookings.csv.gz").write_bytes(packed)
+    result = run_in_process("load", "bookings.csv.gz", "--json")
+    assert (result.exit, result.json()["counts"]) == (3, counts(loaded=1, rejected=1))
+    read, rejects = result.json()["files"]
+    assert (read["path"], read["sha256"]) == ("bookings.csv.gz", hashlib.sha256(packed).hexdigest())
+    assert rejects["path"] == "bookings.rejects.csv"
+    assert [row["order_amount"] for row in rows_of(tmp_path / "bookings.rejects.csv")] == ["?"]
+
+    write_bookings(tmp_path / "plain.csv", ANA, bad)
+    again = run_in_process("load", "plain.csv", "--json")
+    assert again.json()["counts"] == counts(unchanged=1, rejected=1)
+
+
+def test_an_archive_of_two_files_is_none(run_in_process: CommandLine, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bookings.zip", "w") as archive:
+        archive.writestr("may.csv", csv_text(ANA))
+        archive.writestr("june.csv", csv_text(JAN))
+    before = files_in(tmp_path)
+    result = run_in_process("load", "bookings.zip")
+    assert (result.exit, result.stdout) == (65, "")
+    assert "bookings.zip" in only(result.stderr.splitlines())
+    assert files_in(tmp_path) == before
 
 
 # --- The journal ---

@@ -15,6 +15,7 @@ CURRENCIES = {
     "KWD": ([("12.345", "12.345"), ("0.001", "0.001"), ("2", "2.000")], 14_346, "14.346"),
     "CLF": ([("12.3456", "12.3456"), ("0.0001", "0.0001"), ("2.5", "2.5000")], 148_457, "14.8457"),
 }
+NOTHING = dict.fromkeys(("paid", "bonus", "cash", "redeemed", "expired", "cashed_out", "outstanding"), 0)
 each_currency = pytest.mark.parametrize(
     ("currency", "amounts", "total_minor", "total"),
     [(currency, *rest) for currency, rest in CURRENCIES.items()],
@@ -100,8 +101,8 @@ def test_several_currencies_in_one_file_are_never_added_up(
             run_in_process(command, campaign).ok()
     standings = run_in_process("status", "--json").ok().json()["campaigns"]
     assert [standing["totals"] for standing in standings] == [
-        {"EUR": {"paid": 1250, "bonus": 0, "redeemed": 0, "expired": 0, "cashed_out": 0, "outstanding": 1250}},
-        {"JPY": {"paid": 1500, "bonus": 0, "redeemed": 0, "expired": 0, "cashed_out": 0, "outstanding": 1500}},
+        {"EUR": {**NOTHING, "paid": 1250, "outstanding": 1250}},
+        {"JPY": {**NOTHING, "paid": 1500, "outstanding": 1500}},
     ]
     run_in_process("export", "mail", "yen", "-o", "yen.csv").ok()
     assert [(row["balance"], row["currency"]) for row in rows_of(tmp_path / "yen.csv")] == [("1500", "JPY")]

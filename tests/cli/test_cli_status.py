@@ -34,13 +34,14 @@ def test_every_figure(run_in_process: CommandLine, tmp_path: Path, campaigns: Pa
             "published": 2,
             "funded": 3,
             "unreachable": 1,
-            "not_handed_over": 0,
+            "not_handed_over": 1,
             "funded_not_eligible": 0,
         },
         "totals": {
             "EUR": {
                 "paid": 11_150,
                 "bonus": 0,
+                "cash": 0,
                 "redeemed": 0,
                 "expired": 0,
                 "cashed_out": 0,

@@ -73,10 +73,13 @@ def test_dropping_the_triggers_and_putting_them_back_is_no_damage(run_in_process
 # The edit that a clever person would make: a value that the schema would have taken. Others get 1000 or an x more.
 PLAUSIBLE = {
     ("attempts", "arguments"): "'{}'",
+    ("assignments", "customer"): "2",
+    ("assignments", "expires_on"): "'2099-12-31'",
     ("attempts", "status"): "'error'",
     ("batches", "everyone"): "1 - everyone",
     ("campaigns", "currency"): "'SEK'",
     ("cards", "code"): "'RF-2222-3333-4444-5555'",
+    ("cards", "printed"): "1 - printed",
     ("customer_versions", "digest"): "zeroblob(32)",
     ("customers", "marketing_consent"): "'yes'",
     ("customers", "salt"): "zeroblob(16)",
@@ -87,6 +90,8 @@ PLAUSIBLE = {
     ("ledger", "ledger_id"): "'00000000000000000000000000000000'",
     ("line_metadata", "metadata"): "json_set(metadata, '$.hotel', 'Other')",
     ("line_metadata", "salt"): "zeroblob(16)",
+    ("line_versions", "bonus_amount_minor"): "500",
+    ("line_versions", "cash_amount_minor"): "500",
     ("line_versions", "currency"): "'SEK'",
     ("line_versions", "metadata_digest"): "zeroblob(32)",
     ("line_versions", "order_amount_minor"): "order_amount_minor + 1",
@@ -101,6 +106,7 @@ PLAUSIBLE = {
     ("segments", "accepted"): "'yes'",
     ("transactions", "amount_minor"): "amount_minor + 1",
     ("transactions", "bucket"): "'bonus'",
+    ("transactions", "contra_account"): "'bonuses_owed'",
     ("transactions", "related_transaction"): "1",
     ("transactions", "type"): "'CREDITS_REFUND'",
 }
@@ -172,11 +178,12 @@ def test_a_definition_that_is_none_any_more_is_found(run_in_process: CommandLine
 
 # What a row that is added says differently from the last one of its table, so that the schema takes it.
 ADDED: dict[str, dict[str, object]] = {
+    "assignments": {"id": 1000, "card": 7, "ordinal": 1000},
     "batch_ranges": {"id": 1000, "first_transaction": 1000, "last_transaction": 1000},
     "batches": {"id": 1000},
     "bookings": {"id": 1000, "booking_id": "MINE"},
     "campaigns": {"id": 1000, "name": "mine"},
-    "cards": {"id": 1000, "code": "RF-MINE", "ordinal": 1000},
+    "cards": {"id": 1000, "code": "RF-MINE"},
     "codes": {"code_key": "RFMINE", "card": 1},
     "customer_versions": {"id": 1000},
     "customers": {"id": 1000, "customer_id": "mallory"},
@@ -189,7 +196,7 @@ ADDED: dict[str, dict[str, object]] = {
     "runs": {"id": 1000},
     "seals": {"id": 1000, "run_id": 1000},
     "segments": {"id": 1000, "channel": "mine"},
-    "transactions": {"id": 1000, "line": None},
+    "transactions": {"id": 1000, "entry": 1000},
 }
 
 
@@ -219,7 +226,7 @@ def test_an_added_row_is_found(
 
 
 @pytest.mark.parametrize("run_id", [-1, 0, 999])
-@pytest.mark.parametrize("table", ["bookings", "cards", "transactions", "customer_versions"])
+@pytest.mark.parametrize("table", ["assignments", "bookings", "cards", "transactions", "customer_versions"])
 def test_an_added_row_that_belongs_to_no_run_is_found(
     run_in_process: CommandLine, books: Path, table: str, run_id: int
 ) -> None:
@@ -320,6 +327,47 @@ def test_two_people_swapped_whole_are_found(run_in_process: CommandLine, books: 
     assert_found(verify(run_in_process), "Customer number 1", "Customer number 2")
 
 
+# --- What a line is owed, in parts ---
+
+# P1 (line 10) is owed 50.00 paid, 5.00 bonus and 30.00 in cash: transactions 7, 10 and 12. P2 is owed 40.00 in cash:
+# transaction 13. Cards 4 to 6 come from the pool.
+WRONG_CREDITS = {
+    "more than is owed": "UPDATE transactions SET amount_minor = amount_minor + 1 WHERE id = 7",
+    "more in cash than is owed": "UPDATE transactions SET amount_minor = amount_minor + 1 WHERE id = 13",
+    "bonus in the name of what was paid": "UPDATE transactions SET bucket = 'paid' WHERE id = 10",
+    "bonus out of the refunds owed": "UPDATE transactions SET contra_account = 'refunds_owed' WHERE id = 10",
+    "cash that is on a card too": "UPDATE transactions SET bucket = 'paid', card = 4 WHERE id = 12",
+    "cash that was never owed": "UPDATE line_versions SET cash_amount_minor = 0 WHERE id = 10",
+    "a part that is there twice": (
+        "INSERT INTO transactions (campaign, card, line, type, bucket, amount_minor, contra_account, entry, run_id) "
+        "SELECT campaign, card, line, type, bucket, amount_minor, contra_account, 4, run_id FROM transactions WHERE id = 10"
+    ),
+    "a part in the place of another": (
+        "UPDATE transactions SET bucket = 'bonus', card = 4, amount_minor = 500, contra_account = 'bonuses_owed' "
+        "WHERE id = 12"
+    ),
+    "a first part that is gone": "DELETE FROM transactions WHERE id = 7",
+    "a middle part that is gone": "DELETE FROM transactions WHERE id = 10",
+    "a last part that is gone": "DELETE FROM transactions WHERE id = 12",
+    "parts that are not counted one by one": "UPDATE transactions SET entry = 9 WHERE id = 12",
+    "parts of two runs": "UPDATE transactions SET run_id = 16 WHERE id = 10",
+    "parts of two campaigns": "UPDATE transactions SET campaign = 1 WHERE id = 12",
+    "another customer's card of the pool": "UPDATE assignments SET customer = 2 WHERE card = 4",
+    "a card of the pool that nobody has": "DELETE FROM assignments WHERE card = 4",
+    "another campaign's card of the pool": "UPDATE cards SET campaign = 1 WHERE id = 4",
+}
+
+
+@pytest.mark.parametrize("damage", WRONG_CREDITS.values(), ids=WRONG_CREDITS)
+def test_what_is_wrong_with_a_credit_is_said_beside_the_broken_seal(
+    run_in_process: CommandLine, books: Path, damage: str
+) -> None:
+    damaged(books, lambda books: books.execute(damage))
+    result = verify(run_in_process, "--json")
+    assert result.exit == 5
+    assert {finding["code"] for finding in result.json()["findings"]} >= {"seal_broken", "credit_wrong"}
+
+
 # --- The index of codes ---
 
 
@@ -378,10 +426,10 @@ def test_a_missing_table_is_found(run_in_process: CommandLine, books: Path, tabl
 
 
 def cut_off_the_last_run(connection: sqlite3.Connection) -> None:
-    """Runs 14 and 15: the last `export mail` and its hand-over, gone without a trace."""
+    """Runs 19 and 20: the last `export mail` and its hand-over, gone without a trace."""
     for table in ("deliveries", "batches", "batch_ranges", "run_outcomes", "seals"):
-        connection.execute(f"DELETE FROM {table} WHERE run_id >= 14")
-    connection.execute("DELETE FROM runs WHERE id >= 14")
+        connection.execute(f"DELETE FROM {table} WHERE run_id >= 19")
+    connection.execute("DELETE FROM runs WHERE id >= 19")
 
 
 def kept_seal(cli: CommandLine, tmp_path: Path) -> Path:
@@ -397,7 +445,7 @@ def test_a_tail_that_was_cut_off_shows_against_a_seal_kept_elsewhere(
     kept = kept_seal(run_in_process, tmp_path)
     damaged(books, cut_off_the_last_run)
     verify(run_in_process).ok()
-    assert_found(verify(run_in_process, "--against", kept), "tail_missing: Seal 15 (run 15) is missing")
+    assert_found(verify(run_in_process, "--against", kept), "tail_missing: Seal 20 (run 20) is missing")
 
 
 def test_an_old_copy_shows_against_a_seal_kept_elsewhere(
@@ -411,7 +459,7 @@ def test_an_old_copy_shows_against_a_seal_kept_elsewhere(
     kept = kept_seal(run_in_process, tmp_path)
     copy_to(old, books)
     verify(run_in_process).ok()
-    assert_found(verify(run_in_process, "--against", kept), "tail_missing: Seal 16 (run 16) is missing")
+    assert_found(verify(run_in_process, "--against", kept), "tail_missing: Seal 21 (run 21) is missing")
 
 
 def test_another_past_shows_against_a_seal_kept_elsewhere(
@@ -428,7 +476,7 @@ def test_another_past_shows_against_a_seal_kept_elsewhere(
         if amount == "12.50":
             kept = kept_seal(run_in_process, tmp_path)
     verify(run_in_process).ok()
-    assert_found(verify(run_in_process, "--against", kept), "past_rewritten: Seal 16 (run 16) is not the one")
+    assert_found(verify(run_in_process, "--against", kept), "past_rewritten: Seal 21 (run 21) is not the one")
 
 
 def test_books_that_went_on_agree_with_a_seal_of_before(
@@ -495,14 +543,14 @@ def test_an_index_that_lost_a_row_is_found(run_in_process: CommandLine, books: P
     with closing(sqlite3.connect(books)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
-            "UPDATE sqlite_master SET sql = replace(sql, 'paid', 'gone') WHERE name = 'transactions_funded_line'"
+            "UPDATE sqlite_master SET sql = replace(sql, 'entry = 1', 'entry = 9') WHERE name = 'transactions_funded_line'"
         )
         connection.commit()
     with closing(sqlite3.connect(books)) as connection:
         connection.execute("REINDEX transactions_funded_line")
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
-            "UPDATE sqlite_master SET sql = replace(sql, 'gone', 'paid') WHERE name = 'transactions_funded_line'"
+            "UPDATE sqlite_master SET sql = replace(sql, 'entry = 9', 'entry = 1') WHERE name = 'transactions_funded_line'"
         )
         connection.commit()
     assert_found(verify(run_in_process), "file_damaged: ", "wrong # of entries")

@@ -115,7 +115,7 @@ def test_a_fact_can_not_be_replaced(connection: sqlite3.Connection, table: str) 
         connection.execute(f'INSERT OR REPLACE INTO "{table}" SELECT * FROM "{table}"')
 
 
-@pytest.mark.parametrize("table", ["runs", "run_outcomes", "seals", "ledger", "batches", "deliveries"])
+@pytest.mark.parametrize("table", ["runs", "run_outcomes", "seals", "ledger", "batches", "deliveries", "assignments"])
 def test_runs_and_seals_can_not_be_replaced_by_a_connection_that_asks_no_delete_trigger(
     books: Path, table: str
 ) -> None:
@@ -132,7 +132,7 @@ def test_a_row_names_only_what_is_there(connection: sqlite3.Connection, table: s
     connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_update")
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         connection.execute(
-            f'UPDATE "{table}" SET "{column}" = 987654 WHERE "{key}" = (SELECT max("{key}") FROM "{table}")'
+            f'UPDATE "{table}" SET "{column}" = 987654 WHERE "{key}" = (SELECT min("{key}") FROM "{table}")'
         )
 
 
@@ -143,6 +143,8 @@ LINE = {
     "customer": 1,
     "order_amount_minor": 500,
     "refund_amount_minor": 500,
+    "cash_amount_minor": 100,
+    "bonus_amount_minor": 50,
     "currency": "'EUR'",
     "segment": 1,
     "run_id": 1,
@@ -165,6 +167,9 @@ def test_a_line_of_these_tests_would_be_taken(connection: sqlite3.Connection) ->
         {"refund_amount_minor": -1},
         {"order_amount_minor": -5, "refund_amount_minor": -5},
         {"refund_amount_minor": 501},
+        {"cash_amount_minor": -1},
+        {"cash_amount_minor": 501},
+        {"bonus_amount_minor": -1},
         {"currency": "'EU'"},
         {"currency": "'EURO'"},
         {"version": 0},
@@ -204,14 +209,24 @@ CREDIT = {
     "bucket": "'paid'",
     "amount_minor": 1000,
     "contra_account": "'refunds_owed'",
+    "entry": 1,
     "run_id": 1,
 }
 CARD = {"id": 99, "campaign": 1, "code": "'RF-X'", "customer": 1, "booking": "NULL", "ordinal": 7, "run_id": 1}
-DEBIT = {**CREDIT, "line": "NULL", "type": "'CREDITS_REDEMPTION'", "amount_minor": -1000}
+DEBIT = {**CREDIT, "line": "NULL", "entry": "NULL", "type": "'CREDITS_REDEMPTION'", "amount_minor": -1000}
+CASH = {"card": "NULL", "bucket": "'cash'"}
 
 
 def test_a_credit_of_these_tests_would_be_taken(connection: sqlite3.Connection) -> None:
     insert(connection, "transactions", CREDIT)
+
+
+def test_a_line_may_be_funded_in_parts_the_first_of_which_stands_once(connection: sqlite3.Connection) -> None:
+    insert(connection, "transactions", {**CREDIT, "amount_minor": 500})
+    insert(connection, "transactions", {**CREDIT, "bucket": "'bonus'", "amount_minor": 100, "entry": 2})
+    insert(connection, "transactions", {**CREDIT, **CASH, "amount_minor": 500, "entry": 3})
+    with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: transactions\.line"):
+        insert(connection, "transactions", {**CREDIT, **CASH, "amount_minor": 500})
 
 
 @pytest.mark.parametrize(
@@ -224,7 +239,14 @@ def test_a_credit_of_these_tests_would_be_taken(connection: sqlite3.Connection) 
         {"type": "'GIFT'"},
         {"bucket": "'tips'"},
         {"contra_account": "'my_pocket'"},
-        {"card": "NULL", "line": "NULL"},
+        {"card": "NULL", "line": "NULL", "entry": "NULL"},
+        {"card": "NULL"},
+        {"bucket": "'cash'"},
+        {**CASH, "line": "NULL", "entry": "NULL"},
+        {"entry": "NULL"},
+        {"entry": 0},
+        {"line": "NULL"},
+        {"type": "'CREDITS_REFUND'"},
     ],
 )
 def test_a_movement_that_makes_no_sense_is_refused(connection: sqlite3.Connection, wrong: dict[str, object]) -> None:
@@ -237,8 +259,11 @@ def test_a_movement_that_makes_no_sense_is_refused(connection: sqlite3.Connectio
 def test_a_refund_line_is_funded_once_whatever_card_or_campaign(
     connection: sqlite3.Connection, card: object, campaign: int
 ) -> None:
+    bucket = "'cash'" if card == "NULL" else "'paid'"
     with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: transactions\.line"):
-        insert(connection, "transactions", {**CREDIT, "line": 1, "card": card, "campaign": campaign})
+        insert(
+            connection, "transactions", {**CREDIT, "line": 1, "card": card, "campaign": campaign, "bucket": bucket}
+        )
 
 
 def test_a_bucket_never_goes_below_zero(connection: sqlite3.Connection) -> None:
@@ -265,19 +290,69 @@ def test_a_code_belongs_to_one_card(connection: sqlite3.Connection) -> None:
         insert(connection, "codes", {"code_key": f"'{key}'", "card": 2})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"customer": "NULL"},
+        {"ordinal": "NULL"},
+        {"ordinal": 0},
+        {"customer": "NULL", "ordinal": "NULL", "booking": 1},
+        {"customer": "NULL", "ordinal": "NULL", "expires_on": "'2021-05-01'"},
+        {"printed": 2},
+    ],
+)
+def test_a_card_has_a_holder_or_waits_in_the_pool_for_one(
+    connection: sqlite3.Connection, wrong: dict[str, object]
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        insert(connection, "cards", {**CARD, **wrong})
+    insert(connection, "cards", {**CARD, "customer": "NULL", "ordinal": "NULL", "printed": 1})
+
+
+# Card 7 of the pool waits; cards 4 to 6 are for bookings 10, 12 and 13.
+ASSIGNMENT = {"card": 7, "campaign": 2, "customer": 1, "booking": 11, "ordinal": 1, "run_id": 1}
+
+
+@pytest.mark.parametrize(
+    ("again", "refused"),
+    [
+        ({"card": 6}, r"UNIQUE|append-only"),
+        ({"booking": 10}, "UNIQUE"),
+        ({"ordinal": 0}, "CHECK"),
+    ],
+    ids=["a card that has a holder", "a booking that has a card", "counted from 1"],
+)
+def test_a_card_of_the_pool_gets_one_holder_and_a_holder_each_card_once(
+    connection: sqlite3.Connection, again: dict[str, object], refused: str
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match=refused):
+        insert(connection, "assignments", {**ASSIGNMENT, **again})
+    insert(connection, "assignments", ASSIGNMENT)
+
+
+def test_a_customers_card_of_the_pool_is_counted_by_customer(connection: sqlite3.Connection) -> None:
+    for_customer = {**ASSIGNMENT, "booking": "NULL"}
+    insert(connection, "assignments", for_customer)
+    insert(connection, "cards", {**CARD, "customer": "NULL", "ordinal": "NULL"})
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        insert(connection, "assignments", {**for_customer, "card": 99})
+    insert(connection, "assignments", {**for_customer, "card": 99, "ordinal": 2})
+
+
 def test_a_holder_has_each_card_once(connection: sqlite3.Connection) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
         insert(connection, "cards", {**CARD, "ordinal": 1})
     insert(connection, "cards", CARD)
 
 
-@pytest.mark.parametrize(("first", "last"), [(1, 3), (1, 1), (3, 3), (2, 9), (0, 9), (6, 6), (-5, 1)])
+@pytest.mark.parametrize(("first", "last"), [(1, 3), (1, 1), (3, 3), (2, 9), (0, 9), (4, 5), (6, 6), (-5, 1)])
 def test_a_credit_is_handed_to_a_tool_once(connection: sqlite3.Connection, first: int, last: int) -> None:
-    """The first batch holds transactions 1 to 3, the second one 4 to 6."""
+    """The first batch holds transactions 1 to 3, the second one 5 and 6; 4 waits, as its holder has no address."""
     handed = {"batch": 2, "campaign": 1, "tool": "'generic'", "run_id": 1}
     with pytest.raises(sqlite3.IntegrityError, match=r"in one batch of a mail tool only|UNIQUE"):
         insert(connection, "batch_ranges", {**handed, "first_transaction": first, "last_transaction": last})
-    insert(connection, "batch_ranges", {**handed, "first_transaction": 7, "last_transaction": 9})
+    for free_first, free_last in ((7, 9), (4, 4)):
+        insert(connection, "batch_ranges", {**handed, "first_transaction": free_first, "last_transaction": free_last})
 
 
 # --- Which files the program takes for a ledger ---
@@ -375,7 +450,7 @@ ALTERATIONS = {
     "a table is missing": "DROP TABLE extensions",
     "a unique index is a plain one": (
         "DROP INDEX transactions_funded_line; CREATE INDEX transactions_funded_line ON transactions (line) "
-        "WHERE type = 'CREDITS_ADDITION' AND bucket = 'paid'"
+        "WHERE entry = 1"
     ),
 }
 

@@ -122,7 +122,7 @@ def test_who_has_no_address_is_funded_and_counted_as_unreachable(run_in_process:
     assert answer["mail"]["totals"] == {"EUR": {"balance": 0, "unreachable": 11_000}}
     assert rows_of(tmp_path / "c" / "mail.csv") == []
     [standing] = run_in_process("status", "--json").ok().json()["campaigns"]
-    assert (standing["counts"]["unreachable"], standing["counts"]["not_handed_over"]) == (2, 0)
+    assert (standing["counts"]["unreachable"], standing["counts"]["not_handed_over"]) == (2, 2)
 
 
 def test_the_manifest_is_true_and_comes_last(run_in_process: CommandLine, tmp_path: Path) -> None:

@@ -173,6 +173,13 @@ def _credits(connection: sqlite3.Connection) -> Iterator[Finding]:
                 cards.campaign IS NOT transactions.campaign
                 OR coalesce(assignments.customer, cards.customer) IS NOT refund_lines.customer
             ))
+            OR (entry = 1 AND (
+                SELECT 1 + count(*) FROM transactions AS further
+                WHERE further.line = transactions.line AND further.entry > 1
+            ) IS NOT
+                (refund_lines.refund_amount_minor > refund_lines.cash_amount_minor)
+                + (refund_lines.bonus_amount_minor > 0) + (refund_lines.cash_amount_minor > 0)
+            )
         )
         """
     ).fetchmany(MOST_OF_ONE_KIND)
@@ -190,6 +197,11 @@ def _fundings(connection: sqlite3.Connection) -> Iterator[Finding]:
         LEFT JOIN transactions AS first ON first.line = further.line AND first.entry = 1
         WHERE further.entry > 1 AND (
             first.run_id IS NOT further.run_id OR first.campaign IS NOT further.campaign
+            OR first.bucket IS further.bucket OR EXISTS (
+                SELECT 1 FROM transactions AS same
+                WHERE same.line = further.line AND same.entry > 1 AND same.bucket = further.bucket
+                    AND same.id <> further.id
+            )
             OR further.entry <> (
                 SELECT count(*) FROM transactions AS own
                 WHERE own.line = further.line AND own.entry > 1 AND own.entry <= further.entry

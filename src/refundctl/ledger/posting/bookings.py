@@ -26,6 +26,7 @@ _WORK_TABLES = """
     DROP TABLE IF EXISTS temp.several_lines;
     DROP TABLE IF EXISTS temp.said_again;
     DROP TABLE IF EXISTS temp.unsaid;
+    DROP TABLE IF EXISTS temp.whose_customer;
     DROP TABLE IF EXISTS temp.differing_customers;
     DROP TABLE IF EXISTS temp.whose_booking;
     DROP TABLE IF EXISTS temp.changed_customers;
@@ -46,6 +47,8 @@ _WORK_TABLES = """
     ) WITHOUT ROWID;
     -- rows for which no booking of their own was made, and to which they belong
     CREATE TEMP TABLE whose_booking (staged_id INTEGER PRIMARY KEY, booking INTEGER NOT NULL);
+    -- new or changed rows for which no customer of their own was made; differs where they say something else of theirs
+    CREATE TEMP TABLE whose_customer (staged_id INTEGER PRIMARY KEY, customer INTEGER NOT NULL, differs INTEGER NOT NULL);
     -- customers of whom a row says something else than the ledger or another row; and those whose row was changed so
     CREATE TEMP TABLE differing_customers (customer INTEGER PRIMARY KEY);
     CREATE TEMP TABLE changed_customers (customer INTEGER PRIMARY KEY);
@@ -58,13 +61,8 @@ _NEW = f"{_TAKEN} AND NOT EXISTS (SELECT 1 FROM known WHERE known.staged_id = st
 _NEW_OR_CHANGED = f"""
     {_TAKEN} AND NOT EXISTS (SELECT 1 FROM known WHERE known.staged_id = staged.id AND NOT money_differs)
 """
-# The customer that a staged row names; most rows of a first load have made theirs, which is found faster.
-_CUSTOMER = """
-    coalesce(
-        (SELECT own.id FROM customers AS own WHERE own.id = :customer + staged.id),
-        (SELECT customers.id FROM customers WHERE customers.customer_id = staged.customer_id)
-    )
-"""
+# The customer that a new or changed row names: made for this very row, or found by name.
+_CUSTOMER = "coalesce(whose_customer.customer, :customer + staged.id)"
 # What a row says of its person that `customers` doesn't. A blank never overwrites what is known, so it is no difference.
 _SAYS_OTHERWISE = "({})".format(
     " OR ".join(f"(staged.{n} IS NOT NULL AND staged.{n} IS NOT customers.{n})" for n in PERSON_COLUMNS)
@@ -471,16 +469,26 @@ def _merge_people(connection: sqlite3.Connection, bases: Bases) -> None:
     """
     connection.execute(
         f"""
-        INSERT OR IGNORE INTO differing_customers
-        SELECT customer FROM known CROSS JOIN staged ON staged.id = known.staged_id WHERE person_differs AND {_TAKEN}
-        UNION
-        SELECT customers.id
-        FROM staged CROSS JOIN customers ON customers.customer_id = staged.customer_id
-        WHERE {_standing(connection, _NEW_OR_CHANGED)}
-            AND NOT EXISTS (SELECT 1 FROM customers AS own WHERE own.id = :customer + staged.id)
-            AND {_SAYS_OTHERWISE}
+        INSERT INTO whose_customer
+        SELECT staged.id, customers.id, {_SAYS_OTHERWISE}
+        FROM (
+            -- LIMIT keeps this a step of its own: most rows have made their customer, which is seen at once.
+            SELECT id, customer_id, {", ".join(PERSON_COLUMNS)} FROM staged
+            WHERE {_standing(connection, _NEW_OR_CHANGED)}
+                AND NOT EXISTS (SELECT 1 FROM customers AS own WHERE own.id = :customer + staged.id)
+            ORDER BY id LIMIT -1
+        ) AS staged
+        CROSS JOIN customers ON customers.customer_id = staged.customer_id
         """,
         {"customer": bases.customer},
+    )
+    connection.execute(
+        f"""
+        INSERT OR IGNORE INTO differing_customers
+        SELECT customer FROM whose_customer WHERE differs
+        UNION
+        SELECT customer FROM known CROSS JOIN staged ON staged.id = known.staged_id WHERE person_differs AND {_TAKEN}
+        """
     )
     if not _any(connection, "differing_customers"):
         return
@@ -578,6 +586,7 @@ def _post_new_lines(connection: sqlite3.Connection, run_id: int, bases: Bases) -
             staged_segments.segment, {_DIGEST}, :run
         FROM staged
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
+        LEFT JOIN whose_customer ON whose_customer.staged_id = staged.id
         LEFT JOIN whose_booking ON whose_booking.staged_id = staged.id
         WHERE {new}
         ORDER BY staged.id
@@ -595,11 +604,12 @@ def _post_changed_lines(connection: sqlite3.Connection, run_id: int, bases: Base
             known.booking,
             coalesce(refund_id, ''),
             known.version + 1,
-            {_CUSTOMER},
+            iif(money_differs, {_CUSTOMER}, known.customer),
             order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor, currency, booked_at, cancelled_at, tickets,
             staged_segments.segment, {_DIGEST}, :run
         FROM known
         CROSS JOIN staged ON staged.id = known.staged_id
+        LEFT JOIN whose_customer ON whose_customer.staged_id = staged.id
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
         WHERE (money_differs OR rest_differs) AND {_TAKEN}
         ORDER BY staged.id
