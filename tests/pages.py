@@ -24,12 +24,22 @@ class Section:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block: `title` is what its fence says behind the language; `line` counts from 1, below the fence."""
+
+    language: str
+    title: str
+    text: str
+    line: int
+
+
 @dataclass(slots=True)
 class Markdown:
-    """One page: its sections, its fenced blocks with their languages, and the prose outside of these."""
+    """One page: its sections, its fenced blocks, and the prose outside of these."""
 
     sections: list[Section] = field(default_factory=list)
-    blocks: list[tuple[str, str]] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     prose: str = ""
 
 
@@ -38,11 +48,11 @@ def read_markdown(text: str) -> Markdown:
     result = Markdown()
     fenced: list[str] | None = None
     for number, line in enumerate(text.splitlines(), start=1):
-        fence = re.match(r"\s*```\s*(\w*)", line)
+        fence = re.match(r"\s*```\s*(\w*)\s*(.*)", line)
         if fence and fenced is None:
-            fenced, language = [], fence[1]
+            fenced, language, title = [], fence[1], fence[2].strip()
         elif fence and fenced is not None:
-            result.blocks.append((language, "\n".join(fenced)))
+            result.blocks.append(Block(language, title, "\n".join(fenced), number - len(fenced)))
             fenced = None
         elif fenced is not None:
             fenced.append(line)

@@ -19,11 +19,13 @@ from pathlib import Path
 import pytest
 
 from command_line import CAMPAIGN, CommandLine
+from golden_text import Golden
 from pages import PAGES, ROOT, SHELL, anchor, names, page, read_markdown
 from refundctl.domain.bookings import RejectCode
 from refundctl.domain.conditions import FIELDS
 from refundctl.domain.errors import ExitCode
 from refundctl.domain.source import CANONICAL_COLUMNS
+from typed_pages import TypedPage
 
 SOURCE = ROOT / "src" / "refundctl"
 
@@ -126,9 +128,9 @@ def every_example() -> list[Example]:
     return [
         Example(path.name, words)
         for path in PAGES
-        for language, block in read_markdown(path.read_text(encoding="utf-8")).blocks
-        if language in SHELL
-        for words in _calls_in(block.replace("\\\n", " "))
+        for block in read_markdown(path.read_text(encoding="utf-8")).blocks
+        if block.language in SHELL
+        for words in _calls_in(block.text.replace("\\\n", " "))
     ]
 
 
@@ -340,9 +342,20 @@ def test_the_readme_leads_to_every_page(name: str) -> None:
 
 def test_the_readme_begins_with_its_two_commands() -> None:
     """Continuous integration types both of them as they stand."""
-    (first_language, first), (second_language, second), *_ = read_markdown(page("README.md")).blocks
-    assert {first_language, second_language} <= SHELL
-    assert "\n" not in first + second
-    assert "refundctl run" in first
-    assert "sample_data/bookings.csv" in first
-    assert "pytest" in second
+    first, second, *_ = read_markdown(page("README.md")).blocks
+    assert {first.language, second.language} <= SHELL
+    assert "\n" not in first.text + second.text
+    assert "refundctl run" in first.text
+    assert "sample_data/bookings.csv" in first.text
+    assert "pytest" in second.text
+
+
+@pytest.mark.parametrize("name", ["docs/sources.md"])
+def test_every_example_of_a_page_says_what_the_page_says(name: str, tmp_path: Path, golden: Golden) -> None:
+    """Typed from top to bottom; `pytest --update-golden` writes the answers into the page."""
+    text = page(name)
+    typed = TypedPage(tmp_path).type(text)
+    if golden.update:
+        (ROOT / name).write_text(typed, encoding="utf-8")
+    else:
+        assert typed.splitlines() == text.splitlines()

@@ -11,13 +11,14 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from refundctl.domain.booking_columns import BookingRules, Faults, Texts, find_card_numbers, metadata_texts
-from refundctl.domain.bookings import FIELDS, WHITESPACE, Fault, RejectCode, RejectedRow
+from refundctl.domain.bookings import FIELDS, Fault, RejectedRow
 from refundctl.domain.card_numbers import may_hold_card_number
 from refundctl.domain.line_items import LineItemRules
-from refundctl.files.csv_rows import Columns, CsvRows, Rows, Span, first_row
+from refundctl.files.csv_rows import Columns, CsvRows, Rows
 from refundctl.files.grouped_rows import Bookings, GroupedRows, all_texts, rejected_rows
-from refundctl.files.headers import Header, find_header, fingerprint, own_positions, wanted_texts, without_currency
+from refundctl.files.headers import Header, find_header, wanted_texts, without_currency
 from refundctl.files.text_bytes import TextBytes, find_encoding
+from refundctl.files.twisted_rows import Shape
 
 if TYPE_CHECKING:
     from refundctl.domain.source import Source
@@ -58,6 +59,7 @@ class BookingsFile:
         self._text = text
         self._rows = rows
         self._found = header
+        self._shape = _shape(header)
         self._kept = {*header.columns.values(), *header.metadata.values(), *chain(*header.joined.values())}
         self._only = wanted_texts(source, header.only)
         self._rules = BookingRules(
@@ -102,8 +104,8 @@ class BookingsFile:
 
     def _block(self, rows: Rows) -> Block:
         read = rows.columns()
-        twisted = self._twisted(read, rows.spans)
-        rejected = self._broken(read, twisted)
+        twisted = self._shape.twisted(read, rows.spans)
+        rejected = [*self._shape.of_wrong_width(read.others), *twisted.values()]
         return self._judged(read, twisted, rejected, has_long_numbers=may_hold_card_number(rows.utf8))
 
     def _judged(
@@ -174,8 +176,8 @@ class BookingsFile:
     def _put_by(self, rows: Rows, grouped: GroupedRows) -> Block:
         """Keep the rows that belong to a booking until all of it is read. The others are judged now."""
         read = rows.columns()
-        twisted = self._twisted(read, rows.spans)
-        rejected = self._broken(read, twisted)
+        twisted = self._shape.twisted(read, rows.spans)
+        rejected = [*self._shape.of_wrong_width(read.others), *twisted.values()]
         for row in read.others:
             grouped.add_broken(self._possible_ids(row.fields), row.line)
         for number in twisted:
@@ -217,59 +219,18 @@ class BookingsFile:
         moved = len(fields) - len(self.header)
         return fields[max(0, min(place, place + moved)) : max(place, place + moved) + 1]
 
-    # --- Rows whose fields may stand in the wrong columns ---
-
-    def _broken(self, read: Columns, twisted: Mapping[int, RejectedRow]) -> list[RejectedRow]:
-        return [
-            *(_wrong_number(row.line, len(row.fields), len(self.header)) for row in read.others),
-            *twisted.values(),
-        ]
-
-    def _twisted(self, read: Columns, spans: Sequence[Span]) -> dict[int, RejectedRow]:
-        """Rows of the right width that still can't be trusted to have each field in its column."""
-        twisted: dict[int, RejectedRow] = {}
-        for position in self._found.unnamed_tail:
-            for row, text in enumerate(read.columns[position]):
-                if text.strip(WHITESPACE):
-                    twisted[row] = _wrong_number(read.lines[row], position + 1, self._found.unnamed_tail.start)
-        if spans:
-            rows = {line: row for row, line in enumerate(read.lines)}
-            swallowers = [span.line for span in spans if span.line in rows and self._swallows(span)]
-            twisted |= {rows[line]: _wrong_fields(line, _SWALLOWS) for line in swallowers}
-        if "_code" in self._found.rejects and "_reason" in self._found.rejects:
-            twisted |= self._unmended(read)
-        return twisted
-
-    def _swallows(self, span: Span) -> bool:
-        """Whether a line within the row would be a row by itself, as behind a quote that is closed too late."""
-        amount_position = self._found.columns.get("order_amount")
-        if amount_position is None:
-            return False
-        for line in span.later_lines:
-            if line.count('"') % 2 or line.count(self.delimiter) < len(self.header) - 1:
-                # With an odd number of quotes, one of them ends what began above.
-                continue
-            fields, _ = first_row(line, self.delimiter) or ([], 0)
-            if len(fields) == len(self.header) and _AMOUNT_LIKE.fullmatch(fields[amount_position].strip()):
-                return True
-        return False
-
-    def _unmended(self, read: Columns) -> dict[int, RejectedRow]:
-        """Rows of a rejects file that had a wrong number of fields, and still have the cells that we made up."""
-        codes = read.columns[self._found.rejects["_code"]]
-        reasons = read.columns[self._found.rejects["_reason"]]
-        kept = own_positions(self.header)
-        return {
-            row: _wrong_fields(read.lines[row], _UNMENDED)
-            for row, code in enumerate(codes)
-            if code.strip() == RejectCode.WRONG_FIELD_COUNT
-            and reasons[row].strip().endswith(fingerprint(read.columns[position][row] for position in kept))
-        }
-
 
 _AMOUNT_LIKE = re.compile("(?:[A-Za-z]{3} ?)?[0-9][0-9., ']*(?:[A-Za-z]{3})?")
-_SWALLOWS = "a quoted field goes on over the line's end and holds what looks like another row; close its quote"
-_UNMENDED = "the row had a wrong number of fields and is as it was; mend its cells, or empty its `_code`"
+
+
+def _shape(header: Header) -> Shape:
+    """What its rows are held against: below a quote that is closed too late, a row shows by its amount."""
+    amount = header.columns.get("order_amount")
+
+    def is_like_row(fields: Sequence[str]) -> bool:
+        return amount is not None and _AMOUNT_LIKE.fullmatch(fields[amount].strip()) is not None
+
+    return Shape(header.names, header.delimiter, header.unnamed_tail, header.rejects, is_like_row)
 
 
 def open_bookings(stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> BookingsFile:
@@ -283,15 +244,6 @@ def open_bookings(stream: BinaryIO, name: str, source: "Source", *, encoding: st
     header = find_header(name, rows.beginning(), source)
     rows.begin(header.delimiter, len(header.names), after_lines=header.lines)
     return BookingsFile(text, rows, header, source)
-
-
-def _wrong_number(line: int, given: int, wanted: int) -> RejectedRow:
-    reason = f"the row has {given} field{'s' * (given != 1)}, the header has {wanted}"
-    return _wrong_fields(line, f"{reason}; put each value under its header, and texts with delimiters in quotes")
-
-
-def _wrong_fields(line: int, reason: str) -> RejectedRow:
-    return RejectedRow(line, "", RejectCode.WRONG_FIELD_COUNT.value, reason)
 
 
 def _rejected(line: int, name: str, fault: Fault) -> RejectedRow:
