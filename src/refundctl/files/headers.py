@@ -42,13 +42,20 @@ class Header:
 
 
 class AnyCase:
-    """The texts that a cell may have to be taken, trimmed and without case: `text in AnyCase(...)`."""
+    """The texts that a cell may have to be taken, trimmed and without case: `text in AnyCase(...)`.
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    Where a blank is among them, so are those of `blanks`, which count as one.
+    """
+
+    def __init__(self, texts: Iterable[str], blanks: Iterable[str] = ()) -> None:
         self._folded = frozenset(map(folded, texts))
+        self._blanks = frozenset(blanks) if "" in self._folded else frozenset()
 
     def __contains__(self, text: object) -> bool:
-        return isinstance(text, str) and folded(text.strip(WHITESPACE)) in self._folded
+        if not isinstance(text, str):
+            return False
+        text = text.strip(WHITESPACE)
+        return text in self._blanks or folded(text) in self._folded
 
 
 class NoneOf(AnyCase):
@@ -72,9 +79,9 @@ def wanted_texts(source: "Source", positions: Mapping[str, int]) -> dict[int, Co
     """For each column that `only` or `skip` names, what its cells may be; positions count from 0."""
     tests: dict[int, list[Container[str]]] = {}
     for name, texts in source.only.items():
-        tests.setdefault(positions[name], []).append(AnyCase(texts))
+        tests.setdefault(positions[name], []).append(AnyCase(texts, source.null_values))
     for name, texts in source.skip.items():
-        tests.setdefault(positions[name], []).append(NoneOf(texts))
+        tests.setdefault(positions[name], []).append(NoneOf(texts, source.null_values))
     return {position: found[0] if len(found) == 1 else AllOf(found) for position, found in tests.items()}
 
 

@@ -146,10 +146,15 @@ def count_lines(connection: sqlite3.Connection) -> dict[State, int]:
 
 
 def count_bookings(connection: sqlite3.Connection) -> dict[State, int]:
-    """How many considered bookings are in each state."""
+    """How many considered bookings are in each state; what was funded in cash never had a card, eligible or not."""
     rows = connection.execute(
-        """
-        SELECT state, count(*) FROM (SELECT min(state) AS state FROM considered GROUP BY booking)
+        f"""
+        SELECT state, count(*) FROM (
+            SELECT min(iif(
+                state = {State.FUNDED_NOT_ELIGIBLE:d} AND paid_minor + bonus_minor = 0, {State.FUNDED_IN_CASH:d}, state
+            )) AS state
+            FROM considered GROUP BY booking
+        )
         GROUP BY state ORDER BY state
         """
     )

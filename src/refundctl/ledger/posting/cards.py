@@ -228,7 +228,9 @@ def bookings_with_cards(connection: sqlite3.Connection, holding: Holding) -> int
         connection.execute(
             f"""
             SELECT count(DISTINCT booking) FROM considered
-            WHERE state IN ({State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d}) OR (
+            WHERE state = {State.FUNDED:d} OR (
+                state = {State.FUNDED_NOT_ELIGIBLE:d} AND paid_minor + bonus_minor > 0
+            ) OR (
                 state = {State.OPEN:d} AND EXISTS (SELECT 1 FROM {cards} WHERE {holding.match} AND {LIVE})
             )
             """,
