@@ -17,10 +17,15 @@ from refundctl.domain.money import parse_total
 from refundctl.operations.load import Expected, Input
 
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
-Files = Annotated[list[str], typer.Argument(metavar="FILE", help="CSV files of bookings; - is stdin.")]
-PeopleFiles = Annotated[list[str], typer.Argument(metavar="FILE", help="CSV files of people; - is stdin.")]
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="Files of bookings: CSV, xlsx, gzip or zip; - is stdin.")
+]
+PeopleFiles = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="Files of people: CSV, xlsx, gzip or zip; - is stdin.")
+]
 Source = Annotated[
-    str | None, typer.Option("--source", metavar="NAME", help="How to read the files: a source of the campaigns file.")
+    str | None,
+    typer.Option("--source", metavar="NAME", help="How to read the files: a preset, or a source of the campaigns file."),
 ]
 Rejects = Annotated[
     str | None,

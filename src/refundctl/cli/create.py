@@ -30,8 +30,8 @@ def create(
 ) -> int:
     """Make a zero-balance campaign from the campaigns file, or take in its changed definition.
 
-    Cards that the definition wants beforehand are made too. Cards with printed codes wait for their holders likewise; all
-    codes of a file are taken in, or none.
+    Cards that the definition wants beforehand are made too, and printed ones taken in: all of a file, or none. They wait
+    for their holders until `publish`.
     """
     definition = campaign_in_file(common, campaign)
     given = {"campaign": campaign, "codes": codes}

@@ -56,8 +56,9 @@ def pool_errors(campaign: str, result: operation.PublishResult) -> list[dict[str
 def pool_advice(campaign: str, result: operation.PublishResult) -> str:
     """The same for a person."""
     return (
-        f"{campaign} has no cards left for {plural(result.short, 'eligible booking')}: raise vouchers_count, or take in "
-        f"printed cards with `refundctl create {campaign} --codes FILE`, then publish again."
+        f"{campaign} has no cards left for {plural(result.short, 'eligible booking')}: raise vouchers_count and run "
+        f"`refundctl create {campaign}`, or take in printed cards with `refundctl create {campaign} --codes FILE`; then "
+        "publish again."
     )
 
 

@@ -1,6 +1,6 @@
 """refundctl sources, and sources check"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,8 +8,9 @@ import typer
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, command_group
 from refundctl.cli.load import DEFAULT, known_sources, recognised_source
-from refundctl.cli.rendering import Report, Screen, figures, number, report
+from refundctl.cli.rendering import Report, Screen, figures, number, plural, report
 from refundctl.domain.errors import BadInput, ExitCode
+from refundctl.files.headers import CHECK
 from refundctl.operations import load
 from refundctl.operations import sources as operation
 
@@ -71,7 +72,12 @@ def check(
             ),
         )
     return report(
-        common, Report(human=lambda out: _describe(out, file, found), counts=found.counts, extra=_as_json(found))
+        common,
+        Report(
+            human=lambda out: _describe(out, file, found, known[found.source]),
+            counts=found.counts,
+            extra=_as_json(found, known[found.source]),
+        ),
     )
 
 
@@ -88,13 +94,17 @@ def _check(
     return operation.check(path, stream, name, known[name], encoding=encoding)
 
 
-def _as_json(found: operation.Reading) -> dict[str, Any]:
+def _as_json(found: operation.Reading, source: "Source") -> dict[str, Any]:
     return {
         "source": found.source,
         "encoding": found.encoding,
         "delimiter": found.delimiter,
         "columns": {name: list(headers) for name, headers in found.columns.items()},
         "constants": dict(found.constants),
+        "refunded": source.refunded,
+        "only": {header: list(texts) for header, texts in source.only.items()},
+        "skip": {header: list(texts) for header, texts in source.skip.items()},
+        "metadata": list(source.metadata),
         "unused": list(found.unused),
         "bookings": list(found.bookings),
         "rejected": [
@@ -116,10 +126,14 @@ def _list(out: Screen, known: "Mapping[str, Source]", listed: list[dict[str, Any
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
-def _describe(out: Screen, file: str, found: operation.Reading) -> None:
+def _describe(out: Screen, file: str, found: operation.Reading, source: "Source") -> None:
     out.print(f"{file}: read as {found.source}, {found.encoding}, separated by {_DELIMITERS[found.delimiter]}")
     rows = [(name, " + ".join(headers)) for name, headers in found.columns.items()]
     rows += [(name, f"always {text}") for name, text in found.constants.items() if name not in found.columns]
+    rows += [("refunded", source.refunded)] if source.refunded else []
+    rows += [("only", f"{header}: {_listed(texts)}") for header, texts in source.only.items()]
+    rows += [("skip", f"{header}: {_listed(texts)}") for header, texts in source.skip.items()]
+    rows += [("metadata", ", ".join(source.metadata))] if source.metadata else []
     figures(out, rows)
     if found.unused:
         out.print(f"Not read: {', '.join(found.unused)}")
@@ -130,13 +144,18 @@ def _describe(out: Screen, file: str, found: operation.Reading) -> None:
         out.print(f"Line {row.line} would be rejected: {row.reason} ({row.code})")
     counts = found.counts
     out.print(
-        f"Of {number(counts['rows'])} rows, {number(counts['accepted'])} can be taken, {number(counts['filtered'])} are "
+        f"{plural(counts['rows'], 'row')}: {number(counts['accepted'])} can be taken, {number(counts['filtered'])} "
         f"filtered, {number(counts['rejected'])} rejected. Nothing was loaded."
     )
 
 
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join(text or "(blank)" for text in texts)
+
+
 def _describe_unknown(out: Screen, file: str, found: operation.Unknown) -> None:
-    out.print(found.refusal.message)
+    # What it advises is this very command.
+    out.print(found.refusal.message.replace(f": {CHECK}.", "."))
     out.print(
         f"A source to start from, for the campaigns file; check it with `refundctl sources check {file} --source my-source`:"
     )

@@ -127,17 +127,23 @@ class _Posting:
     def wanting(self, cards: str) -> str:
         """SQL for the holders who need a card: customer, booking, ordinal and last day of each."""
         booking, holder = ("NULL", "customer") if self.holding.per_customer else ("booking", "booking")
+        ordinal = f"1 + coalesce((SELECT max(ordinal) FROM {cards} WHERE {self.holding.place}), 0)"
+        needs_one = f"NOT EXISTS (SELECT 1 FROM {cards} WHERE {self.holding.match} AND {LIVE})"
+        if not self._has_published(cards):
+            ordinal, needs_one = "1", "TRUE"
         return f"""
             SELECT
-                customer, {booking} AS booking,
-                1 + coalesce((SELECT max(ordinal) FROM {cards} WHERE {self.holding.place}), 0) AS ordinal,
+                customer, {booking} AS booking, {ordinal} AS ordinal,
                 iif(max(never_expires), NULL, :expires_on) AS expires_on
             FROM considered
-            WHERE state = {State.OPEN:d} AND NOT EXISTS (
-                SELECT 1 FROM {cards} WHERE {self.holding.match} AND {LIVE}
-            )
+            WHERE state = {State.OPEN:d} AND {needs_one}
             GROUP BY {holder} ORDER BY {holder} LIMIT :limit
         """
+
+    def _has_published(self, cards: str) -> bool:
+        """Whether anybody holds a card yet: if not, a million lookups find nothing."""
+        found = f"SELECT EXISTS (SELECT 1 FROM {cards} WHERE campaign = ?)"
+        return bool(self.connection.execute(found, (self.holding.campaign,)).fetchone()[0])
 
     def _parameters(self) -> dict[str, str | int | None]:
         limit = -1 if self.limit is None else self.limit
