@@ -88,6 +88,13 @@ def wanted_texts(source: "Source", positions: Mapping[str, int]) -> dict[int, Co
 def find_header(path: str, text: str, source: "Source") -> Header:
     """The header in the first lines of a file. Raises BadInput where it is not one for this source."""
     delimiter = source.delimiter or likely_delimiter(text, source.all_headers())
+    names, lines = names_in(path, text, delimiter, "bookings")
+    _refuse_duplicates(path, names, lines)
+    return _matched(path, delimiter, names, lines, source)
+
+
+def names_in(path: str, text: str, delimiter: str, what: str) -> tuple[tuple[str, ...], int]:
+    """The names in the first row of a file of `what`, trimmed, and with how many lines it ends. Raises BadInput."""
     found = first_row(text, delimiter)
     if found is None:
         message = f"{path}: a quote in the header is not closed, or something stands behind it; mend the header."
@@ -95,10 +102,9 @@ def find_header(path: str, text: str, source: "Source") -> Header:
     fields, lines = found
     names = tuple(name.strip(WHITESPACE) for name in fields)
     if not any(names):
-        message = f"{path} is empty; the first line of a file of bookings names its columns."
+        message = f"{path} is empty; the first line of a file of {what} names its columns."
         raise BadInput(message, code="empty_file", path=path)
-    _refuse_duplicates(path, names, lines)
-    return _matched(path, delimiter, names, lines, source)
+    return names, lines
 
 
 def own_positions(names: Sequence[str]) -> list[int]:

@@ -14,8 +14,8 @@ from refundctl.domain.bookings import WHITESPACE, Fault, RejectedRow
 from refundctl.domain.card_numbers import may_hold_card_number
 from refundctl.domain.errors import BadInput
 from refundctl.domain.mistakes import shown
-from refundctl.files.csv_rows import Columns, CsvRows, Rows, first_row
-from refundctl.files.headers import REJECT_COLUMNS, Match, likely_delimiter, wanted_texts
+from refundctl.files.csv_rows import Columns, CsvRows, Rows
+from refundctl.files.headers import REJECT_COLUMNS, Match, likely_delimiter, names_in, wanted_texts
 from refundctl.files.text_bytes import TextBytes, find_encoding
 from refundctl.files.twisted_rows import Shape
 
@@ -158,15 +158,7 @@ def find_people_header(path: str, text: str, source: "Source") -> PeopleHeader:
     headers = {name: source.headers_of(name) for name in PERSON_FIELDS}
     wanted = [*(header for several in headers.values() for header in several), *source.only, *source.skip]
     delimiter = source.delimiter or likely_delimiter(text, wanted)
-    found = first_row(text, delimiter)
-    if found is None:
-        message = f"{path}: a quote in the header is not closed, or something stands behind it; mend the header."
-        raise BadInput(message, code="malformed_quote", path=path, line=1)
-    fields, lines = found
-    names = tuple(name.strip(WHITESPACE) for name in fields)
-    if not any(names):
-        message = f"{path} is empty; the first line of a file of people names its columns."
-        raise BadInput(message, code="empty_file", path=path)
+    names, lines = names_in(path, text, delimiter, "people")
     match = Match(path, names)
     there = {header: position for header in wanted if (position := match.position(header)) is not None}
     _refuse_duplicates(path, names, there.values(), lines)
