@@ -1,13 +1,42 @@
 """The Typer application: one module per group of commands, in the order in which an operator meets them."""
 
 from importlib import import_module
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from refundctl import __version__
 
+if TYPE_CHECKING:
+    from typer._click.core import Context
+
+#: In the order in which an operator meets them, and in which help lists them.
+COMMANDS = (
+    "init",
+    "sources",
+    "load",
+    "load-customers",
+    "create",
+    "publish",
+    "topup",
+    "run",
+    "export",
+    "status",
+    "runs",
+    "verify",
+    "backup",
+)
+
+
+class _InOrder(TyperGroup):
+    def list_commands(self, ctx: "Context") -> list[str]:
+        """Typer would list groups of commands last."""
+        return sorted(super().list_commands(ctx), key=COMMANDS.index)
+
+
 app = typer.Typer(
+    cls=_InOrder,
     name="refundctl",
     help="Turn a file of cancelled bookings into funded gift cards, and prove every cent.",
     no_args_is_help=True,
@@ -33,20 +62,5 @@ def _refundctl(
     """Turn a file of cancelled bookings into funded gift cards, and prove every cent."""
 
 
-# Each module registers its commands as it is imported; help lists them in this order.
-for _module in (
-    "init",
-    "load",
-    "load_customers",
-    "sources",
-    "create",
-    "publish",
-    "topup",
-    "run",
-    "export",
-    "status",
-    "runs",
-    "verify",
-    "backup",
-):
-    import_module(f"refundctl.cli.{_module}")
+for _command in COMMANDS:
+    import_module(f"refundctl.cli.{_command.replace('-', '_')}")  # each module registers its own as it is imported

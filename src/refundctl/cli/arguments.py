@@ -25,7 +25,9 @@ PeopleFiles = Annotated[
 ]
 Source = Annotated[
     str | None,
-    typer.Option("--source", metavar="NAME", help="How to read the files: a preset, or a source of the campaigns file."),
+    typer.Option(
+        "--source", metavar="NAME", help="How to read the files: a preset, or a source of the campaigns file."
+    ),
 ]
 Rejects = Annotated[
     str | None,

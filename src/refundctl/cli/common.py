@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer._click.core import ParameterSource
 
 from refundctl.cli.app import app
 from refundctl.domain.errors import InputMissing, RefundctlError, Refused, UsageError
@@ -107,7 +108,12 @@ def command_group(name: str, *, short: str) -> Callable[[Callable[..., int | Non
         called = _with_common(name, function, writes=False)
 
         def unless_below(context: typer.Context, **values: Any) -> int | None:
-            return called(**values) if context.invoked_subcommand is None else None
+            below = context.invoked_subcommand
+            if below is None:
+                return called(**values)
+            if any(context.get_parameter_source(option) is ParameterSource.COMMANDLINE for option in values):
+                raise UsageError(f"Options go behind the whole command: `refundctl {name} {below} ...`.")
+            return None
 
         own = inspect.signature(called)
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -125,6 +131,15 @@ def command_group(name: str, *, short: str) -> Callable[[Callable[..., int | Non
 
 
 _GROUPS: dict[str, typer.Typer] = {}
+
+
+def command_named(words: Sequence[str]) -> str | None:
+    """Which command these words of the command line mean: of a group's, the first two."""
+    names = [word for word in words if not word.startswith("-")][:2]
+    if len(names) == 2 and names[0] in _GROUPS:
+        below = {command.name for command in _GROUPS[names[0]].registered_commands}
+        return " ".join(names) if names[1] in below else names[0]
+    return names[0] if names else None
 
 
 def _with_common(name: str, function: Callable[..., int | None], *, writes: bool) -> Callable[..., int | None]:

@@ -119,7 +119,10 @@ def _export_mail(
         if batch is not None and not common.dry_run:
             handed = _hand_over(common, ledger, journal, batch)
     if handed is None:
-        return report(common, Report(human=lambda out: out.print("Nothing new to hand over."), campaign=campaign))
+        nothing = Report(
+            human=lambda out: out.print("Nothing new to hand over."), campaign=campaign, counts={"rows": 0}
+        )
+        return report(common, nothing)
     return report(common, _mail_report(campaign, handed))
 
 

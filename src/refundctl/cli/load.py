@@ -36,7 +36,15 @@ def load(
     wanted = take.expected(expect_count, expect_total)
     check_rejects_option(files, rejects)
     choose = source_chooser(common, source, encoding)
-    given = {"files": list(files), "source": source, "strict": strict, "encoding": encoding}
+    given = {
+        "files": list(files),
+        "source": source,
+        "rejects": rejects,
+        "strict": strict,
+        "encoding": encoding,
+        "expect_count": expect_count,
+        "expect_total": expect_total,
+    }
     with (
         writing_ledger(common, given) as (ledger, journal),
         take.opened(files) as inputs,
@@ -68,6 +76,7 @@ def known_sources(common: Common, name: str | None) -> "dict[str, Source]":
     from refundctl.files.presets import DEFAULT_SOURCE, presets
 
     found: dict[str, Source] = {DEFAULT_SOURCE: Source(), **presets()}
+    # Also where a preset is named, as the file may have a source of that name, which goes before it.
     if common.campaigns.exists() or (name is not None and name not in found):
         found |= campaigns_file(common).sources
     if name is not None and name not in found:
@@ -85,17 +94,20 @@ def find_source(common: Common, name: str | None) -> "tuple[str, Source]":
     return wanted, known_sources(common, name)[wanted]
 
 
-def source_chooser(common: Common, name: str | None, encoding: str | None) -> operation.Choose:
+def source_chooser(
+    common: Common, name: str | None, encoding: str | None, *, of_people: bool = False
+) -> operation.Choose:
     """By which source to read each file: the one named, or else the one that its header shows, which is said on stderr.
 
-    Raises UsageError for an unknown one.
+    Files `of_people` need less than those of bookings: none is refused for what it lacks. Raises UsageError for an unknown
+    source.
     """
     sources = known_sources(common, name)
 
     def choose(path: str, stream: BinaryIO) -> "tuple[str, Source]":
         if name is not None:
             return name, sources[name]
-        found = recognised_source(path, stream, sources, encoding)
+        found = recognised_source(path, stream, sources, encoding, of_people=of_people)
         if found != DEFAULT:
             warn(common, f"{path}: read as {found}, which its header shows.")
         return found, sources[found]
@@ -106,13 +118,23 @@ def source_chooser(common: Common, name: str | None, encoding: str | None) -> op
 DEFAULT = "default"
 
 
-def recognised_source(path: str, stream: BinaryIO, sources: "Mapping[str, Source]", encoding: str | None) -> str:
-    """The source that the header of a file shows. Raises BadInput where one nearly fits; else it is the default one."""
+def recognised_source(
+    path: str,
+    stream: BinaryIO,
+    sources: "Mapping[str, Source]",
+    encoding: str | None,
+    *,
+    of_people: bool = False,
+) -> str:
+    """The source that the header of a file shows, or else the default one.
+
+    Raises BadInput where a file of bookings nearly fits another one.
+    """
     from refundctl.files.presets import header_names, near_miss, recognise
 
     names = header_names(stream, path, sources[DEFAULT], encoding=encoding)
     found = recognise(names, sources[DEFAULT])
-    if found is None and (refusal := near_miss(path, names)) is not None:
+    if found is None and not of_people and (refusal := near_miss(path, names, sources[DEFAULT])) is not None:
         raise refusal
     return found or DEFAULT
 
@@ -166,7 +188,7 @@ def _report(
         counts=result.counts,
         totals=result.totals,
         files=[file.as_json() for file in (*result.files, *rejected)],
-        extra={"rejected_by_code": result.rejected_by_code, "sources": sources},
+        extra={"rejected_by_code": result.rejected_by_code, "withdrawn": result.withdrawn, "sources": sources},
         exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
     )
 
@@ -179,6 +201,8 @@ def describe_load(out: Screen, result: operation.LoadResult, rejects: list[Path]
     ]
     if result.rejected:
         rows.append(("rejected", reasons(result.rejected_by_code)))
+    if result.withdrawn:
+        rows.append(("no longer owed", f"{number(result.withdrawn)}, as the source leaves them out now"))
     rows += [("owed", amount(sums["total"], currency)) for currency, sums in result.totals.items()]
     figures(out, rows)
     for path in rejects:

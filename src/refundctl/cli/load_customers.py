@@ -1,10 +1,11 @@
 """refundctl load-customers"""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, writing_ledger
-from refundctl.cli.load import DEFAULT, check_rejects_option, describe_load, known_sources, refuse_shared
+from refundctl.cli.load import check_rejects_option, describe_load, refuse_shared, source_chooser
 from refundctl.cli.rendering import Report, progress, report
 from refundctl.domain.errors import ExitCode
 from refundctl.ledger.connection import Ledger
@@ -28,29 +29,28 @@ def load_customers(
     content again changes nothing.
     """
     check_rejects_option(files, rejects)
-    # A preset is known by the columns of bookings: here one is read by only where it is named.
-    name = source or DEFAULT
-    how = known_sources(common, name)[name]
-    given = {"files": list(files), "source": name, "strict": strict, "encoding": encoding}
+    choose = source_chooser(common, source, encoding, of_people=True)
+    given = {"files": list(files), "source": source, "strict": strict, "encoding": encoding}
     with (
         writing_ledger(common, given) as (ledger, journal),
         take.opened(files) as inputs,
-        plain(inputs, lambda _, __: (name, how)) as unpacked,
+        plain(inputs, choose) as unpacked,
     ):
         found = _stage(common, ledger, unpacked, encoding)
         paths = rejects_paths(found.staged, rejects)
         refuse_shared(found.staged, paths)
         with ledger.writing(bulk=True) as writing:
             run = journal.begin()
-            result = operation.load(ledger, found, run)
+            loaded = operation.load(ledger, found, run)
+            result = loaded.result
             rejected = [] if common.dry_run else write_rejects_files(ledger, found.staged, paths)
             if strict:
                 check_strict(result, [file.path for file in rejected])
-            writing.keep = result.changed and not common.dry_run
+            writing.keep = loaded.changed and not common.dry_run
             if writing.keep:
                 outcome = Outcome(result.counts, {}, [*result.files, *rejected], bool(result.rejected))
                 journal.finish(run, outcome)
-    return report(common, _report(result, run.run_id if writing.keep else None, rejected))
+    return report(common, _report(result, found.staged.sources, run.run_id if writing.keep else None, rejected))
 
 
 def _stage(common: Common, ledger: Ledger, inputs: list[Plain], encoding: str | None) -> operation.StagedPeople:
@@ -60,12 +60,14 @@ def _stage(common: Common, ledger: Ledger, inputs: list[Plain], encoding: str | 
         return operation.stage(ledger, inputs, encoding, lambda done, rows: bar.of(done, size, rows))
 
 
-def _report(result: LoadResult, run_id: int | None, rejected: list[RunFile]) -> Report:
+def _report(
+    result: LoadResult, sources: Mapping[str, str], run_id: int | None, rejected: list[RunFile]
+) -> Report:
     return Report(
         human=lambda out: describe_load(out, result, [Path(file.path) for file in rejected]),
         run_id=run_id,
         counts=result.counts,
         files=[file.as_json() for file in (*result.files, *rejected)],
-        extra={"rejected_by_code": result.rejected_by_code},
+        extra={"rejected_by_code": result.rejected_by_code, "sources": sources},
         exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
     )

@@ -10,6 +10,7 @@ from refundctl.cli.rendering import Report, Screen, figures, number, plural, rea
 from refundctl.domain.errors import ExitCode
 from refundctl.ledger import scope
 from refundctl.ledger.journal import Outcome
+from refundctl.ledger.posting import pool
 from refundctl.operations import publish as operation
 from refundctl.operations.terms import terms_of
 
@@ -43,20 +44,20 @@ def publish(
             campaign=campaign,
             counts=result.counts,
             exit_code=ExitCode.PARTIAL if result.short else ExitCode.OK,
-            errors=pool_errors(campaign, result),
+            errors=pool_errors(campaign, result.short),
         ),
     )
 
 
-def pool_errors(campaign: str, result: operation.PublishResult) -> list[dict[str, str]]:
-    """What JSON says where the pool of cards had none left."""
-    return [{"code": operation.POOL_EMPTY, "message": pool_advice(campaign, result)}] if result.short else []
+def pool_errors(campaign: str, short: int, what: str = "eligible booking") -> list[dict[str, str]]:
+    """What JSON says where the pool of cards had none left for so many."""
+    return [{"code": pool.EMPTY, "message": pool_advice(campaign, short, what)}] if short else []
 
 
-def pool_advice(campaign: str, result: operation.PublishResult) -> str:
+def pool_advice(campaign: str, short: int, what: str = "eligible booking") -> str:
     """The same for a person."""
     return (
-        f"{campaign} has no cards left for {plural(result.short, 'eligible booking')}: raise vouchers_count and run "
+        f"{campaign} has no cards left for {plural(short, what)}: raise vouchers_count and run "
         f"`refundctl create {campaign}`, or take in printed cards with `refundctl create {campaign} --codes FILE`; then "
         "publish again."
     )
@@ -69,4 +70,4 @@ def _describe(out: Screen, campaign: str, result: operation.PublishResult) -> No
         rows.append(("left by --limit", number(result.remaining)))
     figures(out, [*rows, ("skipped", reasons(result.skipped_by_reason))])
     if result.short:
-        out.print(pool_advice(campaign, result))
+        out.print(pool_advice(campaign, result.short))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from refundctl.cli.common import Common, is_terminal
+from refundctl.cli.common import Common, command_named, is_terminal
 from refundctl.domain.codes import looks_like_code, mask
 from refundctl.domain.errors import BadCampaigns, ExitCode, RefundctlError
 from refundctl.domain.money import format_amount
@@ -67,10 +67,9 @@ def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
             error.campaign = mask(word) if error.campaign == word else error.campaign
     if "--json" in words:
         status = STATUS.get(error.exit_code, "error")
-        command = next((word for word in words if not word.startswith("-")), None)
         _print_json(
             {
-                **_envelope(command, status),
+                **_envelope(command_named(words), status),
                 "run_id": None,
                 "campaign": error.campaign,
                 "counts": {},

@@ -149,11 +149,12 @@ def _report(
         extra={
             "steps": result.steps,
             "rejected_by_code": result.load.rejected_by_code,
+            "withdrawn": result.load.withdrawn,
             "sources": sources,
             "mail": _mail(handed),
         },
         exit_code=ExitCode.PARTIAL if result.partial else ExitCode.OK,
-        errors=pool_errors(campaign, result.publish),
+        errors=pool_errors(campaign, result.publish.short),
     )
 
 
@@ -173,6 +174,9 @@ def _mail(handed: HandedOver | None) -> dict[str, Any] | None:
 def _title(result: operation.RunResult, handed: HandedOver | None) -> str:
     if result.changed:
         funded = result.topup
+        anything = funded.funded or result.publish.published or result.load.changed
+        if handed is not None and handed.figures.rows and not anything:
+            return "no new refunds; cards that had waited for an e-mail address are handed over"
         cards = plural(result.publish.published, "new card")
         return f"{plural(funded.funded, 'refund')} on {cards}, {amount(funded.on_cards_minor, funded.currency)}"
     if handed is not None:
@@ -191,6 +195,8 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
     ]
     if loaded.rejected:
         rows.append(("  rejected", reasons(loaded.rejected_by_code)))
+    if loaded.withdrawn:
+        rows.append(("  no longer owed", f"{number(loaded.withdrawn)}, as the source leaves them out now"))
     rows += [
         ("eligible bookings", number(published.eligible)),
         ("  new cards", number(published.published)),
@@ -204,7 +210,7 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
         rows += [
             ("to be mailed", f"{number(handed.figures.rows)}  {amount(handed.figures.total_minor, handed.currency)}"),
             (
-                "  no e-mail",
+                "without e-mail, waiting",
                 f"{number(handed.figures.unreachable)}  {amount(handed.figures.unreachable_minor, handed.currency)}",
             ),
         ]
@@ -215,6 +221,6 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
         )
         out.print(f"Seal: {handed.seal}")
     if published.short:
-        out.print(pool_advice(campaign, published))
-    if loaded.rejected and handed is not None:
+        out.print(pool_advice(campaign, published.short))
+    if loaded.rejected and handed is not None and handed.files:
         out.print("Mend the rejected rows in the rejects file, and run that into a new folder.")

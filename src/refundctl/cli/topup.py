@@ -2,7 +2,9 @@
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, writing_ledger
+from refundctl.cli.publish import pool_advice, pool_errors
 from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, reasons, report
+from refundctl.domain.errors import ExitCode
 from refundctl.ledger import scope
 from refundctl.ledger.journal import Outcome
 from refundctl.operations import topup as operation
@@ -24,7 +26,7 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
         result = operation.top_up(ledger, terms, run.run_id)
         writing.keep = bool(result.funded) and not common.dry_run
         if writing.keep:
-            journal.finish(run, Outcome(result.counts, result.totals))
+            journal.finish(run, Outcome(result.counts, result.totals, partial=bool(result.short)))
     return report(
         common,
         Report(
@@ -33,6 +35,8 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
             campaign=campaign,
             counts=result.counts,
             totals=result.totals,
+            exit_code=ExitCode.PARTIAL if result.short else ExitCode.OK,
+            errors=pool_errors(campaign, result.short, "refund line"),
         ),
     )
 
@@ -47,6 +51,8 @@ def _describe(out: Screen, campaign: str, result: operation.TopUpResult) -> None
             ("skipped", reasons(result.skipped_by_reason)),
         ],
     )
+    if result.short:
+        out.print(pool_advice(campaign, result.short, "refund line"))
     if operation.NOT_PUBLISHED in result.skipped_by_reason:
         out.print(f"Some have no card yet: `refundctl publish {campaign}` gives them one.")
 

@@ -38,10 +38,11 @@ from refundctl.domain.bookings import (
     split_currency,
 )
 from refundctl.domain.card_numbers import holds_card_number, may_hold_card_number
+from refundctl.domain.currency_signs import currencies_of, is_sign
 from refundctl.domain.money import AmountError, is_currency, parse_amount, parse_amounts
 
 #: The columns of a person, in the order in which they are checked.
-PERSON_FIELDS = ("customer_id", "email", "name", "phone", "locale", "marketing_consent")
+PERSON_FIELDS = ("customer_id", "email", "name", "phone", "locale", "country", "marketing_consent")
 #: Texts whose outcome a column keeps in mind.
 REMEMBERED_MAX = 20_000
 #: Amounts tried at once where some of their column are odd: about one in a hundred of them often is.
@@ -115,7 +116,8 @@ class BookingRules:
     """The rules of a source's columns. It remembers texts that it has read, since most of them repeat.
 
     `blanks` are texts that count as blank, besides the empty one; `constants` stand where a column is absent,
-    and in its blank cells. `id_prefix` is put before the ids of bookings and customers.
+    and in its blank cells. `id_prefix` is put before the ids of bookings and customers. Where a reason says what to set in
+    the source, it says how for one that begins with the `preset`.
     """
 
     decimal: str = "."
@@ -124,6 +126,7 @@ class BookingRules:
     blanks: frozenset[str] = frozenset()
     constants: Mapping[str, str] = field(default_factory=dict)
     id_prefix: str = ""
+    preset: str | None = None
     _remembered: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -220,7 +223,7 @@ class BookingRules:
 
     def _rule(self, name: str) -> Callable[[str], Any]:
         if name in ("booked_at", "cancelled_at"):
-            return partial(read_date, date_format=self.date_format)
+            return partial(read_date, date_format=self.date_format, preset=self.preset)
         return _RULES.get(name, read_text)
 
     def _outcome(self, rule: Callable[[str], Any], text: str) -> Any:
@@ -242,6 +245,22 @@ class BookingRules:
                 given[name] = [text if self.trimmed(text) else constant for text in column]
         return given
 
+    def line_ids(self, texts: Mapping[str, Texts]) -> list[tuple[str, str]]:
+        """Which refund lines these rows are about, as far as they say so: booking_id and refund_id, '' for the whole."""
+        faults = Faults()
+        names = [name for name in ("booking_id", "refund_id") if name in texts]
+        columns = dict.fromkeys(("booking_id", "refund_id", "customer_id")) | {
+            name: self.read_column(name, texts[name], faults) for name in names
+        }
+        ids = self._ids(columns, faults)
+        booking_ids = ids["booking_id"] or ()
+        refund_ids = ids["refund_id"] or [None] * len(booking_ids)
+        return [
+            (booking_id, refund_id or "")
+            for row, (booking_id, refund_id) in enumerate(zip(booking_ids, refund_ids, strict=True))
+            if booking_id is not None and row not in faults
+        ]
+
     def _ids(self, columns: Mapping[str, Values | None], faults: Faults) -> dict[str, Values | None]:
         """The three kinds of ids, with the prefix where there is one; no e-mail stands for a customer yet."""
         booking_ids, customer_ids = columns["booking_id"] or (), columns["customer_id"]
@@ -262,7 +281,7 @@ class BookingRules:
 
     def _require_customers(self, given: Mapping[str, Texts], ids: Values, faults: Faults) -> None:
         columns = [given[name] for name in ("customer_id", "email") if name in given]
-        fault = Fault(RejectCode.NO_CUSTOMER, "is blank, and so is the e-mail; fill in one of them")
+        fault = Fault(RejectCode.NO_CUSTOMER, _NOBODY["customer_id" in given, "email" in given])
         for row, customer_id in enumerate(ids):
             # An id or e-mail at fault is missing here too, but has been named already.
             if customer_id is None and not any(self.trimmed(column[row]) for column in columns):
@@ -301,7 +320,7 @@ class BookingRules:
 
     def _agreed(self, currencies: list[str | None], faults: Faults) -> list[str | None]:
         """What a row says of its currency may not differ from what the source says of all rows."""
-        constant = self.constants.get("currency", "").strip().upper()
+        constant = self._constant_currency()
         if not constant or set(currencies) <= {constant, None}:
             return currencies
         for row, currency in enumerate(currencies):
@@ -314,13 +333,18 @@ class BookingRules:
                 currencies[row] = None
         return currencies
 
+    def _constant_currency(self) -> str | None:
+        constant = self.constants.get("currency", "").strip()
+        read = read_currency(constant) if constant else None
+        return None if isinstance(read, Fault) else read
+
     def _currency_of(self, row: int, order: str, faults: Faults) -> str | None:
         order = self.trimmed(order)
         glued, _ = split_currency(order)
         if not order:
             faults.add(row, "order_amount", _MISSING)
             return None
-        currency = _NO_CURRENCY if glued is None else read_currency(glued)
+        currency = _NO_CURRENCY if glued is None else _several(glued) or read_currency(glued)
         if isinstance(currency, Fault):
             faults.add(row, "currency", currency)
             return None
@@ -377,14 +401,24 @@ class BookingRules:
         if not text:
             return _MISSING if name in REQUIRED else None
         glued, amount = split_currency(text)
-        if glued == currency:
+        if glued == currency or (glued is not None and currency in currencies_of(glued)):
             text = amount
+        elif glued is not None and is_sign(glued):
+            reason = f"has the sign {glued}, but the currency of its row is {currency}; correct one of them"
+            return Fault(RejectCode.CURRENCY_MISMATCH, reason)
         elif glued is not None and is_currency(glued):
             reason = f"is in {glued}, but the currency of its row is {currency}; correct one of them"
             return Fault(RejectCode.CURRENCY_MISMATCH, reason)
         signed = name in ZERO_OR_MORE
         try:
-            return parse_amount(text, currency, decimal=self.decimal, thousands=self.thousands, signed=signed)
+            return parse_amount(
+                text,
+                currency,
+                decimal=self.decimal,
+                thousands=self.thousands,
+                signed=signed,
+                preset=self.preset,
+            )
         except AmountError as error:
             return Fault(RejectCode(error.code), error.sentence)
 
@@ -418,12 +452,33 @@ class BookingRules:
         return total
 
 
+#: By whether there is a column of customers' ids, and one of e-mails.
+_NOBODY = {
+    (True, True): "is blank, and so is the e-mail; fill in one of them",
+    (True, False): "is blank, and no column is an e-mail; fill it in",
+    (False, True): "is in no column, and the e-mail is blank; fill that in, or add a column customer_id",
+    (
+        False,
+        False,
+    ): "is in no column, and the e-mail in none either; add one of them, or name it under `columns` of a source",
+}
+
 _MISSING = Fault(RejectCode.MISSING_VALUE, "is blank; fill it in")
 _NO_CURRENCY = Fault(RejectCode.MISSING_VALUE, "is blank, and the amount names none; fill it in")
+
+
+def _several(sign: str) -> Fault | None:
+    """Where a sign says no single currency; the signs that do have been read as its code."""
+    if not is_sign(sign):
+        return None
+    reason = f"is blank, and the sign {sign} in the amount stands for several; fill it in"
+    return Fault(RejectCode.MISSING_VALUE, reason)
+
+
 _ABOVE_ORDER = Fault(RejectCode.REFUND_EXCEEDS_ORDER, "is above the order amount; correct one of them")
 _ABOVE_REFUND = Fault(RejectCode.CASH_EXCEEDS_REFUND, "is above what is refunded; correct one of them")
 _NOTHING_LEFT = Fault(
-    RejectCode.AMOUNT_NOT_POSITIVE, "is zero, since the order has been refunded in full already; leave the row out"
+    RejectCode.AMOUNT_NOT_POSITIVE, "is zero, since the order has been refunded in full already; leave the order out"
 )
 
 

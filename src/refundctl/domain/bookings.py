@@ -14,7 +14,8 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from refundctl.domain.countries import country_code
-from refundctl.domain.money import is_currency
+from refundctl.domain.currency_signs import currencies_of, currency_of, is_sign, split_sign
+from refundctl.domain.money import is_currency, on_preset
 
 if TYPE_CHECKING:
     from email_validator import ValidatedEmail
@@ -38,8 +39,11 @@ ID_LENGTH_MAX = 300
 TEXT_LENGTH_MAX = 1000
 #: RFC 5321, 4.5.3.1.3, as corrected by erratum 1690 of RFC 3696.
 EMAIL_LENGTH_MAX = 254
-#: A value up to this length may be quoted in a reason; a longer one may be a code or a card's number.
+#: A value up to this length may be quoted in a reason; a longer one may be a code or a card's number,
+#: unless it is made of words, and of no more digits than a time has.
 QUOTED_LENGTH_MAX = 11
+WORDS_QUOTED_MAX = 30
+_DIGITS_QUOTED_MAX = 18
 
 #: Not the separators U+001C to U+001F and U+0085, which Python would strip, but which are control characters.
 WHITESPACE = " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -121,6 +125,8 @@ _ISO_DATE = re.compile(
     r"(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]{1,9})?)?"
     r" ?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
+_WORD = re.compile(r"[^\W_]+")
+_PART_OF_TIME = re.compile(r"[0-9]{1,8}|[0-9]{1,2}(?:T[0-9]{1,2}|Z|st|nd|rd|th)|[0-9]{1,8}[Ee]", re.ASCII)
 _TIMED = re.compile("%[HIMScXfzp]")
 _LOCALE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?")
 _TICKETS = re.compile(r"([0-9]{1,9})(?:\.0+)?")
@@ -147,8 +153,20 @@ _USUAL_EMAIL = re.compile(USUAL_EMAIL)
 
 
 def quoted(text: str) -> str:
-    """A value as a reason may show it; of a long one only its length."""
-    return repr(text) if len(text) <= QUOTED_LENGTH_MAX else f"a text of {len(text)} characters"
+    """A value as a reason may show it; of a long one that may be a secret only its length."""
+    is_shown = len(text) <= QUOTED_LENGTH_MAX or (len(text) <= WORDS_QUOTED_MAX and not _may_be_secret(text))
+    return repr(text) if is_shown else f"a text of {len(text)} characters"
+
+
+def _may_be_secret(text: str) -> bool:
+    """Whether it may be a code of 60 bits or a payment card's number: not where its parts are words, or of a time."""
+    return sum(map(str.isdecimal, text)) > _DIGITS_QUOTED_MAX or not all(map(_is_harmless, _WORD.findall(text)))
+
+
+def _is_harmless(part: str) -> bool:
+    if part.isalpha():
+        return len(part) <= 2 or part[1:].islower()
+    return _PART_OF_TIME.fullmatch(part) is not None
 
 
 def read_text(text: str, length_max: int = TEXT_LENGTH_MAX) -> str | Fault:
@@ -230,10 +248,17 @@ def _email_validator() -> Callable[[str], "ValidatedEmail"]:
 
 
 def read_currency(text: str) -> str | Fault:
-    """A code of ISO 4217 in capitals. Faults: unknown_currency."""
+    """A code of ISO 4217 in capitals, also for a sign such as `€` that stands for one only. Faults: unknown_currency."""
     # Some letters outside ASCII have an ASCII capital.
-    code = text.upper() if text.isascii() else text
+    code = text.upper() if text.isascii() else currency_of(text) or text
     if not is_currency(code):
+        if only := currency_of(text):
+            return only
+        if is_sign(text):
+            reason = (
+                f"{quoted(text)} stands for several currencies; write the code of one, such as {currencies_of(text)[0]}"
+            )
+            return Fault(RejectCode.UNKNOWN_CURRENCY, reason)
         reason = f"{quoted(text)} is not a currency of ISO 4217 that has amounts; write one such as EUR"
         return Fault(RejectCode.UNKNOWN_CURRENCY, reason)
     return code
@@ -273,7 +298,7 @@ def read_tickets(text: str) -> int | Fault:
     return int(found[1])
 
 
-def read_date(text: str, date_format: str | None = None) -> str | Fault:
+def read_date(text: str, date_format: str | None = None, *, preset: str | None = None) -> str | Fault:
     """`YYYY-MM-DD`, or `YYYY-MM-DDTHH:MM:SS` with the offset where one is given. Faults: malformed_date.
 
     ISO 8601, or the source's format. No text can be read as both, since a format that begins with the year
@@ -283,9 +308,15 @@ def read_date(text: str, date_format: str | None = None) -> str | Fault:
     if value is None and not (date_format or "").startswith("%Y"):
         value = _iso_date(text)
     if value is None:
-        how = f"as {date_format}" if date_format else "as YYYY-MM-DD, or name the source's `date_format`"
+        how = f"as {date_format}" if date_format else f"as YYYY-MM-DD, or name {_its_format(preset)}"
         return Fault(RejectCode.MALFORMED_DATE, f"{quoted(text)} is not a date; write it {how}")
     return value
+
+
+def _its_format(preset: str | None) -> str:
+    if preset is None:
+        return "the source's `date_format`"
+    return f"its format in a source of yours, such as `{on_preset(preset, "date_format: '%d.%m.%Y'")}`"
 
 
 def _iso_date(text: str) -> str | None:
@@ -330,12 +361,23 @@ def _date_in_format(text: str, date_format: str) -> str | None:
 
 
 def split_currency(text: str) -> tuple[str | None, str]:
-    """The currency before or behind an amount, in capitals, and the amount: `300 USD`, `USD300`."""
-    found = _GLUED.fullmatch(text) if text[:1].isalpha() or text[-1:].isalpha() else None
-    if found is None:
+    """The currency before or behind an amount, and the amount: `300 USD`, `USD300`, `€300`.
+
+    In capitals, and as a code also where a sign stands for one currency only; any other sign is given as it is.
+    """
+    if text[:1].isdecimal() and text[-1:].isdecimal():
         return None, text
-    before, after_it, before_it, behind = found.groups()
-    return (before.upper(), after_it) if before else (behind.upper(), before_it)
+    found = _GLUED.fullmatch(text)
+    if found is not None:
+        before, after_it, before_it, behind = found.groups()
+        named, amount = (before, after_it) if before else (behind, before_it)
+        if not is_sign(named):
+            return named.upper(), amount
+    signed = split_sign(text)
+    if signed is None:
+        return None, text
+    sign, amount = signed
+    return currency_of(sign) or sign.lower(), amount
 
 
 def refund_items(text: str) -> list[str]:

@@ -18,17 +18,19 @@ from refundctl.domain.bookings import (
     REFUNDED,
     TEXT_LENGTH_MAX,
     WHITESPACE,
+    ZERO_OR_MORE,
     Fault,
     RejectCode,
     refund_items,
     split_currency,
 )
+from refundctl.domain.currency_signs import currencies_of, is_sign
 from refundctl.domain.money import DIGITS_MAX, INTEGER_DIGITS_MAX, is_currency
 
 #: Columns whose cells are added up, besides `tickets`.
 SUMMED = ("order_amount", "refund_amount", REFUNDED, "cash_amount", "bonus_amount")
 #: Columns in which the rows of a group may not differ, blanks aside; in other columns a difference leaves a blank.
-AGREED = ("customer_id", "email", "currency", "refund_id", "status", "accepted")
+AGREED = ("customer_id", "email", "currency", "refund_id", "accepted")
 #: Metadata of several rows are joined by this.
 JOINT = "; "
 METADATA = "metadata."
@@ -37,8 +39,8 @@ METADATA = "metadata."
 Starts = Sequence[int]
 #: The first row of a group, and the first behind it.
 Group = tuple[int, int]
-#: Digits before and behind the decimal sign, and the currency, where the amount names one.
-Item = tuple[str, str, str]
+#: A minus or nothing, digits before and behind the decimal sign, and the currency, where the amount names one.
+Item = tuple[str, str, str, str]
 #: Amounts with more decimals than any currency has are read one by one.
 PLAIN_DECIMALS_MAX = 4
 
@@ -53,7 +55,7 @@ class LineItemRules:
     def __post_init__(self) -> None:
         thousands = self.rules.thousands
         grouped = "" if thousands is None else f"|[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+"
-        self._notation = re.compile(f"([0-9]+{grouped})(?:{re.escape(self.rules.decimal)}([0-9]+))?")
+        self._notation = re.compile(f"(-)?([0-9]+{grouped})(?:{re.escape(self.rules.decimal)}([0-9]+))?")
 
     def key(self, text: str) -> str:
         """The booking_id by which rows are grouped; empty where the cell is blank."""
@@ -149,7 +151,7 @@ class LineItemRules:
     def _sums(
         self, name: str, texts: Texts, groups: Sequence[Group], currencies: Texts | None, faults: Faults
     ) -> Texts:
-        plain = self._plain_sums(texts, groups)
+        plain = self._plain_sums(name, texts, groups, faults)
         if plain is not None:
             return plain
         has_currency = name != "order_amount" or "currency" in self.rules.constants
@@ -160,71 +162,101 @@ class LineItemRules:
                 named = has_currency or bool(currencies and self.rules.trimmed(currencies[group]))
                 total = self._sum(name, texts[first:end], has_currency=named)
             if isinstance(total, Fault):
-                faults.add(group, "currency", total)
+                faults.add(group, "currency" if total is _DIFFERS else name, total)
                 total = texts[first]
             sums.append(total)
         return sums
 
-    def _plain_sums(self, texts: Texts, groups: Sequence[Group]) -> list[str] | None:
-        """The sums where all amounts are digits alone, with the same number of decimals; None otherwise."""
+    def _plain_sums(self, name: str, texts: Texts, groups: Sequence[Group], faults: Faults) -> list[str] | None:
+        """The sums where all amounts are plain numbers with the same number of decimals; None otherwise."""
         decimals = len("".join(texts[:1]).partition(self.rules.decimal)[2])
         joined = "\n".join(texts)
-        if decimals > PLAIN_DECIMALS_MAX or not self._plain_column(decimals).fullmatch(joined):
+        if decimals > PLAIN_DECIMALS_MAX or not self._plain_column(decimals, name).fullmatch(joined):
             return None
         units = list(map(int, joined.replace(self.rules.decimal, "").split("\n")))
         if len(units) != len(texts):
             return None
         up_to = [0, *accumulate(units)]
-        return [self._in_major_units(up_to[end] - up_to[first], decimals) for first, end in groups]
+        totals = [up_to[end] - up_to[first] for first, end in groups]
+        sums = [self._in_major_units(total, decimals) for total in totals]
+        for group, (first, end) in enumerate(groups) if min(totals, default=1) <= 0 else ():
+            if end - first > 1 and (fault := _too_low(name, totals[group], sums[group])):
+                faults.add(group, name, fault)
+        return sums
 
-    def _plain_column(self, decimals: int) -> re.Pattern[str]:
-        whole = f"(?:0|[1-9][0-9]{{0,{INTEGER_DIGITS_MAX - 1}}}+)"
+    def _plain_column(self, decimals: int, name: str) -> re.Pattern[str]:
+        whole = f"{'' if name == REFUNDED else '-?'}(?:0|[1-9][0-9]{{0,{INTEGER_DIGITS_MAX - 1}}}+)"
         value = f"{whole}{re.escape(self.rules.decimal)}[0-9]{{{decimals}}}" if decimals else whole
         return re.compile(f"(?:{value}\n)*+{value}")
 
     def _sum(self, name: str, texts: Texts, *, has_currency: bool) -> str | Fault:
         """As many decimals as the longest item has, and the currency that the items name.
 
-        Where no column says the currency, each item must.
+        Where no column says the currency, each item must. Items below zero, such as a discount, are taken off; but what
+        was refunded before has none, since it isn't known whether that is a payment or how a system writes a refund.
         """
         said = [text for text in map(self.rules.trimmed, texts) if text]
-        if len(said) < 2:
-            return said[0] if said else ""
-        if name == REFUNDED:
+        if name == REFUNDED and len(said) > 1:
             said = [item for text in said for item in refund_items(text)]
         items = [(text, self._item(text)) for text in said]
         read = [item for _, item in items if item is not None]
-        currencies = {currency for _, _, currency in read if currency}
+        currencies = _named({item[3] for item in read if item[3]})
         must_name = bool(currencies) and not has_currency
-        if refused := [text for text, item in items if item is None or (must_name and not item[2])]:
+        if refused := [text for text, item in items if not _is_taken(name, item, must_name)]:
             return min(refused)
-        return _DIFFERS if len(currencies) > 1 else " ".join((self._written(read), *currencies))
+        if len(currencies) > 1:
+            return _DIFFERS
+        return self._total(name, said, read, *currencies) if read else ""
+
+    def _total(self, name: str, said: Texts, items: Sequence[Item], *currency: str) -> str | Fault:
+        decimals = max(len(fraction) for _, _, fraction, _ in items)
+        units = sum(int(minus + whole + fraction.ljust(decimals, "0")) for minus, whole, fraction, _ in items)
+        total = " ".join((self._in_major_units(units, decimals), *currency))
+        return _too_low(name, units, total) or (total if len(said) > 1 else said[0])
 
     def _item(self, text: str) -> Item | None:
-        """Digits, decimals and currency of an amount of zero or more; None where there is none that can be added."""
+        """Minus, digits, decimals and currency of an amount; None where there is none that can be added."""
         currency = ""
         found = self._notation.fullmatch(text)
         if found is None:
             glued, text = split_currency(text)
-            found = self._notation.fullmatch(text) if glued and is_currency(glued) else None
+            found = self._notation.fullmatch(text) if glued and (is_currency(glued) or is_sign(glued)) else None
             if found is None:
                 return None
             currency = glued or ""
-        whole, fraction = found.groups(default="")
+        minus, whole, fraction = found.groups(default="")
         if self.rules.thousands is not None:
             whole = whole.replace(self.rules.thousands, "")
-        return (whole, fraction, currency) if len(whole) <= INTEGER_DIGITS_MAX and len(fraction) <= DIGITS_MAX else None
-
-    def _written(self, items: Sequence[Item]) -> str:
-        decimals = max(len(fraction) for _, fraction, _ in items)
-        units = sum(int(whole + fraction.ljust(decimals, "0")) for whole, fraction, _ in items)
-        return self._in_major_units(units, decimals)
+        is_short = len(whole) <= INTEGER_DIGITS_MAX and len(fraction) <= DIGITS_MAX
+        return (minus, whole, fraction, currency) if is_short else None
 
     def _in_major_units(self, units: int, decimals: int) -> str:
         if not decimals:
             return str(units)
-        digits = f"{units:0{decimals + 1}}"
-        return f"{digits[:-decimals]}{self.rules.decimal}{digits[-decimals:]}"
+        digits = f"{abs(units):0{decimals + 1}}"
+        return f"{'-' if units < 0 else ''}{digits[:-decimals]}{self.rules.decimal}{digits[-decimals:]}"
+
+
+def _is_taken(name: str, item: Item | None, must_name: bool) -> bool:
+    if item is None or (must_name and not item[3]):
+        return False
+    return name != REFUNDED or not item[0]
+
+
+def _named(currencies: set[str]) -> set[str]:
+    """Without the signs of the one currency that others name: `$5` and `5 USD` are in one."""
+    codes = {currency for currency in currencies if not is_sign(currency)}
+    if len(codes) == 1:
+        return codes | {sign for sign in currencies - codes if codes.isdisjoint(currencies_of(sign))}
+    return currencies
+
+
+def _too_low(name: str, units: int, total: str) -> Fault | None:
+    """The fault of several rows that come to less than their column may say; leaving one out would heal nothing."""
+    if units > 0 or (units == 0 and name in ZERO_OR_MORE):
+        return None
+    limit = "is below zero" if name in ZERO_OR_MORE else "is not above zero"
+    return Fault(RejectCode.AMOUNT_NOT_POSITIVE, f"{limit}: the rows of the booking come to {total}; check them")
 
 
 _DIFFERS = Fault(RejectCode.CONTRADICTION, "is not the same in all rows of the booking; keep the right one")

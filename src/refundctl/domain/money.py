@@ -74,21 +74,27 @@ def is_currency(text: str) -> bool:
 
 
 def parse_amount(
-    text: str, currency: str, *, decimal: str = ".", thousands: str | None = None, signed: bool = False
+    text: str,
+    currency: str,
+    *,
+    decimal: str = ".",
+    thousands: str | None = None,
+    signed: bool = False,
+    preset: str | None = None,
 ) -> int:
     """Minor units of an amount in major units: `12.5` EUR is 1250.
 
     Above zero, or with `signed` any amount, with an optional leading minus. Raises AmountError with the code
     `malformed_amount`, `too_many_decimals` (trailing zeros count too), `amount_not_positive` or
-    `unknown_currency`.
+    `unknown_currency`; where another notation is proposed, for a source that begins with the `preset`.
     """
     decimals = exponent(currency)
     found = _notation(decimal, thousands).fullmatch(text)
     if found is None:
-        raise _malformed(text, currency, decimal)
+        raise _malformed(text, currency, decimal, preset)
     minus, whole, fraction = found.groups(default="")
     if len(fraction) > decimals:
-        raise _too_many_decimals(text, currency, decimal, len(fraction))
+        raise _too_many_decimals(text, currency, decimal, len(fraction), preset)
     if thousands is not None:
         whole = whole.replace(thousands, "")
     if len(whole) > _integer_digits_max(decimals):
@@ -185,16 +191,16 @@ def _integer_digits_max(decimals: int) -> int:
     return min(INTEGER_DIGITS_MAX, DIGITS_MAX - decimals)
 
 
-def _malformed(text: str, currency: str, decimal: str) -> AmountError:
+def _malformed(text: str, currency: str, decimal: str, preset: str | None) -> AmountError:
     twelve_and_a_half_minor = 125 * 10 ** exponent(currency) // 10
     example = format_amount(twelve_and_a_half_minor, currency).replace(".", decimal)
     sentence = f"{_shown(text)} is not an amount in {currency}; write it like {example}, digits only"
-    return AmountError("malformed_amount", sentence + _proposal(text, currency, decimal))
+    return AmountError("malformed_amount", sentence + _proposal(text, currency, decimal, preset))
 
 
-def _too_many_decimals(text: str, currency: str, decimal: str, decimals: int) -> AmountError:
+def _too_many_decimals(text: str, currency: str, decimal: str, decimals: int, preset: str | None) -> AmountError:
     sentence = f"{_shown(text)} has {_decimals(decimals)}, {currency} has {_decimals(exponent(currency))}"
-    return AmountError("too_many_decimals", f"{sentence}; correct it{_proposal(text, currency, decimal)}")
+    return AmountError("too_many_decimals", f"{sentence}; correct it{_proposal(text, currency, decimal, preset)}")
 
 
 def _too_long(text: str, currency: str, decimals: int) -> AmountError:
@@ -207,17 +213,31 @@ def _not_positive(text: str) -> AmountError:
     return AmountError("amount_not_positive", sentence)
 
 
-def _proposal(text: str, currency: str, decimal: str) -> str:
+def _proposal(text: str, currency: str, decimal: str, preset: str | None) -> str:
     """The settings of a source under which the text would be an amount, each with the amount it would be."""
     if text != text.strip():
         return ", without the spaces around it"
-    ways: dict[int, str] = {}
+    ways: dict[int, Sequence[str]] = {}
     for other_decimal, other_thousands in _NOTATIONS:
         minor = _reading(text, currency, other_decimal, other_thousands)
         if minor is not None:
             ways.setdefault(minor, _settings(decimal, other_decimal, other_thousands))
-    meanings = [f"{way} if it means {format_amount(minor, currency)}" for minor, way in ways.items()]
-    return f", or in the source set {', or '.join(meanings)}" if meanings else ""
+    meanings = [f"{_set(way, preset)} if it means {format_amount(minor, currency)}" for minor, way in ways.items()]
+    if not meanings:
+        return ""
+    where = "in the source set" if preset is None else "load it by a source of yours:"
+    return f", or {where} {', or '.join(meanings)}"
+
+
+def _set(settings: Sequence[str], preset: str | None) -> str:
+    if preset is None:
+        return " and ".join(f"`{setting}`" for setting in settings)
+    return f"`{on_preset(preset, *settings)}`"
+
+
+def on_preset(preset: str, *settings: str) -> str:
+    """A source in the campaigns file that begins with a preset and says something else, on one line."""
+    return f"sources: {{my-source: {{preset: {', '.join((preset, *settings))}}}}}"
 
 
 def _reading(text: str, currency: str, decimal: str, thousands: str | None) -> int | None:
@@ -231,11 +251,11 @@ def _reading(text: str, currency: str, decimal: str, thousands: str | None) -> i
     return parse_amount(text, currency, decimal=decimal, thousands=thousands, signed=True)
 
 
-def _settings(decimal: str, other_decimal: str, other_thousands: str | None) -> str:
-    settings = [] if other_decimal == decimal else [f"`decimal: {_as_yaml(other_decimal)}`"]
+def _settings(decimal: str, other_decimal: str, other_thousands: str | None) -> Sequence[str]:
+    settings = [] if other_decimal == decimal else [f"decimal: {_as_yaml(other_decimal)}"]
     if other_thousands is not None:
-        settings.append(f"`thousands: {_as_yaml(other_thousands)}`")
-    return " and ".join(settings)
+        settings.append(f"thousands: {_as_yaml(other_thousands)}")
+    return settings
 
 
 def _as_yaml(sign: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, compress
-from operator import attrgetter
+from operator import attrgetter, gt
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from refundctl.domain.booking_columns import BookingRules, Faults, Texts, find_card_numbers, metadata_texts
@@ -16,7 +16,7 @@ from refundctl.domain.card_numbers import may_hold_card_number
 from refundctl.domain.line_items import LineItemRules
 from refundctl.files.csv_rows import Columns, CsvRows, Rows
 from refundctl.files.grouped_rows import Bookings, GroupedRows, all_texts, rejected_rows
-from refundctl.files.headers import Header, find_header, wanted_texts, without_currency
+from refundctl.files.headers import Header, find_header, left_over, wanted_texts, without_currency
 from refundctl.files.text_bytes import TextBytes, find_encoding
 from refundctl.files.twisted_rows import Shape
 
@@ -33,6 +33,7 @@ class Block:
     `lines` are the physical lines of the accepted rows. `columns` has every canonical column and `metadata` (JSON
     texts); None where the file has no such column. Amounts are in minor units. Where the source groups rows, an
     accepted row is a booking, its line the lowest of its rows, and `further_lines` has the others of each booking.
+    `filtered_ids` are the booking_ids and refund_ids ('' for the whole booking) of which no row was taken.
     """
 
     lines: Sequence[int]
@@ -40,6 +41,7 @@ class Block:
     rejected: Sequence[RejectedRow]
     filtered: int
     further_lines: Sequence[Sequence[int]] | None = None
+    filtered_ids: Sequence[tuple[str, str]] = ()
 
     @property
     def rows(self) -> int:
@@ -73,7 +75,7 @@ class BookingsFile:
         self._source = source
         self._line_items = LineItemRules(self._rules) if source.group_by else None
         self._seeks_currency = "currency" not in header.columns and "currency" not in source.constants
-        self._has_judged = False
+        self._has_judged = self._has_unjudged = False
 
     @property
     def headers_used(self) -> dict[str, tuple[str, ...]]:
@@ -98,8 +100,9 @@ class BookingsFile:
             yield from map(self._block, self._rows)
         else:
             yield from self._blocks_of_bookings(self._line_items)
-        # Where every row is filtered, none has lacked it.
-        if self._seeks_currency and (self._has_judged or not self._only):
+        # Where every row is filtered, or rejected before its currency is looked for, none has lacked it.
+        has_others = self._only or self._has_unjudged
+        if self._seeks_currency and (self._has_judged or not has_others):
             raise without_currency(self.name, self._source)
 
     def _block(self, rows: Rows) -> Block:
@@ -111,14 +114,18 @@ class BookingsFile:
     def _judged(
         self, read: Columns, left_out: Collection[int], rejected: list[RejectedRow], *, has_long_numbers: bool
     ) -> Block:
-        """All rows but those that are left out."""
+        """All rows but those that are left out, of which some are rejected already."""
+        self._has_unjudged |= bool(rejected)
         selected = self._selected(read, left_out)
         lines, filtered = read.lines, 0
+        filtered_ids: Sequence[tuple[str, str]] = ()
         columns = {position: read.columns[position] for position in self._kept}
         if selected is not None:
             lines = list(compress(lines, selected))
             columns = {position: tuple(compress(column, selected)) for position, column in columns.items()}
             filtered = len(selected) - len(lines) - len(left_out)
+            if filtered:
+                filtered_ids = self._line_ids(read, [row not in left_out for row in range(len(selected))], selected)
         faults = Faults()
         texts, metadata = self._texts(columns)
         if has_long_numbers:
@@ -129,7 +136,16 @@ class BookingsFile:
             accepted = [row not in faults for row in range(len(lines))]
             lines = list(compress(lines, accepted))
             values = {name: column and list(compress(column, accepted)) for name, column in values.items()}
-        return Block(lines, values, sorted(rejected, key=attrgetter("line")), filtered)
+        rejected.sort(key=attrgetter("line"))
+        return Block(lines, values, rejected, filtered, filtered_ids=filtered_ids)
+
+    def _line_ids(self, read: Columns, judged: Sequence[bool], selected: Sequence[bool]) -> list[tuple[str, str]]:
+        """What the rows that are filtered are about."""
+        is_filtered = list(map(gt, judged, selected))
+        found = {name: self._found.columns[name] for name in ("booking_id", "refund_id") if name in self._found.columns}
+        return self._rules.line_ids(
+            {name: list(compress(read.columns[position], is_filtered)) for name, position in found.items()}
+        )
 
     def _texts(self, columns: Mapping[int, Texts]) -> tuple[dict[str, Texts], dict[str, Texts]]:
         """The cells that are kept: canonical columns, and metadata, whose names say so."""
@@ -142,8 +158,9 @@ class BookingsFile:
     def _values(
         self, texts: Mapping[str, Texts], metadata: Mapping[str, Texts], count: int, faults: Faults
     ) -> dict[str, Sequence[Any] | None]:
+        self._has_unjudged |= len(faults) > 0
+        self._has_judged |= len(faults) < count
         values = self._rules.read(texts, count, faults)
-        self._has_judged |= count > 0
         if self._seeks_currency:
             self._seeks_currency = not any(values["currency"] or ())
         kept = {
@@ -181,7 +198,7 @@ class BookingsFile:
         for row in read.others:
             grouped.add_broken(self._possible_ids(row.fields), row.line)
         for number in twisted:
-            grouped.add_broken(all_texts([column[number] for column in read.columns]), read.lines[number])
+            grouped.add_broken(self._all_texts([column[number] for column in read.columns]), read.lines[number])
         texts, metadata = self._texts(dict(enumerate(read.columns)))
         texts |= metadata | {f"only.{position}": read.columns[position] for position in self._only}
         keys = grouped.keys(texts.pop("booking_id"))
@@ -209,7 +226,13 @@ class BookingsFile:
             values = {name: column and list(compress(column, accepted)) for name, column in values.items()}
         rejected.sort(key=attrgetter("line"))
         further = [of_booking[1:] for of_booking in lines]
-        return Block([of_booking[0] for of_booking in lines], values, rejected, bookings.filtered, further)
+        ids = self._rules.line_ids({"booking_id": bookings.filtered_keys})
+        return Block([of_booking[0] for of_booking in lines], values, rejected, bookings.filtered, further, ids)
+
+    def _all_texts(self, cells: Sequence[str]) -> Sequence[str]:
+        """Of a row of a rejects file, also those that had no room under the header."""
+        place = self._found.rejects.get("_reason")
+        return all_texts(cells if place is None else [*cells, *left_over(cells[place])])
 
     def _possible_ids(self, fields: Sequence[str]) -> Sequence[str]:
         """Where the booking_id of a row of the wrong width may have come to stand."""

@@ -24,7 +24,8 @@ LISTED_MAX = 5
 class Bookings:
     """Some bookings as texts, one row each. `lines` are the physical lines of its rows, ascending.
 
-    `faults` are what is wrong with a booking (from 0); `rejected` and `filtered` are rows that stand in none.
+    `faults` are what is wrong with a booking (from 0); `rejected` and `filtered` are rows that stand in none. Of the
+    `filtered_keys` every row was filtered.
     """
 
     lines: Sequence[Sequence[int]]
@@ -32,6 +33,7 @@ class Bookings:
     faults: Faults
     rejected: Sequence[RejectedRow]
     filtered: int
+    filtered_keys: Sequence[str] = ()
 
 
 class GroupedRows:
@@ -84,6 +86,11 @@ class GroupedRows:
     def _together(self, groups: "_Groups") -> Bookings:
         kept = self._kept(groups)
         filtered = kept.count(False)
+        filtered_keys = [
+            groups.rows[first][0]
+            for group, (first, end) in enumerate(pairwise(groups.starts))
+            if group not in groups.broken and not any(kept[first:end])
+        ]
         rejected: list[RejectedRow] = []
         for group, broken_line in groups.broken.items():
             for row in range(*groups.starts[group : group + 2]):
@@ -99,7 +106,8 @@ class GroupedRows:
         _find_card_numbers(columns, groups.starts, faults)
         texts = {"booking_id": keys, **self._rules.merged(columns, groups.starts, faults)}
         lines = list(map(itemgetter(1), groups.rows))
-        return Bookings([lines[first:end] for first, end in pairwise(groups.starts)], texts, faults, rejected, filtered)
+        of_groups = [lines[first:end] for first, end in pairwise(groups.starts)]
+        return Bookings(of_groups, texts, faults, rejected, filtered, filtered_keys)
 
     def _kept(self, groups: "_Groups") -> list[bool]:
         """Which rows are not filtered."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 REJECT_COLUMNS = ("_line", "_field", "_code", "_reason")
 #: Headers that a message lists.
 LISTED_MAX = 30
+_LEFT_OVER = "; left over: "
+_BETWEEN = " | "
 #: Where a person finds out more.
 CHECK = "`refundctl sources check FILE` shows how"
 
@@ -116,6 +118,17 @@ def fingerprint(cells: Iterable[str]) -> str:
     """A mark of the cells of a row, which stays the same as long as nobody changes one."""
     trimmed = "\x1f".join(cell.strip(WHITESPACE) for cell in cells)
     return f"(cells {sha256(trimmed.encode()).hexdigest()[:8]})"
+
+
+def with_left_over(reason: str, cells: Sequence[str]) -> str:
+    """The reason of a row that may have more cells than fit under the header: it names the others."""
+    return f"{reason}{_LEFT_OVER}{_BETWEEN.join(cells)}" if cells else reason
+
+
+def left_over(reason: str) -> list[str]:
+    """The cells that a reason names, which has a fingerprint behind them."""
+    _, _, named = reason.rpartition("(")[0].partition(_LEFT_OVER)
+    return named.rstrip(" ").split(_BETWEEN) if named else []
 
 
 def without_currency(path: str, source: "Source") -> BadInput:
@@ -235,7 +248,7 @@ def _refusal_of_missing(match: Match, found: Mapping[str, int | None], source: "
         return _without_header(match, missing)
     else:
         message = f"{match.path} lacks {', '.join(missing)}; {listed}. Rename a column, or name it under `columns` of a source."
-    return BadInput(message, code="column_missing", path=match.path)
+    return BadInput(message, code="column_missing", path=match.path, preset=source.preset)
 
 
 def _without_header(match: Match, missing: Sequence[str]) -> BadInput:

@@ -86,12 +86,15 @@ def _is_default(names: Sequence[str], default: "Source") -> bool:
     return all(folded(header) in there for name in NEEDED for header in default.headers_of(name))
 
 
-def near_miss(path: str, names: Sequence[str]) -> BadInput | None:
+def near_miss(path: str, names: Sequence[str], default: "Source") -> BadInput | None:
     """For a header that no preset fits: the refusal of one that nearly does, which says what it lacks.
 
-    None where none is near: then reading the file by the default source says what to do.
+    None where none is near, or the header has a column that the default source needs: then reading the file by that says
+    what to do.
     """
     there = set(map(folded, names))
+    if any(folded(header) in there for name in NEEDED for header in default.headers_of(name)):
+        return None
     missing = {name: len(_missing(there, preset)) for name, preset in presets().items()}
     near = {
         name: count

@@ -77,8 +77,8 @@ class _Ahead:
         """The rows in the order of the file. Raises BadInput where the file can't be taken as a whole."""
         try:
             while (message := self._next()) is not None:
-                self.bytes_read, lines, columns, rejected, filtered, further = message
-                yield Block(lines, columns, [RejectedRow(*row) for row in rejected], filtered, further)
+                self.bytes_read, lines, columns, rejected, filtered, further, filtered_ids = message
+                yield Block(lines, columns, [RejectedRow(*row) for row in rejected], filtered, further, filtered_ids)
             self.sha256, self.bytes_read = self._next()
         finally:
             self._stop()
@@ -130,7 +130,8 @@ def _read(asked: dict[str, Any], stream: BinaryIO, out: IO[bytes]) -> None:
 def _plain(block: Block, opened: BookingsFile) -> tuple[Any, ...]:
     rejected = [(row.line, row.field, str(row.code), row.reason) for row in block.rejected]
     further = None if block.further_lines is None else list(map(list, block.further_lines))
-    return opened.bytes_read, list(block.lines), dict(block.columns), rejected, block.filtered, further
+    filtered_ids = list(block.filtered_ids)
+    return opened.bytes_read, list(block.lines), dict(block.columns), rejected, block.filtered, further, filtered_ids
 
 
 def main() -> None:

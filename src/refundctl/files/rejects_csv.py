@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol, TextIO
 from refundctl.domain.bookings import FORMULA_SIGNS, WHITESPACE, RejectCode, RejectedRow
 from refundctl.domain.errors import BadInput
 from refundctl.files.csv_rows import CsvRows, first_row
-from refundctl.files.headers import REJECT_COLUMNS, fingerprint, own_positions
+from refundctl.files.headers import REJECT_COLUMNS, fingerprint, left_over, own_positions, with_left_over
 from refundctl.files.text_bytes import TextBytes
 
 
@@ -56,6 +56,7 @@ class _Sheet:
         self.written = 0
         self._width = len(names)
         self._own = own_positions(names)
+        self._reason = next((place for place, name in enumerate(names) if name.strip(WHITESPACE) == "_reason"), None)
         self._usual = csv.writer(out, delimiter=delimiter, lineterminator="\n")
         self._quoting = csv.writer(out, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
         self._write([*(names[position] for position in self._own), *REJECT_COLUMNS])
@@ -64,11 +65,9 @@ class _Sheet:
         """One row: short ones are filled up with blanks; what is left over of long ones goes into the reason."""
         cells = [fields[position] if position < len(fields) else "" for position in self._own]
         reason = reject.reason
-        if left_over := self._left_over(fields):
-            reason += f"; left over: {' | '.join(left_over)}"
         # Rows that only belong to the same booking as such a row have a field, and nothing to mend.
         if reject.code == RejectCode.WRONG_FIELD_COUNT and not reject.field:
-            reason += f" {fingerprint(cells)}"
+            reason = f"{with_left_over(reason, self._left_over(fields))} {fingerprint(cells)}"
         if reason.startswith(tuple(FORMULA_SIGNS)):
             reason = f"'{reason}"
         self._write([*cells, str(reject.line), reject.field, reject.code, reason])
@@ -76,7 +75,8 @@ class _Sheet:
 
     def _left_over(self, fields: Sequence[str]) -> list[str]:
         if len(fields) == self._width:
-            return []
+            # Of a row that was rejected before for having more, they stand where they were named then.
+            return [] if self._reason is None else left_over(fields[self._reason])
         written = set(self._own)
         return [field for position, field in enumerate(fields) if position not in written and field.strip(WHITESPACE)]
 

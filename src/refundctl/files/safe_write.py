@@ -172,11 +172,13 @@ def writing_to(target: str) -> Iterator[HashingFile]:
 
 
 def refuse_links(path: Path) -> None:
-    """Raise FileExists where `path` is a symbolic link or a folder."""
+    """Raise FileExists where `path` is a symbolic link, a folder, a device or a pipe."""
     if path.is_symlink():
         raise FileExists(f"{path} is a symbolic link: name a file of its own, so that nothing else is overwritten.")
     if path.is_dir():
         raise FileExists(f"{path} is a folder: name a file.")
+    if path.exists() and not path.is_file():
+        raise FileExists(f"{path} is no file but a device or a pipe: name a file, or - for stdout.")
 
 
 def refuse_existing(path: Path, *, force: bool, own: bytes | None = None) -> None:

@@ -7,9 +7,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from refundctl.domain.bookings import NEEDED, WHITESPACE, Fault, read_date
-from refundctl.domain.mistakes import folded
+from refundctl.domain.bookings import FIELDS, NEEDED, REFUNDED, WHITESPACE, Fault, read_date
+from refundctl.domain.mistakes import folded, on_one_line
+
+if TYPE_CHECKING:
+    from refundctl.domain.source import Source
 
 #: What columns are called elsewhere, the most telling names first; compared without case, spaces, dashes and the like.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -40,7 +44,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
         "correo electrónico", "indirizzo e-mail",
     ),
     "name": (
-        "name", "full name", "customer name", "guest name", "guest name(s)", "buyer name", "billing name", "passenger",
+        "name", "full name", "customer name", "buyer", "guest name", "guest name(s)", "buyer name", "billing name", "passenger",
         "passenger name", "customer", "guest", "booked by", "kunde", "imię i nazwisko", "nom", "nombre", "nome",
     ),
     "phone": ("phone", "phone number", "telephone", "mobile", "mobile number", "billing phone", "telefon", "téléphone"),
@@ -48,7 +52,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "country": ("country", "country code", "billing country", "customer country", "land", "kraj", "pays", "país", "paese"),
     "status": ("status", "booking status", "order status", "reservation status", "state", "estado", "statut", "stato"),
     "booked_at": (
-        "booked at", "booking date", "booked on", "order date", "created at", "created", "purchase date", "date booked",
+        "booked at", "booking date", "booked on", "ordered on", "ordered at", "order date", "created at", "created", "purchase date", "date booked",
         "buchungsdatum", "bestelldatum", "data rezerwacji", "date de réservation", "fecha de reserva",
     ),
     "cancelled_at": (
@@ -64,6 +68,10 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 FIRST_NAMES = ("first name", "given name", "billing first name", "vorname", "imię", "prénom")
 LAST_NAMES = ("last name", "surname", "family name", "billing last name", "nachname", "nazwisko")
 
+_TELLING_CUSTOMERS = ("customer_id", "email")
+_NO_CUSTOMERS = (
+    "no column looks like `email` or `customer_id`, and each booking needs one of them: name it under `columns`"
+)
 _NOT_TELLING = re.compile(r"[\s_\-./()#:]+")
 _AMOUNT = re.compile(
     r"[+-]?(?:[A-Za-z]{3}|[^\w\s.,'-])?\s*([0-9][0-9.,'\u00a0\u202f\u2019 ]*?)\s*(?:[A-Za-z]{3}|[^\w\s.,'-])?"
@@ -79,7 +87,7 @@ _DATE_FORMATS = (
 class Suggestion:
     """What the columns of a file may mean: canonical names with headers, and the notation of amounts and dates.
 
-    `doubts` are sentences about what only a person can decide.
+    `doubts` are sentences about what only a person can decide, `others` the headers that none of it is for.
     """
 
     columns: Mapping[str, str | tuple[str, ...]]
@@ -88,6 +96,7 @@ class Suggestion:
     date_format: str | None
     without_currency: bool
     doubts: Sequence[str]
+    others: Sequence[str] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -107,6 +116,8 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Suggestion:
     decimal, thousands = _notation(amounts)
     formats = _formats(dates)
     doubts = [f"no column looks like `{name}`: name it under `columns`" for name in NEEDED if name not in columns]
+    if columns.keys().isdisjoint(_TELLING_CUSTOMERS):
+        doubts.append(_NO_CUSTOMERS)
     if len(formats) > 1:
         doubts.append(f"dates could be {' or '.join(formats)}: keep the right one")
     return Suggestion(
@@ -116,6 +127,7 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Suggestion:
         formats[0] if formats else None,
         without_currency="currency" not in columns and not any(re.search("[A-Za-z]{3}", text) for text in amounts),
         doubts=doubts,
+        others=[name for name in names if name.strip() and name not in set(_all_of(columns))],
     )
 
 
@@ -133,10 +145,43 @@ def as_yaml(name: str, suggestion: Suggestion) -> str:
     if suggestion.date_format is not None:
         lines.append(f"    date_format: {_written(suggestion.date_format)}")
     lines += [f"    # {doubt}" for doubt in suggestion.doubts]
+    if suggestion.others:
+        lines.append(f"    # not read: {', '.join(map(_written, suggestion.others))}")
+    return "\n".join(["sources:", *lines, ""])
+
+
+def from_preset(name: str, preset: "Source", names: Sequence[str], suggestion: Suggestion) -> str:
+    """A source that starts from a preset, for a file that lacks some of its columns, or nowhere says its currency."""
+    there = set(map(folded, names))
+    missing = {header: column for header, column in preset.required().items() if folded(header) not in there}
+    used = {folded(header) for header in preset.all_headers()}
+    lines = [f"  {name}:", f"    preset: {preset.preset}"]
+    columns = {column: header for header, column in missing.items() if column in FIELDS}
+    if columns:
+        lines.append("    columns:")
+    for column, header in columns.items():
+        guess = suggestion.columns.get(column)
+        known = isinstance(guess, str) and folded(guess) not in used
+        written = _written(guess) if known and guess is not None else '"..."'
+        lines.append(f"      {column}: {written}   # the preset looks for {_written(header)}")
+    if REFUNDED in missing.values():
+        lines.append('    refunded: "..."   # the header of what was paid back already')
+    for key, tests in (("only", preset.only), ("skip", preset.skip)):
+        moved = [
+            f'{_written(header)}: null, "...": [{_listed(tests[header])}]' for header in tests if header in missing
+        ]
+        if moved:
+            lines.append(f"    {key}: {{{', '.join(moved)}}}   # the header that says so in your file")
+    if not missing:
+        lines.append("    constants: {currency: EUR}   # the file doesn't say it: write the right one")
     return "\n".join(["sources:", *lines, ""])
 
 
 _CHANGE_ME = '"..."   # write the header of this column'
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(_written(text) if text else '""' for text in texts)
 
 
 def _written(value: str | tuple[str, ...]) -> str:
@@ -146,7 +191,8 @@ def _written(value: str | tuple[str, ...]) -> str:
     return (
         value
         if re.fullmatch("[A-Za-z][A-Za-z0-9 ]*[A-Za-z0-9]", value) and folded(value) not in _WORDS
-        else json.dumps(value, ensure_ascii=False)
+        # Signs beyond ASCII that can't be seen may not stand in YAML, or end a line there.
+        else on_one_line(json.dumps(value, ensure_ascii=False))
     )
 
 
@@ -171,6 +217,11 @@ def _matched(names: Sequence[str]) -> dict[str, str | tuple[str, ...]]:
             if parts:
                 found[column] = parts[0] if len(parts) == 1 else tuple(parts)
     return found
+
+
+def _all_of(columns: Mapping[str, str | tuple[str, ...]]) -> Iterator[str]:
+    for headers in columns.values():
+        yield from (headers,) if isinstance(headers, str) else headers
 
 
 def _first(free: Mapping[str, str], names: Iterable[str]) -> str | None:
@@ -200,13 +251,13 @@ def _notation(amounts: Sequence[str]) -> tuple[str, str | None]:
 
 
 def _formats(dates: Sequence[str]) -> list[str]:
-    """The formats in which all these dates can be read; none where they are ISO 8601, or none fits."""
-    if not dates or not any(isinstance(read_date(text), Fault) for text in dates):
+    """The formats in which most of these dates can be read: a few may be wrong. None where most are ISO 8601."""
+    fitting = {form: _readable(dates, form) for form in (None, *_DATE_FORMATS)}
+    best = max(fitting.values())
+    if not best or fitting[None] == best:
         return []
-    return list(_fitting(dates))
+    return [form for form, count in fitting.items() if form is not None and count == best]
 
 
-def _fitting(dates: Sequence[str]) -> Iterator[str]:
-    for date_format in _DATE_FORMATS:
-        if not any(isinstance(read_date(text, date_format), Fault) for text in dates):
-            yield date_format
+def _readable(dates: Sequence[str], date_format: str | None) -> int:
+    return sum(not isinstance(read_date(text, date_format), Fault) for text in dates)

@@ -1,12 +1,12 @@
 """The parts of a workbook (xlsx), checked before they are read.
 
 calamine doesn't say all: it gives an error, and a formula that was never calculated, as blank, and a blank refund amount
-would mean the whole order; it takes a part that is cut off for a whole one; and it makes room for every cell of the
-rectangle that a sheet fills.
+would mean the whole order; it takes a part that is cut off for a whole one; it makes room for every cell of the
+rectangle that a sheet fills; and it gives the number 123 for a cell that shows 00123, which is another booking.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from operator import itemgetter
 from typing import BinaryIO
@@ -33,6 +33,7 @@ _NOT_NEEDED = re.compile(
 def write_checked(archive: ZipArchive, out: BinaryIO) -> None:
     """The parts that calamine needs as a new workbook, so that nothing is read that was not counted and checked."""
     names = set()
+    widths = _padded_styles(archive)
     with ZipFile(out, "w", ZIP_DEFLATED, compresslevel=1) as checked:
         for entry in archive.entries():
             name = part_name(entry.filename)
@@ -42,7 +43,7 @@ def write_checked(archive: ZipArchive, out: BinaryIO) -> None:
                 raise corrupt_workbook(archive.name)
             names.add(name.lower())
             with checked.open(name, "w", force_zip64=True) as part:
-                for piece in _checked(archive.pieces(entry), archive.name):
+                for piece in _checked(archive.pieces(entry), archive.name, widths):
                     part.write(piece)
 
 
@@ -51,8 +52,30 @@ def part_name(name: str) -> str:
     return name.replace("\\", "/")
 
 
-def _checked(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """The part, with errors as texts. Raises BadInput where it is cut off, too large, or not calculated."""
+def _padded_styles(archive: ZipArchive) -> dict[bytes, int]:
+    """The numbers of cell styles that show whole numbers with zeros in front, each with the digits it shows."""
+    entry = next((entry for entry in archive.entries() if part_name(entry.filename).lower() == _STYLES), None)
+    if entry is None:
+        return {}
+    xml = b"".join(archive.pieces(entry))
+    if len(xml) > STYLES_BYTES_MAX:
+        raise corrupt_workbook(archive.name)
+    formats = {number: code for tag in _NUMBER_FORMAT.findall(xml) for number, code in _format_of(tag)}
+    cell_formats = _CELL_FORMATS.search(xml)
+    if cell_formats is None or not formats:
+        return {}
+    numbers = _FORMAT_OF_STYLE.findall(cell_formats[1])
+    return {str(style).encode(): len(formats[number]) for style, number in enumerate(numbers) if number in formats}
+
+
+def _format_of(tag: bytes) -> Iterator[tuple[bytes, bytes]]:
+    number, code = _FORMAT_ID.search(tag), _ZEROS.search(tag)
+    if number and code:
+        yield number[1], code[1]
+
+
+def _checked(pieces: Iterator[bytes], name: str, widths: Mapping[bytes, int]) -> Iterator[bytes]:
+    """The part, with errors and padded numbers as texts. Raises BadInput where it is cut off, too large, or not calculated."""
     parser = expat.ParserCreate("utf-8")  # calamine reads nothing else, whatever the part says
     parser.StartDoctypeDeclHandler = partial(_refuse_doctype, name)
     extent = _Extent(name)
@@ -63,11 +86,11 @@ def _checked(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
             whole, rest = _cut(rest + piece)
             if len(rest) > TAG_BYTES_MAX:
                 raise corrupt_workbook(name)
-            yield _checked_cells(whole, extent)
+            yield _checked_cells(whole, extent, widths)
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise corrupt_workbook(name) from error
-    yield _checked_cells(rest, extent)
+    yield _checked_cells(rest, extent, widths)
 
 
 def _refuse_doctype(name: str, *_declared: object) -> None:
@@ -99,7 +122,40 @@ _TYPE_TEXT = re.compile(rb"""\st\s*=\s*["']str["']""")
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,3}[0-9]{1,7})["']""")
 
 
-def _checked_cells(xml: bytes, extent: "_Extent") -> bytes:
+# 18.8.30 (number formats), 18.8.10 (the formats of cells), 18.8.45 (one of them, `xf`, in the order of the style numbers).
+_STYLES = "xl/styles.xml"
+#: 64,000 styles of some 200 bytes are what a workbook may have.
+STYLES_BYTES_MAX = 64 << 20
+_NUMBER_FORMAT = re.compile(rb"<(?:[\w.-]+:)?numFmt(?=\s)[^<>]*>")
+_FORMAT_ID = re.compile(rb"""\snumFmtId\s*=\s*["']([0-9]{1,9})["']""")
+_ZEROS = re.compile(rb"""\sformatCode\s*=\s*["'](0{2,50})(?:;[^"']*)?["']""")
+_CELL_FORMATS = re.compile(rb"(?s)<(?:[\w.-]+:)?cellXfs(?=[\s>])[^<>]*>(.*?)</(?:[\w.-]+:)?cellXfs>")
+_FORMAT_OF_STYLE = re.compile(rb"""<(?:[\w.-]+:)?xf(?=\s)[^<>]*?\snumFmtId\s*=\s*["']([0-9]{1,9})["']""")
+_WHOLE_NUMBER_CELL = re.compile(
+    rb"(<(?:[\w.-]+:)?c(?=\s))([^<>]*)(>\s*(?:<(?:[\w.-]+:)?f(?=[\s/>])[^<>]*(?:/>|>[^<]*</(?:[\w.-]+:)?f>)\s*)?"
+    rb"<(?:[\w.-]+:)?v>\s*)([0-9]{1,50})(?=\s*<)"
+)
+_STYLE = re.compile(rb"""\ss\s*=\s*["']([0-9]{1,9})["']""")
+_TYPE = re.compile(rb"""\st\s*=\s*["']([^"']*)["']""")
+
+
+def _padded(xml: bytes, widths: Mapping[bytes, int]) -> bytes:
+    """Whole numbers that are shown with zeros in front, as the texts that are shown."""
+
+    def as_shown(found: re.Match[bytes]) -> bytes:
+        begin, attributes, between, digits = found.groups()
+        style, kind = _STYLE.search(attributes), _TYPE.search(attributes)
+        width = widths.get(style[1], 0) if style else 0
+        if len(digits) >= width or (kind and kind[1] != b"n"):
+            return found[0]
+        return begin + b' t="str"' + _TYPE.sub(b"", attributes) + between + digits.zfill(width)
+
+    return _WHOLE_NUMBER_CELL.sub(as_shown, xml)
+
+
+def _checked_cells(xml: bytes, extent: "_Extent", widths: Mapping[bytes, int]) -> bytes:
+    if widths:
+        xml = _padded(xml, widths)
     if b"<f" in xml or b":f" in xml:
         _refuse_not_calculated(xml, extent.name)
     extent.add(xml)

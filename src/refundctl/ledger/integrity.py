@@ -106,7 +106,7 @@ def _people(connection: sqlite3.Connection) -> Iterator[Finding]:
             ON version.customer = customers.id
         WHERE iif(
             salt IS NULL,
-            coalesce(customer_id, email, name, phone, locale, marketing_consent) IS NOT NULL,
+            coalesce(customer_id, email, name, phone, locale, marketing_consent, country) IS NOT NULL OR from_people_file,
             sha256({PERSON_TEXT}) IS NOT version.digest
         )
         """

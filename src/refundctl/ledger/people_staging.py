@@ -11,18 +11,20 @@ from itertools import repeat
 from refundctl.ledger.script import run_script
 from refundctl.ledger.staging import PERSON_COLUMNS, Staging
 
-_STAGED = ("customer_id", *PERSON_COLUMNS)
+# What files of people say, in the order of `customers`; a booking keeps its country itself.
+PEOPLE_COLUMNS = (*PERSON_COLUMNS, "country")
+_STAGED = ("customer_id", *PEOPLE_COLUMNS)
 _TABLES = f"""
     DROP TABLE IF EXISTS temp.staged_people;
     DROP TABLE IF EXISTS temp.found_people;
     DROP TABLE IF EXISTS temp.contradicted_people;
     CREATE TEMP TABLE staged_people (
         file INTEGER NOT NULL, physical_line INTEGER NOT NULL, customer_id TEXT NOT NULL,
-        {", ".join(f"{name} TEXT" for name in PERSON_COLUMNS)}
+        {", ".join(f"{name} TEXT" for name in PEOPLE_COLUMNS)}
     );
     -- each customer once, in order of their ids, with what all rows about them say
     CREATE TEMP TABLE found_people (
-        id INTEGER PRIMARY KEY, customer_id TEXT NOT NULL, {", ".join(f"{name} TEXT" for name in PERSON_COLUMNS)},
+        id INTEGER PRIMARY KEY, customer_id TEXT NOT NULL, {", ".join(f"{name} TEXT" for name in PEOPLE_COLUMNS)},
         rows INTEGER NOT NULL, differs TEXT
     );
     -- customers whose rows contradict each other, and the first field in which they do
@@ -68,11 +70,11 @@ def find_people(connection: sqlite3.Connection) -> int:
     Where rows say different things of a customer, all of them become rejects. Which row comes first never matters: what
     rows say is either the same, or said by some of them only.
     """
-    differs = " ".join(f"WHEN min({name}) <> max({name}) THEN '{name}'" for name in PERSON_COLUMNS)
+    differs = " ".join(f"WHEN min({name}) <> max({name}) THEN '{name}'" for name in PEOPLE_COLUMNS)
     connection.execute(
         f"""
-        INSERT INTO found_people (customer_id, {", ".join(PERSON_COLUMNS)}, rows, differs)
-        SELECT customer_id, {", ".join(f"max({name})" for name in PERSON_COLUMNS)}, count(*), CASE {differs} END
+        INSERT INTO found_people (customer_id, {", ".join(PEOPLE_COLUMNS)}, rows, differs)
+        SELECT customer_id, {", ".join(f"max({name})" for name in PEOPLE_COLUMNS)}, count(*), CASE {differs} END
         FROM staged_people GROUP BY customer_id ORDER BY customer_id
         """
     )

@@ -474,7 +474,7 @@ def booking_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
                 refund_lines.booking_id, refund_lines.order_amount_minor, refund_lines.currency, refund_lines.refund_id,
                 refund_lines.refund_amount_minor, refund_lines.cash_amount_minor, refund_lines.bonus_amount_minor,
                 customers.customer_id, customers.email, customers.name, customers.phone,
-                customers.locale, segments.country, segments.status, refund_lines.booked_at, refund_lines.cancelled_at,
+                customers.locale, coalesce(segments.country, customers.country), segments.status, refund_lines.booked_at, refund_lines.cancelled_at,
                 segments.channel, segments.category, segments.tier, refund_lines.tickets, segments.accepted,
                 customers.marketing_consent,
                 coalesce(credit.card, further.card), iif(credit.bucket = 'paid', credit.amount_minor, 0),

@@ -29,7 +29,8 @@ class SegmentRule:
 class Judge:
     """How a campaign judges lines: by their segment, and where that is not enough by `line` with all its fields.
 
-    `line_within` likewise decides what was asked for, where the segment doesn't tell.
+    `line_within` likewise decides what was asked for, where the segment doesn't tell. `never_expires` says whether cards
+    of a customer in this country never expire, whatever the segment says; None where that holds of no country.
     """
 
     campaign: int
@@ -37,6 +38,7 @@ class Judge:
     segment: Callable[[FieldValues], SegmentRule]
     line: Callable[[FieldValues], bool] | None = None
     line_within: Callable[[FieldValues], bool] | None = None
+    never_expires: Callable[[str], bool] | None = None
 
 
 class State(IntEnum):
@@ -96,21 +98,24 @@ def consider(connection: sqlite3.Connection, judge: Judge, *, lines_before: int 
         """,
     )
     _judge_segments(connection, judge)
-    eligible = "segment_rules.eligible"
+    eligible = "(segment_rules.eligible AND NOT now.withdrawn)"
     if judge.line is not None:
         _register_line_judge(connection, "line_eligible", judge.line)
-        eligible = f"line_eligible({_LINE_JSON})"
+        eligible = f"(NOT now.withdrawn AND line_eligible({_LINE_JSON}))"
     within = "segment_rules.within"
     if judge.line_within is not None:
         _register_line_judge(connection, "line_within", judge.line_within)
         within = f"line_within({_LINE_JSON})"
+    never_expires = "segment_rules.never_expires"
+    if judge.never_expires is not None and _find_without_expiry(connection, judge.never_expires):
+        never_expires = f"({never_expires} OR now.customer IN (SELECT customer FROM without_expiry))"
     connection.execute(
         f"""
         INSERT INTO considered
         SELECT
             now.booking, first.id, now.customer,
             now.refund_amount_minor - now.cash_amount_minor, now.bonus_amount_minor, now.cash_amount_minor,
-            segment_rules.never_expires,
+            {never_expires},
             CASE
                 WHEN credit.campaign = :campaign AND NOT {eligible} THEN {State.FUNDED_NOT_ELIGIBLE:d}
                 WHEN credit.campaign = :campaign
@@ -181,6 +186,18 @@ def _judge_segments(connection: sqlite3.Connection, judge: Judge) -> None:
         "INSERT INTO segment_rules VALUES (?, ?, ?, ?)",
         ((segment, rule.eligible, rule.never_expires, rule.within) for segment, rule in rules),
     )
+
+
+def _find_without_expiry(connection: sqlite3.Connection, never_expires: Callable[[str], bool]) -> bool:
+    """Collect the customers whose own country forbids expiry; whether there is any."""
+    # Few customers or none have a country, and an index tells which countries there are.
+    countries = connection.execute("SELECT DISTINCT country FROM customers WHERE country IS NOT NULL").fetchall()
+    forbidding = [row for row in countries if never_expires(row[0])]
+    if forbidding:
+        connection.execute("DROP TABLE IF EXISTS temp.without_expiry")
+        connection.execute("CREATE TEMP TABLE without_expiry (customer INTEGER PRIMARY KEY)")
+        connection.executemany("INSERT INTO without_expiry SELECT id FROM customers WHERE country = ?", forbidding)
+    return bool(forbidding)
 
 
 _ON_CARD = "now.refund_amount_minor > now.cash_amount_minor OR now.bonus_amount_minor > 0"

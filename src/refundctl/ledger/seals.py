@@ -40,7 +40,8 @@ TABLES = (
         "line_versions",
         "id",
         "id, booking, refund_id, version, customer, order_amount_minor, refund_amount_minor, cash_amount_minor, "
-        "bonus_amount_minor, currency, booked_at, cancelled_at, tickets, segment, hex(metadata_digest)",
+        "bonus_amount_minor, currency, booked_at, cancelled_at, tickets, segment, hex(metadata_digest), "
+        "withdrawn",
     ),
     SealedTable("cards", "id", "id, campaign, code, customer, booking, ordinal, expires_on, printed"),
     SealedTable("assignments", "id", "id, card, campaign, customer, booking, ordinal, expires_on"),

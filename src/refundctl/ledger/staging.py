@@ -34,6 +34,7 @@ SEGMENTS_REMEMBERED = 50_000
 _TABLES = """
     DROP TABLE IF EXISTS temp.staged;
     DROP TABLE IF EXISTS temp.staged_further;
+    DROP TABLE IF EXISTS temp.filtered_lines;
     DROP TABLE IF EXISTS temp.staged_files;
     DROP TABLE IF EXISTS temp.staged_segments;
     DROP TABLE IF EXISTS temp.rejected;
@@ -65,6 +66,8 @@ _TABLES = """
     );
     -- the other physical lines of a row that was put together from several
     CREATE TEMP TABLE staged_further (staged_id INTEGER NOT NULL, physical_line INTEGER NOT NULL);
+    -- refund lines that a source leaves out
+    CREATE TEMP TABLE filtered_lines (booking_id TEXT NOT NULL, refund_id TEXT NOT NULL, source TEXT NOT NULL);
     -- absent is JSON: the columns that the file doesn't have, about which it therefore says nothing
     CREATE TEMP TABLE staged_files (
         file INTEGER PRIMARY KEY, first_staged INTEGER NOT NULL, last_staged INTEGER NOT NULL, absent TEXT NOT NULL
@@ -154,6 +157,12 @@ class Staging:
                 "INSERT INTO staged_further VALUES (?, ?)",
                 ((first + row, line) for row, further in enumerate(further_lines) for line in further),
             )
+
+    def leave_out(self, filtered_ids: Sequence[tuple[str, str]]) -> None:
+        """Note which refund lines (booking_id and refund_id) the file's source leaves out."""
+        self.connection.executemany(
+            "INSERT INTO filtered_lines VALUES (?, ?, ?)", ((*ids, self._source) for ids in filtered_ids)
+        )
 
     def reject(self, file: int, rejected: Sequence[tuple[int, str, str, str]]) -> None:
         """Note rows that the file alone shows to be wrong: (physical line, field, code, reason)."""

@@ -19,7 +19,7 @@ from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_li
 from refundctl.ledger import queries, staging
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Run, RunFile, Totals
-from refundctl.ledger.posting import bookings
+from refundctl.ledger.posting import bookings, withdrawals
 
 if TYPE_CHECKING:
     from refundctl.domain.source import Source
@@ -86,7 +86,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What became of the rows: loaded + updated + unchanged + filtered + rejected = rows."""
+    """What became of the rows: loaded + updated + unchanged + filtered + rejected = rows.
+
+    `withdrawn` are known refund lines that the source leaves out now: their rows are among the filtered ones.
+    """
 
     loaded: int
     updated: int
@@ -96,6 +99,7 @@ class LoadResult:
     rejected_by_code: Mapping[str, int]
     totals: Totals
     files: Sequence[RunFile]
+    withdrawn: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -107,7 +111,7 @@ class LoadResult:
     @property
     def changed(self) -> bool:
         """Whether the ledger now knows more than before."""
-        return bool(self.loaded or self.updated)
+        return bool(self.loaded or self.updated or self.withdrawn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,7 @@ def _stage_file(waiting: staging.Staging, number: int, given: Plain, opened: Rea
     waiting.begin_file(number, given.source_name)
     for block in opened.blocks():
         waiting.add(block.lines, block.columns, block.further_lines)
+        waiting.leave_out(block.filtered_ids)
         waiting.reject(number, [(row.line, row.field, row.code, row.reason) for row in block.rejected])
         rows += block.rows
         filtered += block.filtered
@@ -207,6 +212,7 @@ def load(ledger: Ledger, staged: Staged, run: Run) -> LoadResult:
     connection = ledger.connection
     bookings.compare(connection)
     posted = bookings.post(connection, run.run_id)
+    withdrawn = withdrawals.post(connection, run.run_id)
     codes = staging.count_rejects(connection)
     return LoadResult(
         loaded=posted.loaded,
@@ -217,6 +223,7 @@ def load(ledger: Ledger, staged: Staged, run: Run) -> LoadResult:
         rejected_by_code=codes,
         totals=queries.new_line_totals(connection, run.since["line_versions"]) if posted.loaded else {},
         files=[file.read for file in staged.files],
+        withdrawn=withdrawn,
     )
 
 

@@ -19,6 +19,19 @@ class StagedPeople:
     merged: int
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedPeople:
+    """What became of the rows. `confirmed` customers are unchanged, but had been known from bookings only: that is noted."""
+
+    result: LoadResult
+    confirmed: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether the ledger now knows more than before."""
+        return self.result.changed or bool(self.confirmed)
+
+
 def stage(ledger: Ledger, inputs: Sequence[Plain], encoding: str | None, tick: Tick) -> StagedPeople:
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
     with ledger.unlocked(), without_collector():
@@ -55,14 +68,14 @@ def _stage_file(
     return StagedFile(number, given.input, opened, read, filtered, rejected, given.source_name)
 
 
-def load(ledger: Ledger, found: StagedPeople, run: Run) -> LoadResult:
+def load(ledger: Ledger, found: StagedPeople, run: Run) -> LoadedPeople:
     """Post the staged people; the caller holds the transaction.
 
     A customer counts once: of several rows about one, all but one are unchanged.
     """
     posted = people.post(ledger.connection, run.run_id)
     codes = staging.count_rejects(ledger.connection)
-    return LoadResult(
+    result = LoadResult(
         loaded=posted.loaded,
         updated=posted.updated,
         unchanged=posted.unchanged + found.merged,
@@ -72,3 +85,4 @@ def load(ledger: Ledger, found: StagedPeople, run: Run) -> LoadResult:
         totals={},
         files=[file.read for file in found.staged.files],
     )
+    return LoadedPeople(result, posted.confirmed)

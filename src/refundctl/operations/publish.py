@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from refundctl.domain.codes import make_codes
 from refundctl.ledger import scope
 from refundctl.ledger.connection import Ledger
-from refundctl.ledger.posting import cards
+from refundctl.ledger.posting import cards, pool
 from refundctl.ledger.scope import State
 from refundctl.operations.terms import Terms
 
-POOL_EMPTY = "no_voucher_suitable_for_publication"
 CASH_ONLY = "cash_only"
 
 
@@ -62,8 +61,8 @@ def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = No
     posted = cards.publish(connection, holding, run_id, lambda count: make_codes(pattern, count, os.urandom), limit)
     without = 0
     if posted.short or limit is not None:  # else everyone who is eligible has a card now
-        without = eligible - cards.bookings_with_cards(connection, holding)
+        without = cards.bookings_without_cards(connection, holding)
     short = without if posted.short else 0
     if short:
-        skipped[POOL_EMPTY] = short
+        skipped[pool.EMPTY] = short
     return PublishResult(eligible, posted.published, without - short, short, skipped)

@@ -10,8 +10,8 @@ from refundctl.domain.errors import BadInput
 from refundctl.domain.money import format_amount
 from refundctl.files.bookings_csv import Block, open_bookings
 from refundctl.files.csv_rows import CsvRows, first_row
-from refundctl.files.presets import header_names
-from refundctl.files.suggested_source import as_yaml, suggest
+from refundctl.files.presets import header_names, presets
+from refundctl.files.suggested_source import as_yaml, from_preset, suggest
 from refundctl.files.text_bytes import TextBytes, find_encoding
 
 if TYPE_CHECKING:
@@ -65,14 +65,11 @@ def unknown(path: str, stream: BinaryIO, source: "Source", refusal: BadInput, *,
     stream.seek(0)
     names = header_names(stream, path, source, encoding=encoding)
     rows = _first_rows(path, stream, source, len(names), encoding)
-    return Unknown(refusal, names, _from_preset(source) or as_yaml("my-source", suggest(names, rows)))
-
-
-def _from_preset(source: "Source") -> str | None:
-    """Where a preset fits but for the currency, which its files don't say."""
-    if source.preset is None:
-        return None
-    return f"sources:\n  my-source:\n    preset: {source.preset}\n    constants: {{currency: EUR}}   # write the right one\n"
+    suggestion = suggest(names, rows)
+    preset = refusal.details.get("preset") or source.preset
+    if preset in presets():
+        return Unknown(refusal, names, from_preset("my-source", presets()[str(preset)], names, suggestion))
+    return Unknown(refusal, names, as_yaml("my-source", suggestion))
 
 
 def _read(path: str, stream: BinaryIO, name: str, source: "Source", encoding: str | None) -> Reading:

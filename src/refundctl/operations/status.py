@@ -73,7 +73,7 @@ def _standing(ledger: Ledger, terms: Terms) -> Standing:
             "bookings": sum(count for state, count in bookings.items() if not state.is_skipped),
             "refund_lines": sum(count for state, count in lines.items() if not state.is_skipped),
             "published": figures.published,
-            **({"unassigned": figures.unassigned} if figures.unassigned else {}),
+            "unassigned": figures.unassigned,
             "funded": figures.funded,
             "unreachable": figures.unreachable,
             "not_handed_over": figures.not_handed_over,

@@ -42,6 +42,11 @@ class Terms:
         return bool(self.stored.terms["card_per"] == "customer")
 
     @property
+    def makes_codes(self) -> bool:
+        """Whether cards are made as they are published, once the pool is empty."""
+        return bool(self.stored.terms["type"] == "AUTO_UPDATE")
+
+    @property
     def code_pattern(self) -> CodePattern:
         """How new codes look."""
         return CodePattern.build(**self.stored.terms["voucher"]["code_config"])
@@ -58,12 +63,14 @@ class Terms:
         per_line = not condition.fields <= SEGMENT_FIELDS
         where_per_line = not where.fields <= SEGMENT_FIELDS
 
+        def never_expires(country: str) -> bool:
+            return expiry_forbidden(country, terms["no_expiry_in"])
+
         def segment(values: FieldValues) -> SegmentRule:
-            country = values["country"]
             return SegmentRule(
                 eligible=per_line or condition.matches(values, currency),
                 within=where_per_line or where.matches(values, currency),
-                never_expires=expiry_forbidden(None if country is None else str(country), terms["no_expiry_in"]),
+                never_expires=never_expires(str(values["country"] or "")),
             )
 
         def line(values: FieldValues) -> bool:
@@ -78,6 +85,7 @@ class Terms:
             segment,
             line if per_line else None,
             line_within if where_per_line else None,
+            never_expires if terms["no_expiry_in"] else None,
         )
 
     def holding(self, now: datetime) -> Holding:
@@ -107,7 +115,7 @@ class Terms:
             today.isoformat(),
             None if expires_on is None else expires_on.isoformat(),
             extends=duration is not None,
-            makes_codes=terms["type"] == "AUTO_UPDATE",
+            makes_codes=self.makes_codes,
         )
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from refundctl.ledger import scope
 from refundctl.ledger.connection import Ledger
+from refundctl.ledger.posting import pool
+from refundctl.ledger.posting.credits import note_cash
 from refundctl.ledger.posting.credits import top_up as post_credits
 from refundctl.ledger.scope import State
 from refundctl.operations.terms import Terms
@@ -13,11 +15,15 @@ NOT_PUBLISHED = "not_published"
 
 @dataclass(frozen=True, slots=True)
 class TopUpResult:
-    """Counts of refund lines, and what was paid in minor units of the campaign's currency."""
+    """Counts of refund lines, and what was paid in minor units of the campaign's currency.
+
+    `short` are those without a card for whose customers the pool of cards has none left; they are skipped too.
+    """
 
     funded: int
     already_funded: int
     skipped_by_reason: dict[str, int]
+    short: int
     paid_minor: int
     bonus_minor: int
     cash_minor: int
@@ -60,14 +66,21 @@ def top_up(ledger: Ledger, terms: Terms, run_id: int) -> TopUpResult:
     open_lines = found.get(State.OPEN, 0) + found.get(State.CASH_ONLY, 0)
     already = sum(found.values()) - sum(skipped.values()) - open_lines
     if not open_lines:
-        return TopUpResult(0, already, skipped, 0, 0, 0, terms.stored.currency)
-    posted = post_credits(connection, terms.holding(ledger.clock.now), run_id)
-    if open_lines > posted.funded:
-        skipped[NOT_PUBLISHED] = open_lines - posted.funded
+        return TopUpResult(0, already, skipped, 0, 0, 0, 0, terms.stored.currency)
+    campaign = terms.stored.campaign_id
+    if found.get(State.OPEN):
+        posted = post_credits(connection, terms.holding(ledger.clock.now), run_id)
+    else:
+        posted = note_cash(connection, campaign, run_id)
+    without = open_lines - posted.funded
+    short = without if without and not terms.makes_codes and not pool.free_cards(connection, campaign) else 0
+    if without:
+        skipped[pool.EMPTY if short else NOT_PUBLISHED] = without
     return TopUpResult(
         posted.funded,
         already,
         skipped,
+        short,
         posted.paid_minor,
         posted.bonus_minor,
         posted.cash_minor,

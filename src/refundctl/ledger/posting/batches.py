@@ -106,7 +106,8 @@ def find_new_credits(
     """Collect the campaign's credits that this tool has not been handed yet, as ranges; tell whether there are any.
 
     Credits whose holder has no e-mail address wait until there is one. All credits after `fresh_after` are known to be
-    new; the others are looked at one by one, `considered_only` those of the lines considered.
+    new; the others are looked at one by one, `considered_only` those of the cards that a considered line is on or that have
+    a new credit: a card is mailed with all that is on it, so nothing of it is left to be mailed again.
     """
     connection.execute("DROP TABLE IF EXISTS temp.new_ranges")
     connection.execute("CREATE TEMP TABLE new_ranges (first_transaction INTEGER, last_transaction INTEGER)")
@@ -123,9 +124,8 @@ def find_new_credits(
             parameters,
         )
     if _any_left(connection, parameters):
-        states = f"{State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d}"
-        lines = f"AND line IN (SELECT line FROM considered WHERE state IN ({states}))" if considered_only else ""
-        _collect(connection, parameters, f"id <= :after AND NOT ({HANDED}) {lines} {reachable}")
+        asked_for = f"AND card IN ({_ASKED_FOR})" if considered_only else ""
+        _collect(connection, parameters, f"id <= :after AND NOT ({HANDED}) {asked_for} {reachable}")
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM new_ranges)").fetchone()[0])
 
 
@@ -148,6 +148,16 @@ def find_unreachable(connection: sqlite3.Connection, campaign: int) -> bool:
 
 
 _CREDIT = "campaign = :campaign AND type = 'CREDITS_ADDITION' AND card IS NOT NULL"
+
+
+_ASKED_FOR = f"""
+    SELECT card FROM transactions
+    WHERE card IS NOT NULL AND line IN (
+        SELECT line FROM considered WHERE state IN ({State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d})
+    )
+    UNION
+    SELECT card FROM transactions WHERE id > :after AND campaign = :campaign AND card IS NOT NULL
+"""
 
 
 def _collect(connection: sqlite3.Connection, parameters: Mapping[str, Any], wanted: str) -> None:

@@ -6,11 +6,12 @@ All of it is set-based and depends on the set of rows only, never on their order
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
+from refundctl.ledger.posting.absent_columns import carry_absent
 from refundctl.ledger.script import run_script
 from refundctl.ledger.staging import (
     LINE_COLUMNS,
@@ -18,7 +19,6 @@ from refundctl.ledger.staging import (
     PERSON_COLUMNS,
     SEGMENT_COLUMNS,
     settle_repeats,
-    staged_segment,
 )
 
 _WORK_TABLES = """
@@ -61,14 +61,24 @@ _NEW = f"{_TAKEN} AND NOT EXISTS (SELECT 1 FROM known WHERE known.staged_id = st
 _NEW_OR_CHANGED = f"""
     {_TAKEN} AND NOT EXISTS (SELECT 1 FROM known WHERE known.staged_id = staged.id AND NOT money_differs)
 """
+# Rows from which a line gets a new version, its first or a later one.
+_SAYING = f"""
+    {_TAKEN} AND NOT EXISTS (
+        SELECT 1 FROM known WHERE known.staged_id = staged.id AND NOT money_differs AND NOT rest_differs
+    )
+"""
 # The customer that a new or changed row names: made for this very row, or found by name.
 _CUSTOMER = "coalesce(whose_customer.customer, :customer + staged.id)"
-# What a row says of its person that `customers` doesn't. A blank never overwrites what is known, so it is no difference.
-_SAYS_OTHERWISE = "({})".format(
-    " OR ".join(f"(staged.{n} IS NOT NULL AND staged.{n} IS NOT customers.{n})" for n in PERSON_COLUMNS)
+# What a row says of its person that `customers` doesn't. A blank never overwrites what is known, so it is no difference;
+# and of whom a file of people has spoken, bookings only fill in what is blank.
+_SAYS_OTHERWISE = "iif(customers.from_people_file, {}, {})".format(
+    " OR ".join(f"(customers.{n} IS NULL AND staged.{n} IS NOT NULL)" for n in PERSON_COLUMNS),
+    " OR ".join(f"(staged.{n} IS NOT NULL AND staged.{n} IS NOT customers.{n})" for n in PERSON_COLUMNS),
 )
 # What is digested of a person and of metadata; the salt keeps a digest from being found by guessing.
-PERSON_TEXT = "json_array(hex(salt), customer_id, email, name, phone, locale, marketing_consent)"
+PERSON_TEXT = """
+    json_array(hex(salt), customer_id, email, name, phone, locale, marketing_consent, country, from_people_file)
+"""
 METADATA_TEXT = "json_array(hex({salt}), {metadata})"
 
 
@@ -132,7 +142,7 @@ def post(connection: sqlite3.Connection, run_id: int) -> PostedBookings:
     if _nothing_new(connection):
         return PostedBookings(0, 0, _accepted(connection) + _further(connection, "TRUE"))
     bases = Bases(*(_highest(connection, table) for table in ("bookings", "customers", "line_versions")))
-    _carry_absent(connection)
+    carry_absent(connection)
     _post_segments(connection, run_id)
     _post_customers(connection, run_id, bases)
     _carry_metadata(connection)
@@ -227,7 +237,7 @@ def _find_known_of_file(connection: sqlite3.Connection, rows: range, absent: fro
         SELECT
             staged.id, first.booking, first.id, now.id, now.version, now.customer,
             customers.customer_id IS NOT staged.customer_id OR {" OR ".join(money)},
-            {" OR ".join(rest)}
+            now.withdrawn OR {" OR ".join(rest)}
                 OR (staged.metadata IS NOT NULL AND staged.metadata IS NOT (
                     SELECT metadata FROM line_metadata WHERE line_version = now.id
                 )),
@@ -252,76 +262,6 @@ def _find_known_of_file(connection: sqlite3.Connection, rows: range, absent: fro
     )
 
 
-def _carry_absent(connection: sqlite3.Connection) -> None:
-    """Give changed lines what the ledger knows of columns that their file doesn't have."""
-    if not _any(connection, "known WHERE money_differs OR rest_differs"):
-        return
-    files = connection.execute("SELECT first_staged, last_staged, absent FROM staged_files").fetchall()
-    for first, last, text in files:
-        absent = frozenset(json.loads(text))
-        rows = {"first": first, "last": last}
-        carried = {name: sql for name, sql in _CARRIED.items() if name in absent}
-        if carried:
-            connection.execute(
-                f"""
-                UPDATE staged SET ({", ".join(_STAGED_NAMES[name] for name in carried)}) = (
-                    SELECT {", ".join(carried.values())}
-                    FROM known CROSS JOIN line_versions AS now ON now.id = known.line_version
-                    WHERE known.staged_id = staged.id
-                )
-                WHERE id IN ({_CHANGED_ROWS})
-                """,
-                rows,
-            )
-        if absent.intersection(SEGMENT_COLUMNS):
-            _carry_segments(connection, rows, absent)
-
-
-_CARRIED = {
-    **{name: f"now.{name}" for name in LINE_COLUMNS},
-    # The part of it that is owed in cash can't be more than what is owed now.
-    "cash_amount": "min(now.cash_amount_minor, staged.refund_amount_minor)",
-    "bonus_amount": "now.bonus_amount_minor",
-}
-_STAGED_NAMES = {name: f"{name}_minor" if name in OWED_OTHERWISE else name for name in _CARRIED}
-_CHANGED_ROWS = """
-    SELECT staged_id FROM known WHERE (money_differs OR rest_differs) AND staged_id BETWEEN :first AND :last
-"""
-
-
-def _carry_segments(connection: sqlite3.Connection, rows: Mapping[str, int], absent: frozenset[str]) -> None:
-    columns = ", ".join(f"{table}.{name}" for table in ("new", "old") for name in ("source", *SEGMENT_COLUMNS))
-    of_rows = """
-        FROM known
-        CROSS JOIN staged ON staged.id = known.staged_id
-        CROSS JOIN line_versions AS now ON now.id = known.line_version
-    """
-    pairs = connection.execute(
-        f"""
-        SELECT DISTINCT new.id, old.id, {columns}
-        {of_rows}
-        CROSS JOIN staged_segments AS new ON new.id = staged.segment
-        CROSS JOIN segments AS old ON old.id = now.segment
-        WHERE staged.id IN ({_CHANGED_ROWS})
-        """,
-        rows,
-    ).fetchall()
-    width = 1 + len(SEGMENT_COLUMNS)
-    for new_segment, old_segment, *values in pairs:
-        said, known = values[:width], values[width:]
-        names = ("source", *SEGMENT_COLUMNS)
-        merged = tuple(known[at] if name in absent else said[at] for at, name in enumerate(names))
-        connection.execute(
-            f"""
-            UPDATE staged SET segment = :merged WHERE id IN (
-                SELECT staged.id {of_rows}
-                WHERE staged.segment = :new AND now.segment = :old AND staged.id IN ({_CHANGED_ROWS})
-            )
-            """,
-            {**rows, "merged": staged_segment(connection, merged), "new": new_segment, "old": old_segment},
-        )
-
-
 def _map_segments(connection: sqlite3.Connection) -> None:
     same = " AND ".join(
         f"coalesce(segments.{name}, '') = coalesce(staged_segments.{name}, '')" for name in SEGMENT_COLUMNS
@@ -336,12 +276,14 @@ def _map_segments(connection: sqlite3.Connection) -> None:
 
 def _post_segments(connection: sqlite3.Connection, run_id: int) -> None:
     columns = ", ".join(SEGMENT_COLUMNS)
-    # Rows that were set aside leave nothing behind, not even their segment.
-    used = f"AND id IN (SELECT segment FROM staged WHERE {_TAKEN})" if _any(connection, "set_aside") else ""
+    # What was carried over may be a combination that the ledger has.
+    _map_segments(connection)
+    # Rows that were set aside or say nothing new leave nothing behind, not even their segment.
+    used = _standing(connection, f"id IN (SELECT segment FROM staged WHERE {_SAYING})")
     connection.execute(
         f"""
         INSERT INTO segments (source, {columns}, run_id)
-        SELECT source, {columns}, ? FROM staged_segments WHERE segment IS NULL {used} ORDER BY key
+        SELECT source, {columns}, ? FROM staged_segments WHERE segment IS NULL AND {used} ORDER BY key
         """,
         (run_id,),
     )
@@ -508,14 +450,22 @@ def _merge_people(connection: sqlite3.Connection, bases: Bases) -> None:
 
 def _merge_person(connection: sqlite3.Connection, customer: int, rows: Iterable[tuple[str | None, ...]]) -> None:
     columns = ", ".join(PERSON_COLUMNS)
-    known = connection.execute(f"SELECT {columns} FROM customers WHERE id = ?", (customer,)).fetchone()
-    merged = known
+    from_people_file, *known = connection.execute(
+        f"SELECT from_people_file, {columns} FROM customers WHERE id = ?", (customer,)
+    ).fetchone()
+    said: Sequence[str | None] = [None] * len(known)
     for values in rows:
-        merged = tuple(before if value is None else value for value, before in zip(values, merged, strict=True))
+        said = _filled(values, said)
+    merged = _filled(known, said) if from_people_file else _filled(said, known)
     if merged != known:
         settings = ", ".join(f"{name} = ?" for name in PERSON_COLUMNS)
         connection.execute(f"UPDATE customers SET {settings} WHERE id = ?", (*merged, customer))
         connection.execute("INSERT INTO changed_customers VALUES (?)", (customer,))
+
+
+def _filled(first: Sequence[str | None], second: Sequence[str | None]) -> list[str | None]:
+    """The first values, and the second where those are blank."""
+    return [other if value is None else value for value, other in zip(first, second, strict=True)]
 
 
 def _carry_metadata(connection: sqlite3.Connection) -> None:

@@ -1,7 +1,6 @@
 """Topping up: what each open refund line is owed goes onto its holder's card, once."""
 
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from refundctl.ledger.posting.cards import LIVE, Holding, cards_of
@@ -26,55 +25,45 @@ def top_up(connection: sqlite3.Connection, holding: Holding, run_id: int) -> Pos
     What a line is owed in cash is noted beside it, without a card. The schema itself refuses to fund a line twice. Lines
     whose holder has no live card are left as they are, all of them.
     """
-    before = int(connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0])
+    before = _highest(connection)
     cards = cards_of(connection, holding)
-    newest = _newest(connection, holding, cards)
-    parameters = {**holding.parameters(), "run": run_id}
-    credits_to_cards = f"""
-        FROM considered CROSS JOIN {cards} ON {holding.match}
-        WHERE state = {State.OPEN:d} AND {LIVE} {newest} AND {{owed}}
-        ORDER BY considered.booking, considered.line
-    """
-    connection.execute(
-        f"""
+    onto_cards = f"""
         INSERT INTO transactions (id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, run_id)
         SELECT
-            NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', 'paid', paid_minor, 'refunds_owed', 1, :run
-        {credits_to_cards.format(owed="paid_minor > 0")}
-        """,
-        parameters,
-    )
-    bonus, cash = connection.execute(
-        "SELECT coalesce(max(bonus_minor), 0), coalesce(max(cash_minor), 0) FROM considered"
-    ).fetchone()
-    if bonus:
-        connection.execute(
-            f"""
-            INSERT INTO transactions (id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, run_id)
-            SELECT
-                NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', 'bonus', bonus_minor, 'bonuses_owed',
-                1 + (paid_minor > 0), :run
-            {credits_to_cards.format(owed="bonus_minor > 0")}
-            """,
-            parameters,
-        )
-    if cash:
-        _note_cash(connection, parameters)
+            NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', :bucket, {{amount}}, :contra, {{entry}}, :run
+        FROM considered CROSS JOIN {cards} ON {holding.match}
+        WHERE state = {State.OPEN:d} AND {LIVE} {_newest(connection, holding, cards)} AND {{amount}} > 0
+        ORDER BY considered.booking, considered.line
+    """
+    parameters = {**holding.parameters(), "run": run_id}
+    paid = {**parameters, "bucket": "paid", "contra": "refunds_owed"}
+    connection.execute(onto_cards.format(amount="paid_minor", entry="1"), paid)
+    if connection.execute("SELECT EXISTS (SELECT 1 FROM considered WHERE bonus_minor > 0)").fetchone()[0]:
+        bonus = {**parameters, "bucket": "bonus", "contra": "bonuses_owed"}
+        connection.execute(onto_cards.format(amount="bonus_minor", entry="1 + (paid_minor > 0)"), bonus)
+    _note_cash(connection, holding.campaign, run_id)
     _extend(connection, holding, run_id, before, cards)
-    return PostedCredits(
-        *connection.execute(
-            f"""
-            SELECT
-                count(*) FILTER (WHERE entry = 1),
-                {", ".join(f"coalesce(sum(amount_minor) FILTER (WHERE bucket = '{name}'), 0)" for name in BUCKETS)}
-            FROM transactions WHERE id > ?
-            """,
-            (before,),
-        ).fetchone()
-    )
+    return _posted(connection, before)
 
 
-def _note_cash(connection: sqlite3.Connection, parameters: Mapping[str, str | int | None]) -> None:
+def note_cash(connection: sqlite3.Connection, campaign: int, run_id: int) -> PostedCredits:
+    """Note what is owed in cash, where nothing is to go onto a card: so whether cards could still be used doesn't matter."""
+    before = _highest(connection)
+    _note_cash(connection, campaign, run_id)
+    return _posted(connection, before)
+
+
+def _highest(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0])
+
+
+def _posted(connection: sqlite3.Connection, before: int) -> PostedCredits:
+    sums = (f"coalesce(sum(amount_minor) FILTER (WHERE bucket = '{name}'), 0)" for name in BUCKETS)
+    posted = f"SELECT count(*) FILTER (WHERE entry = 1), {', '.join(sums)} FROM transactions WHERE id > ?"
+    return PostedCredits(*connection.execute(posted, (before,)).fetchone())
+
+
+def _note_cash(connection: sqlite3.Connection, campaign: int, run_id: int) -> None:
     """Note what is owed in cash: of lines that were just funded, and of those that nothing of goes onto a card."""
     connection.execute(
         f"""
@@ -90,7 +79,7 @@ def _note_cash(connection: sqlite3.Connection, parameters: Mapping[str, str | in
         )
         ORDER BY considered.booking, considered.line
         """,
-        parameters,
+        {"campaign": campaign, "run": run_id},
     )
 
 

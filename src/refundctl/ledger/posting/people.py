@@ -6,26 +6,32 @@ All of it is set-based and depends on the set of rows only, never on their order
 import sqlite3
 from dataclasses import dataclass
 
+from refundctl.ledger.people_staging import PEOPLE_COLUMNS
 from refundctl.ledger.posting.bookings import PERSON_TEXT, register_functions
 from refundctl.ledger.script import run_script
-from refundctl.ledger.staging import PERSON_COLUMNS
 
 _WORK_TABLES = """
     DROP TABLE IF EXISTS temp.known_customers;
-    -- people of the files whom the ledger has; differs where the files say something else of them
+    -- people of the files whom the ledger has; differs where the files say something else of them, confirms where they
+    -- say what only bookings have said so far
     CREATE TEMP TABLE known_customers (
-        found INTEGER PRIMARY KEY, customer INTEGER NOT NULL, differs INTEGER NOT NULL
+        found INTEGER PRIMARY KEY, customer INTEGER NOT NULL, differs INTEGER NOT NULL, confirms INTEGER NOT NULL
     );
 """
 
 
+# Whether a row says anything besides an id: from then on bookings only fill in what is blank.
+_SPEAKS = f"coalesce({', '.join(f'found_people.{name}' for name in PEOPLE_COLUMNS)}) IS NOT NULL"
+
+
 @dataclass(frozen=True, slots=True)
 class PostedPeople:
-    """How many people are new, changed, or known as they are."""
+    """How many people are new, changed, or known as they are; of these, `confirmed` had been known from bookings only."""
 
     loaded: int
     updated: int
     unchanged: int
+    confirmed: int
 
 
 def post(connection: sqlite3.Connection, run_id: int) -> PostedPeople:
@@ -34,22 +40,23 @@ def post(connection: sqlite3.Connection, run_id: int) -> PostedPeople:
     known = _find_known(connection)
     highest = connection.execute("SELECT coalesce(max(id), 0) FROM customers").fetchone()[0]
     loaded = _post_new(connection)
-    updated = _post_changed(connection)
-    if loaded or updated:
+    written = _post_changed(connection)
+    if loaded or written:
         _post_versions(connection, run_id, after=highest)
-    return PostedPeople(loaded, updated, known - updated)
+    updated = connection.execute("SELECT count(*) FROM known_customers WHERE differs").fetchone()[0]
+    return PostedPeople(loaded, updated, known - updated, confirmed=written - updated)
 
 
 def _find_known(connection: sqlite3.Connection) -> int:
     run_script(connection, _WORK_TABLES)
     # A blank never overwrites what is known, so it is no difference.
     differs = " OR ".join(
-        f"(found_people.{n} IS NOT NULL AND found_people.{n} IS NOT customers.{n})" for n in PERSON_COLUMNS
+        f"(found_people.{n} IS NOT NULL AND found_people.{n} IS NOT customers.{n})" for n in PEOPLE_COLUMNS
     )
     return connection.execute(
         f"""
         INSERT INTO known_customers
-        SELECT found_people.id, customers.id, {differs}
+        SELECT found_people.id, customers.id, {differs}, {_SPEAKS} AND NOT customers.from_people_file
         FROM found_people CROSS JOIN customers ON customers.customer_id = found_people.customer_id
         """
     ).rowcount
@@ -57,11 +64,11 @@ def _find_known(connection: sqlite3.Connection) -> int:
 
 def _post_new(connection: sqlite3.Connection) -> int:
     # In order of their ids: so the index grows at its end, and the order of the files leaves no trace.
-    columns = ", ".join(("customer_id", *PERSON_COLUMNS))
+    columns = ", ".join(("customer_id", *PEOPLE_COLUMNS))
     return connection.execute(
         f"""
-        INSERT INTO customers ({columns}, salt)
-        SELECT {columns}, randomblob(16) FROM found_people
+        INSERT INTO customers ({columns}, from_people_file, salt)
+        SELECT {columns}, {_SPEAKS}, randomblob(16) FROM found_people
         WHERE NOT EXISTS (SELECT 1 FROM known_customers WHERE found = found_people.id)
         ORDER BY id
         """
@@ -69,12 +76,12 @@ def _post_new(connection: sqlite3.Connection) -> int:
 
 
 def _post_changed(connection: sqlite3.Connection) -> int:
-    settings = ", ".join(f"{name} = coalesce(found_people.{name}, customers.{name})" for name in PERSON_COLUMNS)
+    settings = ", ".join(f"{name} = coalesce(found_people.{name}, customers.{name})" for name in PEOPLE_COLUMNS)
     return connection.execute(
         f"""
-        UPDATE customers SET {settings}
+        UPDATE customers SET {settings}, from_people_file = 1
         FROM known_customers AS known CROSS JOIN found_people ON found_people.id = known.found
-        WHERE customers.id = known.customer AND known.differs
+        WHERE customers.id = known.customer AND (known.differs OR known.confirms)
         """
     ).rowcount
 
@@ -84,7 +91,7 @@ def _post_versions(connection: sqlite3.Connection, run_id: int, *, after: int) -
         f"""
         INSERT INTO customer_versions (customer, digest, run_id)
         SELECT id, sha256({PERSON_TEXT}), :run FROM customers
-        WHERE id > :after OR id IN (SELECT customer FROM known_customers WHERE differs)
+        WHERE id > :after OR id IN (SELECT customer FROM known_customers WHERE differs OR confirms)
         ORDER BY id
         """,
         {"after": after, "run": run_id},

@@ -7,6 +7,8 @@ from itertools import islice
 
 from refundctl.ledger.posting.cards import CODE_KEY, MakeCodes, drawn, drawn_distinct, index_codes
 
+EMPTY = "no_voucher_suitable_for_publication"  # Voucherify's name for it
+
 
 @dataclass(frozen=True, slots=True)
 class Clash:
@@ -25,6 +27,15 @@ def made_beforehand(connection: sqlite3.Connection, campaign: int) -> int:
     """How many cards of the campaign were made beforehand, taken or not; printed ones are not among them."""
     made = "SELECT count(*) FROM cards WHERE campaign = ? AND customer IS NULL AND NOT printed"
     return int(connection.execute(made, (campaign,)).fetchone()[0])
+
+
+def free_cards(connection: sqlite3.Connection, campaign: int) -> int:
+    """How many cards of the campaign's pool have no holder yet."""
+    free = """
+        SELECT count(*) FROM cards WHERE campaign = ? AND customer IS NULL
+            AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = cards.id)
+    """
+    return int(connection.execute(free, (campaign,)).fetchone()[0])
 
 
 def make_cards(connection: sqlite3.Connection, campaign: int, run_id: int, make_codes: MakeCodes, count: int) -> None:
@@ -58,12 +69,15 @@ def compare_printed(
     connection.execute("CREATE INDEX temp.printed_codes_looks ON printed_codes (looks)")
     rows = connection.execute(
         """
-        SELECT line, printed_codes.code, codes.card, codes.code_key = printed_codes.code_key
+        -- Of several cards in the way of one code, the one of max(): the same code rather than one that looks like it.
+        SELECT line, printed_codes.code, codes.card, max(codes.code_key = printed_codes.code_key)
         FROM codes
-        CROSS JOIN cards ON cards.id = codes.card
         CROSS JOIN printed_codes ON printed_codes.looks = lookalike(codes.code_key)
-        WHERE NOT (codes.code_key = printed_codes.code_key AND cards.campaign = ? AND cards.printed)
-        ORDER BY line
+        WHERE NOT EXISTS (
+            SELECT 1 FROM codes AS known CROSS JOIN cards ON cards.id = known.card
+            WHERE known.code_key = printed_codes.code_key AND cards.campaign = ? AND cards.printed
+        )
+        GROUP BY line ORDER BY line
         """,
         (campaign,),
     )

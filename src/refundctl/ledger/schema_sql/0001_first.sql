@@ -74,7 +74,8 @@ CREATE TABLE definitions (
     run_id INTEGER NOT NULL REFERENCES runs
 ) STRICT;
 
--- People, the one table that may be changed and erased; facts name the key only. salt goes with the person.
+-- People, the one table that may be changed and erased; facts name the key only. salt goes with the person. country is
+-- what files of people say; bookings keep their own. from_people_file is 1 once such a file has spoken of the person.
 CREATE TABLE customers (
     id INTEGER PRIMARY KEY,
     customer_id TEXT UNIQUE,
@@ -83,10 +84,13 @@ CREATE TABLE customers (
     phone TEXT,
     locale TEXT,
     marketing_consent TEXT CHECK (marketing_consent IN ('yes', 'no')),
+    country TEXT,
+    from_people_file INTEGER NOT NULL DEFAULT 0 CHECK (from_people_file IN (0, 1)),
     salt BLOB
 ) STRICT;
 
 CREATE INDEX customers_without_email ON customers (id) WHERE email IS NULL;
+CREATE INDEX customers_with_country ON customers (country) WHERE country IS NOT NULL;
 
 -- What the ledger knew of a person and when: SHA-256 over salt and person, which outlives their erasure.
 CREATE TABLE customer_versions (
@@ -121,7 +125,7 @@ CREATE TABLE bookings (
 
 -- What a file has said of a refund line, one row per change. The row with version 1 gives the line its identity: other
 -- tables name its id. refund_id is '' where the line is the whole booking. Of refund_amount, cash_amount is owed in cash;
--- bonus_amount is owed as bonus on top.
+-- bonus_amount is owed as bonus on top. withdrawn is 1 where the source that brought the line leaves it out now.
 CREATE TABLE line_versions (
     id INTEGER PRIMARY KEY,
     booking INTEGER NOT NULL REFERENCES bookings,
@@ -138,6 +142,7 @@ CREATE TABLE line_versions (
     tickets INTEGER CHECK (tickets >= 0),
     segment INTEGER NOT NULL REFERENCES segments,
     metadata_digest BLOB CHECK (length(metadata_digest) = 32),
+    withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)),
     run_id INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX line_versions_first ON line_versions (booking, refund_id) WHERE version = 1;
@@ -304,6 +309,11 @@ CREATE TRIGGER batch_ranges_no_delete BEFORE DELETE ON batch_ranges BEGIN SELECT
 CREATE TRIGGER deliveries_no_update BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries is append-only: add a row instead'); END;
 CREATE TRIGGER deliveries_no_delete BEFORE DELETE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries is append-only: add a row instead'); END;
 
+-- Only a card of the campaign's own pool gets a holder.
+CREATE TRIGGER assignments_from_pool BEFORE INSERT ON assignments
+WHEN NOT EXISTS (SELECT 1 FROM cards WHERE id = NEW.card AND campaign = NEW.campaign AND customer IS NULL)
+BEGIN SELECT RAISE(ABORT, 'only a card of the campaign''s pool can be assigned'); END;
+
 -- No bucket of a card goes below zero.
 CREATE TRIGGER transactions_no_overdraft BEFORE INSERT ON transactions
 WHEN NEW.amount_minor < 0
@@ -370,7 +380,8 @@ SELECT
     now.booked_at,
     now.cancelled_at,
     now.tickets,
-    now.segment
+    now.segment,
+    now.withdrawn
 FROM line_versions AS first
 JOIN bookings ON bookings.id = first.booking
 JOIN line_versions AS now ON now.id = coalesce(
