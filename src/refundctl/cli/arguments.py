@@ -62,7 +62,7 @@ Where = Annotated[
     typer.Option(
         "--where",
         metavar="KEY=VALUE",
-        help="Only bookings with this value, such as tier=gold; all of several must hold.",
+        help="Only bookings with this value, such as tier=gold or booking_id=R-17; all of several must hold.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")]
@@ -80,17 +80,17 @@ def expected(count: int | None, totals: Sequence[str] | None) -> Expected:
 
 
 def where_condition(texts: Sequence[str] | None) -> Condition:
-    """What --where asks for: fields as in `eligible`, compared trimmed and without case. Raises UsageError."""
-    wanted: dict[str, list[str]] = {}
+    """What --where asks for: fields as in `eligible`, and ids, compared trimmed and without case. Raises UsageError."""
+    wanted: dict[str, str] = {}
     for text in texts or ():
         key, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"--where takes KEY=VALUE, such as tier=gold, not {text!r}.")
         if key.strip() in wanted:
             raise UsageError(f"--where names {key.strip()} twice: a booking has one value of it.")
-        wanted[key.strip()] = [value]
+        wanted[key.strip()] = value
     try:
-        return Condition.parse(wanted)
+        return Condition.asked_for(wanted)
     except MistakesFound as error:
         mistake = error.mistakes[0]
         raise UsageError(f"--where {'.'.join(map(str, mistake.place[:1]))}: {mistake.sentence}.") from error

@@ -60,9 +60,7 @@ def _stage(common: Common, ledger: Ledger, inputs: list[Plain], encoding: str | 
         return operation.stage(ledger, inputs, encoding, lambda done, rows: bar.of(done, size, rows))
 
 
-def _report(
-    result: LoadResult, sources: Mapping[str, str], run_id: int | None, rejected: list[RunFile]
-) -> Report:
+def _report(result: LoadResult, sources: Mapping[str, str], run_id: int | None, rejected: list[RunFile]) -> Report:
     return Report(
         human=lambda out: describe_load(out, result, [Path(file.path) for file in rejected]),
         run_id=run_id,

@@ -43,6 +43,7 @@ def publish(
             run_id=run.run_id if writing.keep else None,
             campaign=campaign,
             counts=result.counts,
+            extra={"not_eligible": result.not_eligible},
             exit_code=ExitCode.PARTIAL if result.short else ExitCode.OK,
             errors=pool_errors(campaign, result.short),
         ),
@@ -63,11 +64,24 @@ def pool_advice(campaign: str, short: int, what: str = "eligible booking") -> st
     )
 
 
+REASONS_SHOWN = 5
+
+
+def not_eligible_rows(campaign: str, result: operation.PublishResult) -> list[tuple[str, str]]:
+    """Why bookings are not eligible, the commonest reasons, as far as that shows from what the campaign takes."""
+    if not result.not_eligible:
+        return []
+    shown = list(result.not_eligible.items())[:REASONS_SHOWN]
+    more = len(result.not_eligible) - len(shown)
+    text = "; ".join(f"{number(count)}: {reason}" for reason, count in shown) + f"; and {more} more" * (more > 0)
+    return [("  not eligible", f"{text} (see `eligible` of {campaign})")]
+
+
 def _describe(out: Screen, campaign: str, result: operation.PublishResult) -> None:
     out.print(f"Published {plural(result.published, 'card')}.")
     rows = [("eligible bookings", number(result.eligible)), ("with a card already", number(result.already_published))]
     if result.remaining:
         rows.append(("left by --limit", number(result.remaining)))
-    figures(out, [*rows, ("skipped", reasons(result.skipped_by_reason))])
+    figures(out, [*rows, ("skipped", reasons(result.skipped_by_reason)), *not_eligible_rows(campaign, result)])
     if result.short:
         out.print(pool_advice(campaign, result.short))

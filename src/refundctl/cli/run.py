@@ -10,7 +10,7 @@ import typer
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, campaign_in_file, command, writing_ledger
 from refundctl.cli.load import check_rejects_option, source_chooser, stage
-from refundctl.cli.publish import pool_advice, pool_errors
+from refundctl.cli.publish import not_eligible_rows, pool_advice, pool_errors
 from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, progress, reasons, report
 from refundctl.cli.topup import owed_otherwise
 from refundctl.domain.errors import ExitCode
@@ -150,6 +150,7 @@ def _report(
             "steps": result.steps,
             "rejected_by_code": result.load.rejected_by_code,
             "withdrawn": result.load.withdrawn,
+            "not_eligible": result.publish.not_eligible,
             "sources": sources,
             "mail": _mail(handed),
         },
@@ -202,6 +203,7 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
         ("  new cards", number(published.published)),
         ("  had a card", number(published.already_published)),
         ("skipped bookings", reasons(published.skipped_by_reason)),
+        *not_eligible_rows(campaign, published),
         ("refunds funded", f"{number(funded.funded)}  {amount(funded.on_cards_minor, funded.currency)}"),
         *((f"  {name}", sum_) for name, sum_ in owed_otherwise(funded)),
         ("  funded before", number(funded.already_funded)),

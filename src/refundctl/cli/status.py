@@ -47,7 +47,7 @@ _TITLES = {"cash": "owed in cash"}
 def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
     counts, currency = standing.counts, standing.currency
     done, total = counts["funded"], counts["refund_lines"]
-    filled = BAR_WIDTH if not total else BAR_WIDTH * done // total
+    filled = BAR_WIDTH * done // total if total else 0
     out.print(f"{standing.campaign} ({standing.state})")
     out.print(f"  {'█' * filled}{'░' * (BAR_WIDTH - filled)}  {number(done)} of {number(total)} refunds funded")
     rows = [("bookings", number(counts["bookings"])), ("published", number(counts["published"]))]

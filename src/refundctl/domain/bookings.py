@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from refundctl.domain.card_numbers import holds_card_number
 from refundctl.domain.countries import country_code
 from refundctl.domain.currency_signs import currencies_of, currency_of, is_sign, split_sign
 from refundctl.domain.money import is_currency, on_preset
@@ -160,7 +161,9 @@ def quoted(text: str) -> str:
 
 def _may_be_secret(text: str) -> bool:
     """Whether it may be a code of 60 bits or a payment card's number: not where its parts are words, or of a time."""
-    return sum(map(str.isdecimal, text)) > _DIGITS_QUOTED_MAX or not all(map(_is_harmless, _WORD.findall(text)))
+    if sum(map(str.isdecimal, text)) > _DIGITS_QUOTED_MAX or holds_card_number(text):
+        return True
+    return not all(map(_is_harmless, _WORD.findall(text)))
 
 
 def _is_harmless(part: str) -> bool:
@@ -316,7 +319,8 @@ def read_date(text: str, date_format: str | None = None, *, preset: str | None =
 def _its_format(preset: str | None) -> str:
     if preset is None:
         return "the source's `date_format`"
-    return f"its format in a source of yours, such as `{on_preset(preset, "date_format: '%d.%m.%Y'")}`"
+    example = on_preset(preset, "date_format: '%d.%m.%Y'")
+    return f"its format in a source of yours, such as `{example}`"
 
 
 def _iso_date(text: str) -> str | None:

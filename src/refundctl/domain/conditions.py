@@ -34,6 +34,8 @@ TEXT_FIELDS = ("status", "source", "channel", "category", "tier", *CODED_FIELDS)
 #: Every field that a condition may name, besides `metadata.KEY`. No person's field is among them.
 FIELDS = (*TEXT_FIELDS, *AMOUNT_FIELDS, *COUNT_FIELDS, *DATE_FIELDS)
 METADATA_PREFIX = "metadata."
+#: What an operator may also ask for; no rule of a campaign is for single bookings or people.
+ID_FIELDS = ("booking_id", "refund_id", "customer_id")
 
 _AMOUNT = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,4})?")
 _COUNT = re.compile(r"[0-9]{1,9}")
@@ -154,6 +156,16 @@ class Condition:
             raise MistakesFound(mistakes)
         return cls(tuple(sorted(tests, key=lambda test: test[0])))
 
+    @classmethod
+    def asked_for(cls, wanted: Mapping[str, str]) -> Self:
+        """What an operator asks for by `KEY=VALUE`: ids too, and single amounts, numbers and dates.
+
+        Raises MistakesFound with every mistake.
+        """
+        ids = tuple((field, AnyOf(frozenset({folded(wanted[field])}))) for field in ID_FIELDS if field in wanted)
+        rest = cls.parse({field: _exactly(field, text) for field, text in wanted.items() if field not in ID_FIELDS})
+        return cls(tuple(sorted((*ids, *rest.tests), key=lambda test: test[0])))
+
     @property
     def fields(self) -> frozenset[str]:
         """The names of the fields that the condition looks at."""
@@ -193,6 +205,12 @@ def _limits_minor(low: str | None, high: str | None, currency: str) -> tuple[int
     scale = 10 ** exponent(currency)
     low_minor = 0 if low is None else math.ceil(Decimal(low) * scale)
     return low_minor, None if high is None else math.floor(Decimal(high) * scale)
+
+
+def _exactly(field: str, text: str) -> object:
+    if field in AMOUNT_FIELDS or field in COUNT_FIELDS:
+        return {"min": text, "max": text}
+    return {"from": text, "to": text} if field in DATE_FIELDS else [text]
 
 
 def _reader(field: str) -> Callable[[object], Test]:

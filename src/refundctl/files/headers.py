@@ -1,5 +1,6 @@
 """The header of a file of bookings: its delimiter, its names, and which column is which."""
 
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -85,6 +86,11 @@ def wanted_texts(source: "Source", positions: Mapping[str, int]) -> dict[int, Co
     for name, texts in source.skip.items():
         tests.setdefault(positions[name], []).append(NoneOf(texts, source.null_values))
     return {position: found[0] if len(found) == 1 else AllOf(found) for position, found in tests.items()}
+
+
+def without_advice(refusal: BadInput) -> BadInput:
+    """The same refusal where `sources check` itself says it, which need not advise to use it."""
+    return BadInput(refusal.message.replace(f": {CHECK}.", "."), code=refusal.code, **refusal.details)
 
 
 def find_header(path: str, text: str, source: "Source") -> Header:
@@ -231,24 +237,48 @@ class Match:
 
 
 def _refusal_of_missing(match: Match, found: Mapping[str, int | None], source: "Source") -> BadInput | None:
-    missing = [
-        f"{shown(header)}{'' if header == name else f' for {name}'}{match.nearest(header)}"
-        for header, name in source.required().items()
-        if found[header] is None
-    ]
-    if not missing:
+    lacked = {header: name for header, name in source.required().items() if found[header] is None}
+    if not lacked:
         return None
+    keys = {header: _keys_of(header, name, source) for header, name in lacked.items()}
+    missing = [
+        f"{shown(header)}{'' if header == name else f' for {name}'}{_guess(match, header, keys[header])}"
+        for header, name in lacked.items()
+    ]
+    where = _where(key for of_header in keys.values() for key in of_header)
     listed = f"its columns are {_listed(match.names)}"
     if source.preset is not None:
         message = (
             f"{match.path} lacks {', '.join(missing)}, which the preset {source.preset} looks for; {listed}. Rename a "
-            f"column, or name it under `columns` of a source with `preset: {source.preset}`: {CHECK}."
+            f"column, or name it {where} of a source with `preset: {source.preset}`: {CHECK}."
         )
     elif all(found.get(header) is None for name in REQUIRED for header in source.headers_of(name)):
         return _without_header(match, missing)
     else:
-        message = f"{match.path} lacks {', '.join(missing)}; {listed}. Rename a column, or name it under `columns` of a source."
+        message = f"{match.path} lacks {', '.join(missing)}; {listed}. Rename a column, or name it {where} of a source."
     return BadInput(message, code="column_missing", path=match.path, preset=source.preset)
+
+
+def _keys_of(header: str, name: str, source: "Source") -> list[str]:
+    """Under which keys of the source a header stands that its file lacks."""
+    keys = ["columns"] if name in FIELDS else []
+    keys += ["refunded"] if header == source.refunded else []
+    tests = {"only": source.only, "skip": source.skip, "metadata": source.metadata}
+    return keys + [key for key, headers in tests.items() if header in headers]
+
+
+def _guess(match: "Match", header: str, keys: Sequence[str]) -> str:
+    # What decides whether a row is paid at all, or how much, is not to be guessed.
+    return match.nearest(header) if keys == ["columns"] else ""
+
+
+def _where(keys: Iterable[str]) -> str:
+    found = [f"as `{key}`" if key == "refunded" else f"under `{key}`" for key in dict.fromkeys(keys)]
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} or {found[-1]}"
+
+
+#: What a spreadsheet program writes above the header, so that it finds the columns itself.
+_SEPARATOR = re.compile("sep=.?", re.IGNORECASE)
 
 
 def _without_header(match: Match, missing: Sequence[str]) -> BadInput:
@@ -256,6 +286,13 @@ def _without_header(match: Match, missing: Sequence[str]) -> BadInput:
     if any("@" in name or name[0].isdigit() for name in match.names):
         # A row of bookings: what it says about people doesn't belong in a message.
         message += "; its first line looks like a row. Put a line with the names of the columns on top."
+    elif _SEPARATOR.fullmatch(match.names[0]):
+        message += f"; its first line is {shown(match.names[0])}. Take out the lines above the header."
+    elif len(match.names) == 1:
+        message += (
+            f"; its first line is {shown(match.names[0])} alone. If the names of the columns stand further down, take out "
+            f"the lines above the header; if not, name it under `columns` of a source: {CHECK}."
+        )
     else:
         message += f"; its columns are {_listed(match.names)}. Name them under `columns` of a source: {CHECK}."
     return BadInput(message, code="header_missing", path=match.path, line=1)

@@ -178,6 +178,26 @@ def bookings_in_state(connection: sqlite3.Connection, state: State) -> list[str]
     return [row[0] for row in rows]
 
 
+def not_eligible(connection: sqlite3.Connection) -> list[tuple[FieldValues, bool, int]]:
+    """The bookings of which no considered line is eligible, by what they have in common.
+
+    Each entry: the descriptive values, whether the source leaves them out now, and how many bookings.
+    """
+    names = ("source", *SEGMENT_COLUMNS)
+    rows = connection.execute(
+        f"""
+        SELECT max(withdrawn), count(*), {", ".join(f"segments.{name}" for name in names)}
+        FROM (
+            SELECT booking, min(line) AS line FROM considered GROUP BY booking HAVING min(state) = {State.NOT_ELIGIBLE:d}
+        ) AS skipped
+        CROSS JOIN refund_lines ON refund_lines.line = skipped.line
+        CROSS JOIN segments ON segments.id = refund_lines.segment
+        GROUP BY segments.id, withdrawn
+        """
+    )
+    return [(dict(zip(names, values, strict=True)), bool(withdrawn), count) for withdrawn, count, *values in rows]
+
+
 def _judge_segments(connection: sqlite3.Connection, judge: Judge) -> None:
     names = ("source", *SEGMENT_COLUMNS)
     rows = connection.execute(f"SELECT id, {', '.join(names)} FROM segments")
@@ -203,6 +223,9 @@ def _find_without_expiry(connection: sqlite3.Connection, never_expires: Callable
 _ON_CARD = "now.refund_amount_minor > now.cash_amount_minor OR now.bonus_amount_minor > 0"
 _LINE_FIELDS = {
     **{name: f"(SELECT {name} FROM segments WHERE segments.id = now.segment)" for name in sorted(SEGMENT_FIELDS)},
+    "booking_id": "(SELECT booking_id FROM bookings WHERE bookings.id = now.booking)",
+    "refund_id": "coalesce(nullif(now.refund_id, ''), (SELECT booking_id FROM bookings WHERE bookings.id = now.booking))",
+    "customer_id": "(SELECT customer_id FROM customers WHERE customers.id = now.customer)",
     "order_amount": "now.order_amount_minor",
     "refund_amount": "now.refund_amount_minor",
     "cash_amount": "now.cash_amount_minor",

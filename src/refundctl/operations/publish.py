@@ -1,6 +1,8 @@
 """Giving each eligible booking's customer a card."""
 
 import os
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from refundctl.domain.codes import make_codes
@@ -19,7 +21,7 @@ class PublishResult:
 
     In a campaign with one card per customer, `published` counts the cards, and a customer's further bookings count as
     already published. `remaining` are those that --limit left; `short` those for whom the pool of cards had none left,
-    which are among the skipped ones too.
+    which are among the skipped ones too. `not_eligible` says of what the campaign doesn't take, why.
     """
 
     eligible: int
@@ -27,6 +29,7 @@ class PublishResult:
     remaining: int
     short: int
     skipped_by_reason: dict[str, int]
+    not_eligible: Mapping[str, int]
 
     @property
     def already_published(self) -> int:
@@ -54,8 +57,9 @@ def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = No
     if in_cash := found.get(State.CASH_ONLY, 0) + found.get(State.FUNDED_IN_CASH, 0):
         skipped[CASH_ONLY] = in_cash
     eligible = sum(found.values()) - sum(skipped.values())
+    why = _why_not(ledger, terms) if found.get(State.NOT_ELIGIBLE) else {}
     if not found.get(State.OPEN):
-        return PublishResult(eligible, 0, 0, 0, skipped)
+        return PublishResult(eligible, 0, 0, 0, skipped, why)
     holding = terms.holding(ledger.clock.now)
     pattern = terms.code_pattern
     posted = cards.publish(connection, holding, run_id, lambda count: make_codes(pattern, count, os.urandom), limit)
@@ -65,4 +69,12 @@ def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = No
     short = without if posted.short else 0
     if short:
         skipped[pool.EMPTY] = short
-    return PublishResult(eligible, posted.published, without - short, short, skipped)
+    return PublishResult(eligible, posted.published, without - short, short, skipped, why)
+
+
+def _why_not(ledger: Ledger, terms: Terms) -> dict[str, int]:
+    """Reasons with how many bookings each, most first."""
+    reasons: Counter[str] = Counter()
+    for values, withdrawn, count in scope.not_eligible(ledger.connection):
+        reasons["left out by its source now" if withdrawn else terms.why_not(values)] += count
+    return dict(sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0])))

@@ -88,6 +88,13 @@ class Terms:
             never_expires if terms["no_expiry_in"] else None,
         )
 
+    def why_not(self, values: FieldValues) -> str:
+        """Why bookings with these values are not eligible: the first value that the campaign doesn't take."""
+        for field, test in Condition.parse(self.stored.terms["eligible"]).tests:
+            if field in SEGMENT_FIELDS and not test.holds(values[field], self.stored.currency):
+                return f"{field} is {values[field] or 'blank'}"
+        return "other values"
+
     def holding(self, now: datetime) -> Holding:
         """How cards are held, and when one that is published now expires. Raises CampaignOver."""
         terms = self.stored.terms

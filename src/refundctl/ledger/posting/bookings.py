@@ -407,7 +407,8 @@ def _standing(connection: sqlite3.Connection, condition: str) -> str:
 def _merge_people(connection: sqlite3.Connection, bases: Bases) -> None:
     """Settle what rows say differently of one person: for each field, the last non-blank value in order of the ids.
 
-    By booking_id and refund_id, not by place in the file, so that a file's order never matters.
+    By booking_id and refund_id, not by place in the file, so that a file's order never matters. Of whom a file of people
+    has spoken, it fills in blanks only.
     """
     connection.execute(
         f"""
