@@ -119,12 +119,14 @@ def everything(path: Path) -> dict[str, list[Row]]:
 
 # The same by the names that people use, for ledgers in which the same was said in another order.
 BY_NAME = {
-    "customers": "SELECT customer_id, email, name, phone, locale, marketing_consent FROM customers",
+    "customers": """
+        SELECT customer_id, email, name, phone, locale, marketing_consent, country, from_people_file FROM customers
+    """,
     "lines": """
         SELECT
             booking_id, refund_id, version, customer_id, order_amount_minor, refund_amount_minor, currency,
             cash_amount_minor, bonus_amount_minor, booked_at, cancelled_at, tickets, source, status, channel, category,
-            tier, country, accepted
+            tier, segments.country, accepted
         FROM refund_lines
         JOIN customers ON customers.id = refund_lines.customer
         JOIN segments ON segments.id = refund_lines.segment

@@ -5,10 +5,17 @@ what the model is about.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 CONTRADICTION, CONFLICT, EXCESS = "contradiction", "booking_conflict", "exceeds_order_amount"
+POOL_EMPTY = "no_voucher_suitable_for_publication"
+# The states of a refund line, the best first: a booking is what the best of its lines is.
+STATES = (
+    "open", "funded", "funded_not_eligible", "cash_only", "funded_in_cash", "funded_elsewhere", "other_currency",
+    "not_eligible",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,6 +29,8 @@ class Said:
     refund_minor: int
     currency: str
     status: str
+    cash_minor: int = 0
+    bonus_minor: int = 0
 
     @property
     def line(self) -> tuple[str, str]:
@@ -33,18 +42,44 @@ class Said:
         return self.customer_id, self.currency, self.order_minor
 
     @property
-    def money(self) -> tuple[str, str, int, int]:
-        return (*self.booking_terms, self.refund_minor)
+    def money(self) -> tuple[str, str, int, int, int, int]:
+        return (*self.booking_terms, self.refund_minor, self.cash_minor, self.bonus_minor)
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """What is owed, by bucket."""
+        parts = {"paid": self.refund_minor - self.cash_minor, "bonus": self.bonus_minor, "cash": self.cash_minor}
+        return {bucket: minor for bucket, minor in parts.items() if minor}
+
+    @property
+    def is_on_a_card(self) -> bool:
+        """Whether anything of it goes onto a card."""
+        return bool(self.parts.keys() - {"cash"})
+
+    def blanked(self, absent: Collection[str]) -> "Said":
+        """What is left of the row in a file without these columns."""
+        blanks: dict[str, Any] = {name: 0 if name.endswith("_minor") else "" for name in absent}
+        return replace(self, **blanks)
+
+    def filled(self, known: "Said | None", absent: Collection[str]) -> "Said":
+        """With what is known where the file says nothing; cash is a part of the refund, and never more."""
+        if known is None:
+            return self
+        kept = {name: getattr(known, name) for name in absent}
+        if "cash_minor" in kept:
+            kept["cash_minor"] = min(kept["cash_minor"], self.refund_minor)
+        return replace(self, **kept)
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A campaign: its currency, who holds a card, and which status is eligible."""
+    """A campaign: its currency, who holds a card, which status is eligible; and how many cards it has, None for any."""
 
     name: str
     currency: str
     card_per: str
     eligible: frozenset[str]
+    pool: int | None = None
 
 
 @dataclass(slots=True)
@@ -64,15 +99,23 @@ class Model:
     known: dict[tuple[str, str], Said] = field(default_factory=dict)
     funded_by: dict[tuple[str, str], str] = field(default_factory=dict)
     cards: set[tuple[str, str, str]] = field(default_factory=set)  # campaign, holder (booking or ""), customer
+    bookings: list[str] = field(default_factory=list)  # in the order in which they came in
 
     # --- load ---
 
-    def load(self, rows: Sequence[Said]) -> Loaded:
-        rejected = self._rejected(rows)
-        standing = {row for row in rows if row not in rejected}
+    def load(self, rows: Sequence[Said], absent: Collection[str] = ()) -> Loaded:
+        """One file, which lacks the columns of these fields."""
+        rows = [row.blanked(absent) for row in rows]
+        rejected = self._contradictions(rows)
+        whole = {row: row.filled(self.known.get(row.line), absent) for row in rows if row not in rejected}
+        against = self._against_the_ledger(set(whole.values()))
+        rejected |= {row: against[full] for row, full in whole.items() if full in against}
+        standing = {full: None for full in whole.values() if full not in against}
         new = {row for row in standing if row.line not in self.known}
         changed = {row for row in standing if row.line in self.known and row != self.known[row.line]}
         for row in standing:
+            if row.line not in self.known and row.booking_id not in self.bookings:
+                self.bookings.append(row.booking_id)
             self.known[row.line] = row
         codes = Counter(rejected[row] for row in rows if row in rejected)
         totals: Counter[str] = Counter()
@@ -87,8 +130,8 @@ class Model:
             {row.line for row in standing},
         )
 
-    def _rejected(self, rows: Sequence[Said]) -> dict[Said, str]:
-        """The rows that may not stand, and why; equal rows share their fate."""
+    def _contradictions(self, rows: Sequence[Said]) -> dict[Said, str]:
+        """The rows that may not stand beside each other, and why; equal rows share their fate."""
         rejected: dict[Said, str] = {}
         for one_booking in _grouped(rows, lambda row: row.booking_id):
             if len({row.booking_terms for row in one_booking}) > 1:
@@ -96,10 +139,14 @@ class Model:
         for one_line in _grouped(rows, lambda row: row.line):
             if len(set(one_line)) > 1:
                 rejected |= dict.fromkeys(one_line, CONTRADICTION)
-        for row in set(rows) - rejected.keys():
-            if row.line in self.funded_by and row.money != self.known[row.line].money:
-                rejected[row] = CONFLICT
-        for one_booking in _grouped(set(rows) - rejected.keys(), lambda row: row.booking_id):
+        return rejected
+
+    def _against_the_ledger(self, rows: set[Said]) -> dict[Said, str]:
+        """The rows that may not stand beside what is known, and why."""
+        rejected = {
+            row: CONFLICT for row in rows if row.line in self.funded_by and row.money != self.known[row.line].money
+        }
+        for one_booking in _grouped(rows - rejected.keys(), lambda row: row.booking_id):
             rejected |= self._against_the_booking(one_booking)
         return rejected
 
@@ -123,12 +170,14 @@ class Model:
     def state(self, line: tuple[str, str], terms: Terms) -> str:
         known, eligible = self.known[line], self.known[line].status in terms.eligible
         if self.funded_by.get(line) == terms.name:
-            return "funded" if eligible else "funded_not_eligible"
+            funded = "funded" if known.is_on_a_card else "funded_in_cash"
+            return funded if eligible else "funded_not_eligible"
         if line in self.funded_by:
             return "funded_elsewhere"
         if known.currency != terms.currency:
             return "other_currency"
-        return "open" if eligible else "not_eligible"
+        still_open = "open" if known.is_on_a_card else "cash_only"
+        return still_open if eligible else "not_eligible"
 
     def card_for(self, line: tuple[str, str], terms: Terms) -> tuple[str, str, str]:
         holder = self.known[line].booking_id if terms.card_per == "booking" else ""
@@ -139,29 +188,53 @@ class Model:
         lines = self.known.keys() if lines is None else lines
         states: defaultdict[str, set[str]] = defaultdict(set)
         for line in lines:
-            states[line[0]].add(self.state(line, terms))
-        best = Counter(map(_best, states.values()))
-        before = len(self.cards)
-        self.cards |= {self.card_for(line, terms) for line in lines if self.state(line, terms) == "open"}
-        eligible, published = best.pop("open", 0) + best.pop("funded", 0), len(self.cards) - before
+            states[line[0]].add(self._state_of_card(line, terms))
+        best = Counter(min(found, key=STATES.index) for found in states.values())
+        open_lines = [line for line in lines if self.state(line, terms) == "open"]
+        published = self._hand_out(open_lines, terms)
+        short = len({line[0] for line in open_lines if self.card_for(line, terms) not in self.cards})
+        eligible = sum(best.pop(state, 0) for state in ("open", "funded", "funded_not_eligible"))
+        in_cash = best.pop("cash_only", 0) + best.pop("funded_in_cash", 0)
+        skipped = {**best, "cash_only": in_cash, POOL_EMPTY: short}
         return {
             "eligible": eligible,
             "published": published,
-            "already_published": eligible - published,
-            "skipped": sum(best.values()),
-            "skipped_by_reason": dict(best),
+            "already_published": eligible - published - short,
+            "skipped": sum(skipped.values()),
+            "skipped_by_reason": {reason: count for reason, count in skipped.items() if count},
         }
 
-    def top_up(self, terms: Terms, lines: Iterable[tuple[str, str]] | None = None) -> tuple[dict[str, object], int]:
-        """Counts of lines, and what was paid in minor units."""
+    def _state_of_card(self, line: tuple[str, str], terms: Terms) -> str:
+        """The line's state; what was funded in cash never had a card, eligible or not."""
+        state = self.state(line, terms)
+        in_cash = state == "funded_not_eligible" and not self.known[line].is_on_a_card
+        return "funded_in_cash" if in_cash else state
+
+    def _hand_out(self, lines: Iterable[tuple[str, str]], terms: Terms) -> int:
+        """Give a card to each holder of `lines` who has none, in order of the bookings, as far as there are any."""
+        wanting = {self.card_for(line, terms) for line in lines} - self.cards
+        if terms.pool is not None:
+            left = terms.pool - sum(campaign == terms.name for campaign, *_ in self.cards)
+            in_order = sorted(wanting, key=lambda card: self.bookings.index(card[1]))
+            wanting = set(in_order[:left])
+        self.cards |= wanting
+        return len(wanting)
+
+    def top_up(
+        self, terms: Terms, lines: Iterable[tuple[str, str]] | None = None
+    ) -> tuple[dict[str, object], dict[str, int]]:
+        """Counts of lines, and what was posted to each bucket in minor units."""
         lines = set(self.known if lines is None else lines)
         states = Counter(self.state(line, terms) for line in lines)
         ready = {
-            line for line in lines if self.state(line, terms) == "open" and self.card_for(line, terms) in self.cards
+            line
+            for line in lines
+            if self.state(line, terms) == "cash_only"
+            or (self.state(line, terms) == "open" and self.card_for(line, terms) in self.cards)
         }
         self.funded_by |= dict.fromkeys(ready, terms.name)
-        already = states.pop("funded", 0) + states.pop("funded_not_eligible", 0)
-        without_card = states.pop("open", 0) - len(ready)
+        already = sum(states.pop(state, 0) for state in ("funded", "funded_not_eligible", "funded_in_cash"))
+        without_card = states.pop("open", 0) + states.pop("cash_only", 0) - len(ready)
         skipped = dict(states) | ({"not_published": without_card} if without_card else {})
         counts: dict[str, object] = {
             "funded": len(ready),
@@ -169,15 +242,10 @@ class Model:
             "skipped": sum(skipped.values()),
             "skipped_by_reason": skipped,
         }
-        return counts, sum(self.known[line].refund_minor for line in ready)
-
-
-def _best(states: set[str]) -> str:
-    if "open" in states:
-        return "open"
-    if states & {"funded", "funded_not_eligible"}:
-        return "funded"
-    return min(states)
+        posted = Counter({"paid": 0, "bonus": 0, "cash": 0})
+        for line in ready:
+            posted.update(self.known[line].parts)
+        return counts, dict(posted)
 
 
 def _grouped(rows: Iterable[Said], key: Callable[[Said], object]) -> list[list[Said]]:

@@ -25,6 +25,15 @@ BOOKINGS = HEADER + (
     "B5,,eve,no address,10.00,10.00,EUR,cancelled\n"
 )
 OTHER_BOOKINGS = BOOKINGS.replace("\nB", "\nZ")
+# Three of four need a card; of B3 nothing does.
+PARTS = (
+    "booking_id,customer_id,email,order_amount,cash_amount,bonus_amount,currency,status\n"
+    "B1,ana,ana@example.com,10.00,4.00,1.00,EUR,cancelled\n"
+    "B2,bo,,90.00,,,EUR,cancelled\n"
+    "B3,cy,cy@example.com,55.50,55.50,,EUR,cancelled\n"
+    "B4,dee,dee@example.com,10.00,,2.00,EUR,cancelled\n"
+)
+CODES = "code\nK7QD-2MXW-9RTB-4HCN-P\nZ3FG-8VJY-5TKA-6WQE-R\n"
 RUN = ("run", CAMPAIGN, "bookings.csv", "--out", "out")
 STEPS = (
     ("load", "bookings.csv"),
@@ -33,7 +42,7 @@ STEPS = (
     ("topup", CAMPAIGN),
     ("export", "mail", CAMPAIGN, "-o", "mail.csv"),
 )
-INPUTS = {"campaigns.yaml", "bookings.csv", LEDGER}
+INPUTS = {"campaigns.yaml", "bookings.csv", "codes.csv", LEDGER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +53,11 @@ class Left:
     files: dict[str, tuple[str, str]]
 
 
-def write_inputs(folder: Path) -> None:
+def write_inputs(folder: Path, **campaign: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "campaigns.yaml").write_text(small_campaigns(), encoding="utf-8")
+    (folder / "campaigns.yaml").write_text(small_campaigns(**campaign), encoding="utf-8")
     (folder / "bookings.csv").write_text(BOOKINGS, encoding="utf-8")
+    (folder / "codes.csv").write_text(CODES, encoding="utf-8")
 
 
 def what_is_left(folder: Path) -> Left:
@@ -104,10 +114,10 @@ class Place:
     before: Path
 
     @classmethod
-    def made(cls, at: Path, *commands: Sequence[str], bookings: str = BOOKINGS) -> "Place":
-        """A folder with the inputs, in which `commands` have run."""
+    def made(cls, at: Path, *commands: Sequence[str], bookings: str = BOOKINGS, **campaign: Any) -> "Place":
+        """A folder with the inputs, in which `commands` have run; `campaign` are further keys of its definition."""
         place = cls(at / "work", at / "before")
-        write_inputs(place.folder)
+        write_inputs(place.folder, **campaign)
         for argv in commands:
             ended = place.run(argv)
             assert ended.exit in {0, 3}, ended.said

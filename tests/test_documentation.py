@@ -15,19 +15,25 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from command_line import CAMPAIGN, CommandLine
 from golden_text import Golden
-from pages import PAGES, ROOT, SHELL, anchor, names, page, read_markdown
+from pages import PAGES, ROOT, SHELL, Section, anchor, names, page, read_markdown
 from refundctl.domain.bookings import RejectCode
 from refundctl.domain.conditions import FIELDS
 from refundctl.domain.errors import ExitCode
-from refundctl.domain.source import CANONICAL_COLUMNS
+from refundctl.domain.printed_codes import FaultCode
+from refundctl.domain.source import CANONICAL_COLUMNS, Source
+from refundctl.files.presets import presets
+from refundctl.ledger.scope import State
+from refundctl.operations.publish import CASH_ONLY, POOL_EMPTY
+from refundctl.operations.topup import NOT_PUBLISHED
 from typed_pages import TypedPage
 
-SOURCE = ROOT / "src" / "refundctl"
+PROGRAM = ROOT / "src" / "refundctl"
 
 
 # --- Commands and options ---
@@ -35,11 +41,14 @@ SOURCE = ROOT / "src" / "refundctl"
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`words` as typed after `refundctl`; `options` with their dashes, short and long."""
+    """`words` as typed after `refundctl`; `options` with their dashes, short and long.
+
+    `needs_another` is true of a group that does nothing by itself.
+    """
 
     words: str
     options: frozenset[str]
-    is_group: bool
+    needs_another: bool
 
 
 def every_command() -> list[Command]:
@@ -58,7 +67,8 @@ def _commands_below(words: tuple[str, ...], command: object) -> Iterator[Command
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
     below = getattr(command, "commands", {})
-    yield Command(" ".join(words), frozenset(options), bool(below))
+    needs_another = bool(below) and not getattr(command, "invoke_without_command", False)
+    yield Command(" ".join(words), frozenset(options), needs_another)
     for name, child in below.items():
         if not child.hidden:
             yield from _commands_below((*words, name), child)
@@ -89,10 +99,13 @@ def says_option(text: str, option: str) -> bool:
 
 def test_every_command_has_its_heading_in_commands_md() -> None:
     documented, _ = sections_of_commands()
-    commands = {command.words for command in every_command() if command.words and not command.is_group}
+    commands = {command.words for command in every_command() if command.words and not command.needs_another}
     assert {
         "init",
         "load",
+        "load-customers",
+        "sources",
+        "sources check",
         "create",
         "publish",
         "topup",
@@ -158,7 +171,7 @@ def test_examples_use_commands_and_options_that_exist() -> None:
             command = commands[f"{command.words} {words.pop(0)}".strip()]
         used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
         unknown = sorted(used - command.options - {"--help"})
-        if unknown or (command.is_group and not used):
+        if unknown or (command.needs_another and not used):
             wrong.append(f"{example.where}: refundctl {' '.join(example.words)}: {unknown}")
     assert wrong == []
 
@@ -175,7 +188,7 @@ def codes_in_source() -> set[str]:
     """Each literal that an error class or a call gives as its `code`."""
     return {
         value.value
-        for path in SOURCE.rglob("*.py")
+        for path in PROGRAM.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         for value in _given_as_code(node)
         if isinstance(value, ast.Constant) and isinstance(value.value, str)
@@ -183,8 +196,9 @@ def codes_in_source() -> set[str]:
 
 
 def _given_as_code(node: ast.AST) -> list[ast.expr]:
-    if isinstance(node, ast.keyword) and node.arg == "code":
-        return _branches(node.value)
+    # What goes into a text, as by format(), is no error's.
+    if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Attribute) and node.func.attr == "format"):
+        return [branch for given in node.keywords if given.arg == "code" for branch in _branches(given.value)]
     if isinstance(node, ast.ClassDef):
         return [
             assigned.value
@@ -204,6 +218,24 @@ def test_every_error_code_is_explained() -> None:
     assert sorted(codes - names(page("docs/exit-codes.md"))) == []
 
 
+def test_every_refusal_of_a_packed_file_has_a_row_in_both_tables() -> None:
+    codes = {code for code in codes_in_source() if code.startswith(("archive_", "spreadsheet_"))}
+    assert len(codes) == 14
+    pages = [page("docs/loading.md"), page("docs/exit-codes.md")]
+    assert sorted(code for code in codes if not all(f"\n| `{code}` | " in text for text in pages)) == []
+
+
+def test_every_fault_of_a_printed_code_is_explained() -> None:
+    faults = {fault.value for fault in FaultCode}
+    assert sorted(fault for fault in faults if f"\n| `{fault}` | " not in page("docs/campaigns.md")) == []
+    assert sorted(faults - names(page("docs/exit-codes.md"))) == []
+
+
+def test_every_reason_to_skip_a_booking_is_explained() -> None:
+    skipped = {state.label for state in State if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, POOL_EMPTY}
+    assert sorted(reason for reason in skipped if f"\n| `{reason}` | " not in page("docs/commands.md")) == []
+
+
 def test_every_reason_for_a_reject_is_explained_in_its_own_words() -> None:
     text = page("docs/loading.md")
     missing = [code.value for code in RejectCode if f"| `{code}` | {code.meaning} |" not in text]
@@ -220,7 +252,7 @@ def every_campaign_key() -> set[str]:
     """Every key that the models of the campaigns file take; an excluded field is none of its keys."""
     from pydantic import BaseModel
 
-    modules = [importlib.import_module(f"{SOURCE.name}.{name}") for name in MODELS_OF_THE_CAMPAIGNS_FILE]
+    modules = [importlib.import_module(f"{PROGRAM.name}.{name}") for name in MODELS_OF_THE_CAMPAIGNS_FILE]
     models = {
         model
         for module in modules
@@ -250,6 +282,36 @@ def test_every_field_and_range_of_a_condition_is_explained() -> None:
 
 def test_every_column_of_a_booking_is_explained() -> None:
     assert sorted(set(CANONICAL_COLUMNS) - names(page("docs/loading.md"))) == []
+
+
+# --- Sources ---
+
+
+def section_of_sources(heading: str) -> Section:
+    return next(found for found in read_markdown(page("docs/sources.md")).sections if found.heading == heading)
+
+
+def test_every_key_of_a_source_has_its_heading() -> None:
+    headings = re.findall(r"^### (.*)", section_of_sources("Every key").text, re.MULTILINE)
+    keys = {key for heading in headings for key in re.split(", | and ", heading)}
+    assert keys == set(Source.model_fields)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_says_what_it_takes_and_who_the_customer_is(name: str) -> None:
+    preset = presets()[name]
+    taken, _whose = re.findall(rf"^\| `{name}` \| .*", section_of_sources("Presets").text, re.MULTILINE)
+    refunded = [preset.refunded] if preset.refunded else []
+    headers = [*preset.headers_of("order_amount"), *refunded, *preset.only, *preset.skip]
+    assert [header for header in headers if f"`{header}`" not in taken] == []
+    texts = [text for texts in preset.only.values() for text in texts]
+    assert [text for text in texts if f"`{text}`" not in taken.casefold()] == []
+
+
+def test_every_file_in_the_page_about_sources_is_typed() -> None:
+    blocks = read_markdown(page("docs/sources.md")).blocks
+    assert {block.language for block in blocks} == {"sh", "text", "csv", "yaml"}
+    assert [block.line for block in blocks if block.language in {"csv", "yaml"} and not block.title] == []
 
 
 # --- Files and the ledger, as the program really writes them ---
@@ -296,12 +358,57 @@ def test_every_key_of_the_json_files_is_explained(folder: Path) -> None:
     assert missing == []
 
 
-def test_every_table_and_view_of_the_ledger_is_explained(folder: Path) -> None:
+JSON_OF = (
+    ["init", "--ledger", "new.db"],
+    ["load", "shop.csv", "--ledger", "new.db"],
+    ["load-customers", "shop.csv", "--ledger", "new.db"],
+    ["sources"],
+    ["sources", "check", "shop.csv"],
+    ["sources", "check", "unknown.csv"],
+    ["create", CAMPAIGN, "--ledger", "new.db"],
+    ["publish", CAMPAIGN, "--ledger", "new.db"],
+    ["topup", CAMPAIGN, "--ledger", "new.db"],
+    ["export", "mail", CAMPAIGN, "-o", "new-mail.csv", "--ledger", "new.db"],
+    ["export", "cards", CAMPAIGN, "-o", "new-cards.csv", "--ledger", "new.db"],
+    ["run", CAMPAIGN, "shop.csv", "--out", "again", "--ledger", "another.db", "-n"],
+    ["status", "--ledger", "new.db"],
+    ["runs", "--ledger", "new.db"],
+    ["verify", "--ledger", "new.db"],
+    ["backup", "copy.db"],
+)
+
+
+def test_every_field_of_the_json_output_is_explained(run_in_process: CommandLine, folder: Path) -> None:
+    (folder / "unknown.csv").write_text("number,total\n1,2.00\n")
+    explained = names(page("docs/files.md"))
+    missing = []
+    for words in JSON_OF:
+        answer = run_in_process(*words, "--json").json()
+        missing += [f"{words[0]}: {field}" for field in sorted(fields_of(answer) - explained)]
+    assert missing == []
+
+
+def fields_of(answer: dict[str, Any]) -> set[str]:
+    """The fields of an answer, of its counts and totals, and of what it lists by campaign, run or source."""
+    found = {*answer, *answer.get("counts", {})}
+    for totals in answer.get("totals", {}).values():
+        found |= totals.keys()
+    for listed in ("campaigns", "runs", "sources"):
+        for entry in answer.get(listed, ()):
+            found |= fields_of(entry) if isinstance(entry, dict) else set()
+    return found
+
+
+def test_every_table_and_view_of_the_ledger_is_explained_with_its_columns(folder: Path) -> None:
+    explained = names(page("docs/schema.md"))
     with closing(sqlite3.connect(folder / "refunds.db")) as ledger:
-        rows = ledger.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")
-        tables = {name for (name,) in rows if not name.startswith("sqlite_")}
-    assert {"bookings", "cards", "transactions", "runs"} <= tables
-    assert sorted(tables - names(page("docs/schema.md"))) == []
+        rows = ledger.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')").fetchall()
+        tables = [name for (name,) in rows if not name.startswith("sqlite_")]
+        columns = {table: [row[1] for row in ledger.execute(f"PRAGMA table_info({table})")] for table in tables}
+    assert {"bookings", "cards", "transactions", "runs"} <= columns.keys()
+    missing = [table for table in tables if table not in explained]
+    missing += [f"{table}.{name}" for table in tables for name in columns[table] if name not in explained]
+    assert missing == []
 
 
 # --- The pages themselves ---
@@ -331,13 +438,10 @@ def test_every_relative_link_leads_somewhere() -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["commands", "campaigns", "loading", "schema", "exit-codes", "files", "safety", "contributing"],
-)
-def test_the_readme_leads_to_every_page(name: str) -> None:
-    assert (ROOT / f"docs/{name}.md").exists()
-    assert f"(docs/{name}.md)" in page("README.md")
+def test_the_readme_leads_to_every_page() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    assert {"getting-started.md", "sources.md", "commands.md", "exit-codes.md"} <= pages
+    assert sorted(name for name in pages if f"(docs/{name})" not in page("README.md")) == []
 
 
 def test_the_readme_begins_with_its_two_commands() -> None:
@@ -350,7 +454,7 @@ def test_the_readme_begins_with_its_two_commands() -> None:
     assert "pytest" in second.text
 
 
-@pytest.mark.parametrize("name", ["docs/sources.md"])
+@pytest.mark.parametrize("name", ["docs/getting-started.md", "docs/sources.md", "docs/loading.md", "docs/commands.md"])
 def test_every_example_of_a_page_says_what_the_page_says(name: str, tmp_path: Path, golden: Golden) -> None:
     """Typed from top to bottom; `pytest --update-golden` writes the answers into the page."""
     text = page(name)

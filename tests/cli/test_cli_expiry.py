@@ -110,6 +110,53 @@ def test_where_expiry_is_forbidden_cards_never_expire(
     assert expiry_of_a_card(run_in_process, tmp_path, MAY_1, country, no_expiry_in=places) == expires_on
 
 
+@pytest.mark.parametrize("card_per", ["booking", "customer"])
+@pytest.mark.parametrize(
+    ("of_booking", "of_customer", "places", "expires_on"),
+    [
+        ("", "US-ME", ["US-ME"], ""),
+        ("DE", "US-ME", ["US-ME"], ""),
+        ("US-ME", "DE", ["US-ME"], ""),
+        ("US", "US-ME", ["US-ME"], ""),
+        ("US-ME", "US", ["US-ME"], ""),
+        ("US-NY", "US", ["US-ME"], "2021-05-01"),
+        ("", "US-NY", ["US"], ""),
+        ("", "US", ["US-ME"], "2021-05-01"),
+        ("", "DE", ["US-ME"], "2021-05-01"),
+        ("", "US-ME", [], "2021-05-01"),
+    ],
+)
+def test_the_country_of_the_customer_counts_besides_that_of_the_booking(
+    of_booking: str,
+    of_customer: str,
+    places: list[str],
+    expires_on: str,
+    card_per: str,
+    run_in_process: CommandLine,
+    tmp_path: Path,
+) -> None:
+    """What one of them forbids the other doesn't allow, and others' countries are nothing to this customer."""
+    people = [{"customer_id": "C-B1", "country": of_customer}, {"customer_id": "C-B2", "country": "US-ME"}]
+    write_bookings(tmp_path / "crm.csv", *people)
+    run_in_process("load-customers", "crm.csv", now=MAY_1).ok()
+    keys = {"no_expiry_in": places, "card_per": card_per}
+    assert expiry_of_a_card(run_in_process, tmp_path, MAY_1, of_booking, **keys) == expires_on
+    run_in_process("verify", now=MAY_1).ok()
+
+
+def test_a_country_that_becomes_known_after_publication_changes_no_card(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    assert expiry_of_a_card(run_in_process, tmp_path, MAY_1, no_expiry_in=["US-ME"]) == "2021-05-01"
+    write_bookings(tmp_path / "crm.csv", {"customer_id": "C-B1", "country": "US-ME"})
+    run_in_process("load-customers", "crm.csv", now=MAY_1).ok()
+    write_bookings(tmp_path / "more.csv", booking("B2", customer_id="C-B1"))
+    run_in_process("run", CAMPAIGN, "more.csv", "--out", "out-2", now=MAY_1).ok()
+    run_in_process("export", "cards", CAMPAIGN, "-o", "cards.csv", now=MAY_1).ok()
+    cards = {row["booking_id"]: row["expires_on"] for row in rows_of(tmp_path / "cards.csv")}
+    assert cards == {"B1": "2021-05-01", "B2": ""}
+
+
 # --- What moves it ---
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,7 @@ def test_new_people_are_loaded(run_in_process: CommandLine, tmp_path: Path) -> N
         "totals": {},
         "files": [{"path": "crm.csv", "rows": 3, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}],
         "rejected_by_code": {},
+        "sources": {"crm.csv": "default"},
         "errors": [],
     }
     assert people_in(tmp_path) == {
@@ -398,6 +400,199 @@ def test_bookings_find_the_people_who_were_there_first(
     run_in_process("verify").ok()
 
 
+# --- Against files of bookings ---
+
+OLD, NEW = "old@example.org", "new@example.org"
+
+
+def load_bookings(run: CommandLine, folder: Path, name: str, *rows: Person) -> dict[str, Any]:
+    """What became of these bookings, none of which may be rejected."""
+    write_bookings(folder / name, *rows)
+    answer: dict[str, Any] = run("load", name, "--json").ok().json()
+    return answer
+
+
+def test_what_a_file_of_people_has_said_no_file_of_bookings_takes_back(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    old = booking("B1", customer_id="C-1", email=OLD, name="")
+    load_bookings(run_in_process, tmp_path, "o1.csv", old)
+    assert load(run_in_process, tmp_path, {"customer_id": "C-1", "email": NEW}) == counts(updated=1)
+    before = files_in(tmp_path)
+    again = run_in_process("load", "o1.csv", "--json").ok().json()
+    assert (again["counts"], again["run_id"]) == (counts(unchanged=1), None)
+    assert files_in(tmp_path) == before
+    # Neither do a changed booking and a new one; what nobody had said is taken from them.
+    more = [old | {"status": "blocked"}, booking("B2", customer_id="C-1", email=OLD, name="Ana", phone="12")]
+    assert load_bookings(run_in_process, tmp_path, "o2.csv", *more)["counts"] == counts(loaded=1, updated=1)
+    assert people_in(tmp_path)["C-1"] == (NEW, "Ana", "12", None, None)
+    assert load_bookings(run_in_process, tmp_path, "o2.csv", *more)["counts"] == counts(unchanged=2)
+    run_in_process("verify").ok()
+
+
+def test_what_only_bookings_have_said_the_next_file_of_bookings_changes(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    load_bookings(run_in_process, tmp_path, "o1.csv", booking("B1", customer_id="C-1", email=OLD))
+    answer = load_bookings(run_in_process, tmp_path, "o2.csv", booking("B1", customer_id="C-1", email=NEW))
+    assert answer["counts"] == counts(updated=1)
+    assert people_in(tmp_path)["C-1"][0] == NEW
+
+
+def test_a_file_of_people_that_confirms_what_bookings_say_holds_from_then_on(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    """The rows are unchanged, as what is known is the same; that it is the word of the CRM now is noted once, by a run."""
+    load_bookings(run_in_process, tmp_path, "o1.csv", booking("B1", customer_id="C-1", email=NEW, name="Ana"))
+    write_people(tmp_path / "crm.csv", {"customer_id": "C-1", "email": NEW})
+    first = run_in_process("load-customers", "crm.csv", "--json").ok().json()
+    assert (first["counts"], first["run_id"]) == (counts(unchanged=1), 2)
+    before = files_in(tmp_path)
+    again = run_in_process("load-customers", "crm.csv", "--json").ok().json()
+    assert (again["counts"], again["run_id"]) == (counts(unchanged=1), None)
+    assert files_in(tmp_path) == before
+    stale = load_bookings(run_in_process, tmp_path, "o2.csv", booking("B1", customer_id="C-1", email=OLD, name="Ana"))
+    assert (stale["counts"], stale["run_id"]) == (counts(unchanged=1), None)
+    assert people_in(tmp_path)["C-1"][:2] == (NEW, "Ana")
+    run_in_process("verify").ok()
+
+
+def test_a_row_with_nothing_but_an_id_says_nothing(run_in_process: CommandLine, tmp_path: Path) -> None:
+    assert load(run_in_process, tmp_path, {"customer_id": "C-1"}) == counts(loaded=1)
+    load_bookings(run_in_process, tmp_path, "o1.csv", booking("B1", customer_id="C-1", email=OLD))
+    assert run_in_process("load-customers", "crm.csv", "--json").ok().json()["run_id"] is None
+    load_bookings(run_in_process, tmp_path, "o2.csv", booking("B1", customer_id="C-1", email=NEW))
+    assert people_in(tmp_path)["C-1"][0] == NEW
+
+
+def test_the_order_of_bookings_does_not_matter_to_people_of_a_crm(run_in_process: CommandLine, tmp_path: Path) -> None:
+    """Of several values for a blank, the last in order of the booking numbers fills it in, as without a CRM."""
+    rows = [booking("B1", customer_id="C-1", phone="1"), booking("B2", customer_id="C-1", phone="2")]
+    for ledger, several in (("a.db", rows), ("b.db", rows[::-1])):
+        write_people(tmp_path / "crm.csv", {"customer_id": "C-1", "email": NEW})
+        write_bookings(tmp_path / "o.csv", *several)
+        run_in_process("load-customers", "crm.csv", "--ledger", ledger).ok()
+        run_in_process("load", "o.csv", "--ledger", ledger).ok()
+        assert people_in(tmp_path, ledger)["C-1"] == (NEW, "Guest B2", "2", None, None)
+        run_in_process("verify", "--ledger", ledger).ok()
+
+
+# --- The country ---
+
+
+def country_of(folder: Path) -> Any:
+    [(country,)] = read(folder / LEDGER, "SELECT country FROM customers")
+    return country
+
+
+def test_the_country_of_a_customer_is_kept(run_in_process: CommandLine, tmp_path: Path) -> None:
+    assert load(run_in_process, tmp_path, ANA | {"country": "pol"}) == counts(loaded=1)
+    assert country_of(tmp_path) == "PL"
+    assert load(run_in_process, tmp_path, ANA | {"country": ""}) == counts(unchanged=1)
+    assert load(run_in_process, tmp_path, ANA | {"country": "us-me"}) == counts(updated=1)
+    assert country_of(tmp_path) == "US-ME"
+    assert load(run_in_process, tmp_path, ANA | {"country": "US-ME"}) == counts(unchanged=1)
+    run_in_process("verify").ok()
+
+
+def test_what_is_no_country_is_rejected(run_in_process: CommandLine, tmp_path: Path) -> None:
+    write_people(tmp_path / "crm.csv", ANA | {"country": "Poland"}, JAN)
+    result = run_in_process("load-customers", "crm.csv", "--json")
+    assert (result.exit, result.json()["rejected_by_code"]) == (3, {"malformed_value": 1})
+    assert column(tmp_path / "crm.rejects.csv", "_field") == ["country"]
+
+
+def test_bookings_keep_their_country_to_themselves(run_in_process: CommandLine, tmp_path: Path) -> None:
+    load_bookings(run_in_process, tmp_path, "o1.csv", booking("B1", country="DE"))
+    assert country_of(tmp_path) is None
+
+
+def test_exported_bookings_show_their_own_country_or_else_the_customer_s(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    rows = [booking("B1", customer_id="C-1", country="DE"), booking("B2", customer_id="C-1"), booking("B3")]
+    load_bookings(run_in_process, tmp_path, "o1.csv", *rows)
+    load(run_in_process, tmp_path, ANA | {"country": "PL"})
+    run_in_process("create", CAMPAIGN).ok()
+    run_in_process("export", "bookings", CAMPAIGN, "-o", "out.csv").ok()
+    shown = zip(column(tmp_path / "out.csv", "booking_id"), column(tmp_path / "out.csv", "country"), strict=True)
+    assert sorted(shown) == [("B1", "DE"), ("B2", "PL"), ("B3", "")]
+
+
+ERASED = (
+    "salt = NULL, customer_id = NULL, email = NULL, name = NULL, phone = NULL, locale = NULL, marketing_consent = NULL"
+)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "country = 'US-ME'",
+        "country = NULL",
+        "from_people_file = 0",
+        f"{ERASED}, from_people_file = 0",
+        f"{ERASED}, country = NULL",
+    ],
+    ids=["another country", "no country", "no mark", "erased but for the country", "erased but for the mark"],
+)
+def test_a_country_or_a_mark_that_was_altered_by_hand_is_found(
+    damage: str, run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    load(run_in_process, tmp_path, ANA | {"country": "PL"})
+    with closing(sqlite3.connect(tmp_path / LEDGER)) as ledger, ledger:
+        ledger.execute(f"UPDATE customers SET {damage}")
+    result = run_in_process("verify", "--json")
+    assert (result.exit, [finding["code"] for finding in result.json()["findings"]]) == (5, ["person_altered"])
+
+
+def test_an_erased_person_is_no_finding(run_in_process: CommandLine, tmp_path: Path) -> None:
+    load(run_in_process, tmp_path, ANA | {"country": "PL"})
+    with closing(sqlite3.connect(tmp_path / LEDGER)) as ledger, ledger:
+        ledger.execute(f"UPDATE customers SET {ERASED}, country = NULL, from_people_file = 0")
+    run_in_process("verify").ok()
+
+
+# --- By the preset that the header shows ---
+
+SHOPIFY = Path(__file__).parents[2] / "sample_data" / "shopify.csv"
+
+
+def test_a_file_of_a_shop_is_read_by_the_preset_that_its_header_shows(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.csv").write_bytes(SHOPIFY.read_bytes())
+    result = run_in_process("load-customers", "shop.csv", "--json", "--ledger", "a.db").ok()
+    assert result.stderr == "shop.csv: read as shopify, which its header shows.\n"
+    assert result.json()["sources"] == {"shop.csv": "shopify"}
+    people = people_in(tmp_path, "a.db")
+    assert people["ana.diaz@example.com"] == ("ana.diaz@example.com", "Ana Díaz", "+34 600 000 001", None, "yes")
+    assert not any(person[1] and person[1].startswith("#") for person in people.values())
+    named = run_in_process("load-customers", "shop.csv", "--source", "shopify", "--json", "--ledger", "b.db").ok()
+    assert (named.stderr, named.json()["counts"]) == ("", result.json()["counts"])
+    assert people_in(tmp_path, "b.db") == people
+
+
+def test_a_file_that_is_nearly_a_preset_s_is_read_by_the_usual_names(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    """`load` would refuse it, and say which column of Shopify's it lacks; people can be told apart without it."""
+    header, *rows = SHOPIFY.read_text(encoding="utf-8").replace("Total,", "Sum,", 1).splitlines(keepends=True)
+    (tmp_path / "shop.csv").write_text("".join([header, rows[0]]), encoding="utf-8")
+    assert run_in_process("load", "shop.csv").exit == 65
+    result = run_in_process("load-customers", "shop.csv", "--json").ok()
+    assert (result.stderr, result.json()["sources"]) == ("", {"shop.csv": "default"})
+    assert list(people_in(tmp_path)) == ["ana.diaz@example.com"]
+
+
+def test_two_files_may_be_of_two_kinds(run_in_process: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "shop.csv").write_bytes(SHOPIFY.read_bytes())
+    write_people(tmp_path / "crm.csv", ANA)
+    result = run_in_process("load-customers", "crm.csv", "shop.csv", "--json").ok()
+    assert result.json()["sources"] == {"crm.csv": "default", "shop.csv": "shopify"}
+    quiet = run_in_process("load-customers", "shop.csv", "--quiet", "--ledger", "b.db").ok()
+    assert quiet.stdout == ""
+
+
 # --- The journal ---
 
 
@@ -408,7 +603,7 @@ def test_the_run_is_sealed_with_its_files_and_without_people(run_in_process: Com
     assert (run["command"], run["status"], run["counts"]) == ("load-customers", "partial", counts(loaded=2, rejected=1))
     assert run["files"][0] == {"path": "crm.csv", "rows": 3, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     [(arguments,)] = read(tmp_path / LEDGER, "SELECT arguments FROM runs")
-    assert json.loads(arguments) == {"encoding": None, "files": ["crm.csv"], "source": "default", "strict": False}
+    assert json.loads(arguments) == {"encoding": None, "files": ["crm.csv"], "source": None, "strict": False}
     assert number(tmp_path / LEDGER, "SELECT count(*) FROM customer_versions WHERE run_id = 1") == 2
     load(run_in_process, tmp_path, ANA | {"phone": "12"}, JAN)
     versions = read(

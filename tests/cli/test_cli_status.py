@@ -32,6 +32,7 @@ def test_every_figure(run_in_process: CommandLine, tmp_path: Path, campaigns: Pa
             "bookings": 3,
             "refund_lines": 4,
             "published": 2,
+            "unassigned": 0,
             "funded": 3,
             "unreachable": 1,
             "not_handed_over": 1,

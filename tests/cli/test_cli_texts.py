@@ -3,6 +3,8 @@
 The texts are in tests/golden. After a change on purpose: pytest --update-golden tests/cli, then read the diff.
 """
 
+import gzip
+import json
 import os
 import pwd
 import re
@@ -11,12 +13,14 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from command_line import CAMPAIGN, CommandLine, small_campaigns
 from desk import LEDGER, booking, write_bookings
 from golden_text import Golden
+from packed_files import edited, fill, made, workbook, zipped
 
 NOW = "2020-05-01T12:00:00Z"
 COMMANDS = [
@@ -32,13 +36,14 @@ COMMANDS = [
     "runs",
     "verify",
     "backup",
+    "sources",
 ]
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "sources check"])
 def test_help(command: str, run_in_process: CommandLine, golden: Golden) -> None:
-    text = run_in_process(*([command] if command else []), "--help").ok().stdout
-    golden(f"help-{command or 'refundctl'}", text)
+    text = run_in_process(*command.split(), "--help").ok().stdout
+    golden(f"help-{command.replace(' ', '-') or 'refundctl'}", text)
 
 
 def test_every_command_has_its_golden_help(run_in_process: CommandLine) -> None:
@@ -102,6 +107,84 @@ def test_success(session: Session, tmp_path: Path, golden: Golden) -> None:
         ["verify"], ["backup", "copy.db"], ["load", "changed.csv"], ["verify"], ["status"], ["runs"], ["runs", "2"]
     )
     golden("success", session.text)
+
+
+def test_sources(session: Session, tmp_path: Path, campaigns: Path, golden: Golden) -> None:
+    (tmp_path / "orders.csv").write_text("Order no;Total;E-mail\nF-1;1.250,00;ana@example.org\nF-2;89,5;jan@example\n")
+    session.all(["sources"], ["sources", "check", "orders.csv"])
+    orders = {"booking_id": "Order no", "order_amount": "Total", "email": "E-mail"}
+    source = {
+        "columns": orders,
+        "constants": {"currency": "EUR"},
+        "decimal": ",",
+        "thousands": ".",
+        "null_values": ["-"],
+    }
+    with campaigns.open("a") as file:
+        file.write(f"sources: {{shop: {json.dumps(source)}}}\n")
+    session.all(["sources"], ["sources", "check", "orders.csv", "--source", "shop"])
+    golden("sources", session.text)
+
+
+def test_cash_bonus_and_a_pool_that_runs_out(session: Session, tmp_path: Path, campaigns: Path, golden: Golden) -> None:
+    campaigns.write_text(small_campaigns(type="STATIC", vouchers_count=1))
+    (tmp_path / "bookings.csv").write_text(
+        "booking_id,customer_id,email,order_amount,cash_amount,bonus_amount,currency,status\n"
+        "B1,C1,,100.00,40.00,10.00,EUR,cancelled\n"
+        "B2,C2,jan@example.org,30.00,30.00,,EUR,cancelled\n"
+        "B3,C3,kim@example.org,50.00,,,EUR,cancelled\n"
+    )
+    (tmp_path / "people.csv").write_text("customer_id,email\nC1,ana@example.org\n")
+    (tmp_path / "codes.csv").write_text("code\nGIFT-7KQ2-M9XD-4TRW-HB3N\nGIFT-P5VC-8ZEJ-2YGA-WU6F\n")
+    session.all(["load", "bookings.csv"], ["create", CAMPAIGN], ["publish", CAMPAIGN], ["topup", CAMPAIGN])
+    session.all(["create", CAMPAIGN, "--codes", "codes.csv"], ["create", CAMPAIGN, "--codes", "codes.csv"])
+    session("status", CAMPAIGN)
+    session("run", CAMPAIGN, "bookings.csv", "--out", "out")
+    session.all(["load-customers", "people.csv"], ["load-customers", "people.csv"])
+    session("run", CAMPAIGN, "bookings.csv", "--out", "out")
+    session("status", CAMPAIGN)
+    golden("cash-bonus-and-pool", session.text)
+
+
+def test_printed_codes_at_fault(session: Session, tmp_path: Path, campaigns: Path, golden: Golden) -> None:
+    good = "GIFT-7KQ2-M9XD-4TRW-HB3N\nGIFT-P5VC-8ZEJ-2YGA-WU6F\n"
+    files = {
+        "other.csv": "number\n" + good,
+        "headless.csv": good,
+        "two.csv": "code\nGIFT-7KQ2-M9XD-4TRW-HB3N\ngift 7kq2 m9xd 4trw hb3n\n",
+        "many.csv": "code\n" + good + "C123456\n\nGIFT-7KQ2-M9XD-4TRW-HB3N-é\nGIFT-P5VC-8ZEJ-2YGA-WU6F\nGIFT-1\n",
+        "series.csv": "code\n" + "".join(f"SHOP-2020-SPRING-{number:06}\n" for number in range(10)),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+        session("create", CAMPAIGN, "--codes", name)
+    golden("errors-65-printed-codes", session.text)
+
+
+def two_sheets(book: Any) -> None:
+    for name in ("April", "May"):
+        fill(book, book.add_worksheet(name), [["booking_id"]])
+
+
+def test_packed_files_that_are_refused(session: Session, tmp_path: Path, golden: Golden) -> None:
+    csv = write_bookings(tmp_path / "bookings.csv", booking("B1")).read_bytes()
+    sheet = workbook([["booking_id", "order_amount"], ["B1", 12.5]])
+    files = {
+        "cut.csv.gz": gzip.compress(csv)[:-9],
+        "two.zip": zipped({"april.csv": csv, "may.csv": csv}),
+        "none.zip": zipped({}),
+        "twice.gz": gzip.compress(gzip.compress(csv)),
+        "bookings.7z": b"7z\xbc\xaf\x27\x1c" + bytes(60),
+        "old.xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600),
+        "locked.xlsx": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
+        "empty.xlsx": workbook([]),
+        "sheets.xlsx": made(two_sheets),
+        "damaged.xlsx": edited(sheet, "xl/workbook.xml", b"<sheets>", b"<sheets"),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        session("load", name)
+    golden("errors-65-packed-files", session.text)
 
 
 def test_wrong_usage(session: Session, tmp_path: Path, campaigns: Path, golden: Golden) -> None:

@@ -254,7 +254,7 @@ def test_owed_is_the_order_less_what_was_refunded_or_the_row_is_rejected(pairs: 
 def test_a_refund_in_full_says_so() -> None:
     faults = Faults()
     BookingRules().read({**ONE, "refunded": ["12.50"]}, 1, faults)
-    reason = "is zero, since the order has been refunded in full already; leave the row out"
+    reason = "is zero, since the order has been refunded in full already; leave the order out"
     assert list(faults) == [(0, "refund_amount", Fault(RejectCode.AMOUNT_NOT_POSITIVE, reason))]
     faults = Faults()
     BookingRules().read({**ONE, "refunded": ["-1"]}, 1, faults)
@@ -282,6 +282,107 @@ def test_an_amount_agrees_with_the_currency_of_its_row() -> None:
     BookingRules().read({**ONE, "refund_amount": ["2.50 USD"]}, 1, faults_found)
     reason = "is in USD, but the currency of its row is EUR; correct one of them"
     assert list(faults_found) == [(0, "refund_amount", Fault(RejectCode.CURRENCY_MISMATCH, reason))]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "minor"),
+    [
+        ("€25.00", "EUR", 2500), ("25.00 €", "EUR", 2500), ("£5", "GBP", 500), ("$10.50", "USD", 1050), ("$10.50", "CAD", 1050),
+        ("CA$ 7", "CAD", 700), ("¥500", "JPY", 500), ("¥500", "CNY", 50000), ("12.00 zł", "PLN", 1200), ("7 kr", "SEK", 700),
+        ("7 Kr.", "DKK", 700), ("5 Kč", "CZK", 500), ("5 Ft", "HUF", 500), ("₹5", "INR", 500), ("Fr. 5", "CHF", 500),
+    ],
+)  # fmt: skip
+def test_a_sign_beside_an_amount_is_taken_where_it_stands_for_the_currency_of_its_row(
+    amount: str, currency: str, minor: int
+) -> None:
+    columns, faults = read({**ONE, "order_amount": [amount], "currency": [currency]})
+    assert (faults, columns["order_amount"]) == ([], [minor])
+
+
+@pytest.mark.parametrize(
+    ("amount", "rules", "minor"),
+    [
+        ("$1,050.00", BookingRules(thousands=","), 105000),
+        ("1 234,50 $", BookingRules(decimal=",", thousands=" "), 123450),
+    ],
+)
+def test_a_sign_goes_with_every_notation(amount: str, rules: BookingRules, minor: int) -> None:
+    columns, faults = read({**ONE, "order_amount": [amount], "currency": ["USD"]}, rules)
+    assert (faults, columns["order_amount"]) == ([], [minor])
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "reason"),
+    [
+        ("$12.50", "EUR", "has the sign $, but the currency of its row is EUR; correct one of them"),
+        ("12.50 €", "USD", "is in EUR, but the currency of its row is USD; correct one of them"),
+        ("Kr. 5", "PLN", "has the sign kr., but the currency of its row is PLN; correct one of them"),
+    ],
+)
+def test_a_sign_of_another_currency_is_a_contradiction(amount: str, currency: str, reason: str) -> None:
+    faults = Faults()
+    BookingRules().read({**ONE, "order_amount": [amount], "currency": [currency]}, 1, faults)
+    assert list(faults) == [(0, "order_amount", Fault(RejectCode.CURRENCY_MISMATCH, reason))]
+
+
+def test_a_sign_says_the_currency_only_where_it_means_exactly_one() -> None:
+    texts = {"booking_id": ["R1"] * 3, "order_amount": ["€20", "12 zł", "$5"], "customer_id": ["C"] * 3}
+    faults = Faults()
+    columns = BookingRules().read(texts, 3, faults)
+    reason = "is blank, and the sign $ in the amount stands for several; fill it in"
+    assert list(faults) == [(2, "currency", Fault(RejectCode.MISSING_VALUE, reason))]
+    assert list(columns["currency"] or ())[:2] == ["EUR", "PLN"]
+    assert list(columns["order_amount"] or ())[:2] == [2000, 1200]
+
+
+def test_a_column_of_signs_and_a_constant_that_is_one() -> None:
+    columns, faults = read({**ONE, "currency": ["€"]}, BookingRules(constants={"currency": "EUR"}))
+    assert (faults, columns["currency"]) == ([], ["EUR"])
+    columns, faults = read({**ONE, "currency": ["EUR"]}, BookingRules(constants={"currency": "€"}))
+    assert (faults, columns["currency"]) == ([], ["EUR"])
+    _, faults = read({**ONE, "currency": ["$"]})
+    assert faults == [(0, "currency", "unknown_currency")]
+
+
+@pytest.mark.parametrize("amount", ["(3.00)", "CHF 5.-", "€", "€ 5 €", "5€5", "€1,50"])
+def test_what_is_no_amount_with_a_sign_either(amount: str) -> None:
+    _, faults = read({**ONE, "order_amount": [amount], "currency": ["CHF" if "CHF" in amount else "EUR"]})
+    assert faults == [(0, "order_amount", "malformed_amount")]
+
+
+def test_what_to_set_is_said_for_a_source_that_begins_with_the_preset() -> None:
+    rules = BookingRules(preset="stripe")
+    assert rules.read_amount("order_amount", "1,234.56", "EUR") == Fault(
+        RejectCode.MALFORMED_AMOUNT,
+        "'1,234.56' is not an amount in EUR; write it like 12.50, digits only, or load it by a source of yours: "
+        "`sources: {my-source: {preset: stripe, thousands: ','}}` if it means 1234.56",
+    )
+    faults = Faults()
+    rules.read_column("booked_at", ["14.3.2020"], faults)
+    reason = (
+        "'14.3.2020' is not a date; write it as YYYY-MM-DD, or name its format in a source of yours, such as "
+        "`sources: {my-source: {preset: stripe, date_format: '%d.%m.%Y'}}`"
+    )
+    assert list(faults) == [(0, "booked_at", Fault(RejectCode.MALFORMED_DATE, reason))]
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"customer_id": "", "email": ""}, "is blank, and so is the e-mail; fill in one of them"),
+        ({"customer_id": ""}, "is blank, and no column is an e-mail; fill it in"),
+        ({"email": ""}, "is in no column, and the e-mail is blank; fill that in, or add a column customer_id"),
+        (
+            {},
+            "is in no column, and the e-mail in none either; add one of them, or name it under `columns` of a source",
+        ),
+    ],
+)
+def test_a_row_about_nobody_says_what_could_be_filled_in(columns: Mapping[str, str], reason: str) -> None:
+    texts = {"booking_id": ["R1"], "order_amount": ["12.50"], "currency": ["EUR"]}
+    faults = Faults()
+    BookingRules().read(texts | {name: [text] for name, text in columns.items()}, 1, faults)
+    assert list(faults) == [(0, "customer_id", Fault(RejectCode.NO_CUSTOMER, reason))]
 
 
 def test_a_refund_line_with_the_id_of_its_booking_needs_none() -> None:

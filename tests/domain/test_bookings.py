@@ -240,14 +240,23 @@ def test_a_date_that_was_read_is_read_again_the_same(text: str) -> None:
 # --- Other values ---
 
 
-@pytest.mark.parametrize(("text", "kept"), [("EUR", "EUR"), ("eur", "EUR"), ("jpy", "JPY")])
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("EUR", "EUR"), ("eur", "EUR"), ("jpy", "JPY"), ("€", "EUR"), ("ZŁ", "PLN"), ("R$", "BRL"), ("Ft", "HUF")],
+)
 def test_currencies(text: str, kept: str) -> None:
     assert read_currency(text) == kept
 
 
-@pytest.mark.parametrize("text", ["XYZ", "€", "EURO", "XAU", "u\u017fd"])
+@pytest.mark.parametrize("text", ["XYZ", "$", "£", "¥", "kr", "Fr.", "EURO", "XAU", "u\u017fd"])
 def test_what_is_no_currency(text: str) -> None:
     assert code_of(read_currency(text)) == RejectCode.UNKNOWN_CURRENCY
+
+
+def test_a_sign_of_several_currencies_is_none() -> None:
+    assert read_currency("$") == Fault(
+        RejectCode.UNKNOWN_CURRENCY, "'$' stands for several currencies; write the code of one, such as USD"
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,7 +269,21 @@ def test_what_is_no_currency(text: str) -> None:
         ("1 234,50 EUR", ("EUR", "1 234,50")),
         ("USD -5", ("USD", "-5")),
         ("300", (None, "300")),
-        ("$300", (None, "$300")),
+        ("$300", ("$", "300")),
+        ("€25.00", ("EUR", "25.00")),
+        ("1 234,50 €", ("EUR", "1 234,50")),
+        ("12,00\u00a0zł", ("PLN", "12,00")),
+        ("-$3.00", ("$", "-3.00")),
+        ("$-3.00", ("$", "-3.00")),
+        ("-$-3.00", (None, "-$-3.00")),
+        ("Kr. 5", ("kr.", "5")),
+        ("5 lei", ("lei", "5")),
+        ("R$ 10", ("BRL", "10")),
+        ("CHF 5.-", ("CHF", "5.-")),
+        ("€ 5 €", ("EUR", "5 €")),
+        ("$ x", (None, "$ x")),
+        ("€", (None, "€")),
+        ("-5", (None, "-5")),
         ("USD", (None, "USD")),
         ("NaN", (None, "NaN")),
         ("1e3", (None, "1e3")),
@@ -351,8 +374,22 @@ def test_a_list_of_refunds_that_is_not_understood_whole_is_handed_on_to_be_refus
     assert refund_items(text) == [text]
 
 
-def test_a_reason_quotes_only_short_values() -> None:
-    """A value may stand in the wrong column, and a longer one may be a secret."""
-    assert quoted("2020-02-30") == "'2020-02-30'"
-    assert quoted("RF-ABCD-EFGH") == "a text of 12 characters"
+@pytest.mark.parametrize(
+    "text", ["2020-02-30", "2020-02-30T09:30:00+02:00", "Sat, 14 Mar 2020 10:00", "14th of March 2020 12:30 PM",
+             "1.234567E+15", "United Kingdom", "Bosnia & Herzegovina"],
+)  # fmt: skip
+def test_a_reason_quotes_short_values_and_those_of_words_and_times(text: str) -> None:
+    assert quoted(text) == repr(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["RF-ABCD-EFGH", "ABC-DEF-GHJ-KLM", "A1B2C3D4E5F6", "a1b2-c3d4-e5f6", "4111 1111 1111 1111", "4.11111111111111E+15",
+             "123456789012", "1234-5678-9012-3456-789", "Ana from the United Kingdom and so on"],
+)  # fmt: skip
+def test_what_may_be_a_secret_is_not_quoted(text: str) -> None:
+    """A value may stand in the wrong column."""
+    assert quoted(text) == f"a text of {len(text)} characters"
+
+
+def test_what_is_quoted_is_on_one_line() -> None:
     assert quoted("a\x1bb") == r"'a\x1bb'"

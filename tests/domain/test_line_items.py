@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refundctl.domain.booking_columns import BookingRules, Faults
+from refundctl.domain.bookings import Fault, RejectCode
 from refundctl.domain.line_items import AGREED, SUMMED, LineItemRules
 
 POLISH = BookingRules(decimal=",", thousands=".")
@@ -83,11 +84,13 @@ def test_no_rows_are_no_bookings() -> None:
         (("7", "8"), "15"),
         (("10.00", "", " "), "10.00"),
         (("", " "), ""),
-        (("0", "0.00"), "0.00"),
         (("0.01", "0.02"), "0.03"),
         (("999999999999999", "1"), "1000000000000000"),
         (("300 USD", "20 USD"), "320 USD"),
         (("USD300.50", "usd 20"), "320.50 USD"),
+        (("€7.00", "3 EUR"), "10.00 EUR"),
+        (("$7.00", "3.00 $"), "10.00 $"),
+        (("$7.00", "3.00 USD"), "10.00 USD"),
     ],
 )
 def test_amounts_are_added_up_exactly(name: str, cells: tuple[str, ...], total: str) -> None:
@@ -110,11 +113,65 @@ def test_what_the_source_calls_blank_adds_nothing() -> None:
     assert together("order_amount", "NULL", "5.00", "NULL", rules=BookingRules(blanks=frozenset({"NULL"}))) == "5.00"
 
 
+@pytest.mark.parametrize("name", ["order_amount", "refund_amount", "cash_amount", "bonus_amount"])
+@pytest.mark.parametrize(
+    ("cells", "total"),
+    [
+        (("10.00", "-3.00"), "7.00"),
+        (("-3.00", "10.00"), "7.00"),
+        (("10", "-2.5", ""), "7.5"),
+        (("10.00", "-0.00"), "10.00"),
+        (("-3.00", "-1.00", "4.01"), "0.01"),
+        (("10.00 USD", "-3.00 USD"), "7.00 USD"),
+        (("$10.00", "-$3.00"), "7.00 $"),
+    ],
+)
+def test_a_discount_is_taken_off(name: str, cells: tuple[str, ...], total: str) -> None:
+    assert together(name, *cells) == total
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "reason"),
+    [
+        ("order_amount", ("3.00", "-5.00"), "is not above zero: the rows of the booking come to -2.00; check them"),
+        ("order_amount", ("3.00", "-3"), "is not above zero: the rows of the booking come to 0.00; check them"),
+        ("order_amount", ("0.00", "0.00"), "is not above zero: the rows of the booking come to 0.00; check them"),
+        ("order_amount", ("-5.00", ""), "is not above zero: the rows of the booking come to -5.00; check them"),
+        ("refund_amount", ("$1", "-$1.5"), "is not above zero: the rows of the booking come to -0.5 $; check them"),
+        ("cash_amount", ("3.00", "-3.01"), "is below zero: the rows of the booking come to -0.01; check them"),
+    ],
+)
+def test_rows_that_come_to_nothing_are_to_be_checked_and_none_left_out(
+    name: str, cells: tuple[str, ...], reason: str
+) -> None:
+    faults = Faults()
+    LineItemRules(BookingRules()).merged({name: cells}, [0, len(cells)], faults)
+    assert list(faults) == [(0, name, Fault(RejectCode.AMOUNT_NOT_POSITIVE, reason))]
+
+
+def test_nothing_is_enough_for_cash_bonus_and_what_was_refunded() -> None:
+    for name in ("cash_amount", "bonus_amount", "refunded"):
+        assert together(name, "0", "0.00") == "0.00"
+    assert together("cash_amount", "3.00", "-3.00") == "0.00"
+
+
+def test_what_was_refunded_is_not_below_zero_in_any_row() -> None:
+    """It isn't known whether that were a payment, or a refund as some systems write it."""
+    columns = {"order_amount": ["90.00", ""], "currency": ["EUR"] * 2, "email": ["a@b.org"] * 2}
+    assert read_together({**columns, "refunded": ["5.00", "-5.00"]}) == ("refunded", "amount_not_positive")
+
+
+def test_a_row_by_itself_is_judged_by_the_rule_of_one_value() -> None:
+    assert together("order_amount", "-5.00") == "-5.00"
+    assert together("order_amount", "0") == "0"
+
+
 @pytest.mark.parametrize("name", ["order_amount", "refund_amount"])
 @pytest.mark.parametrize(
     ("cell", "code"),
     [
-        ("-5.00", "amount_not_positive"),
+        ("-500.00", "amount_not_positive"),
+        ("(5.00)", "malformed_amount"),
         ("x", "malformed_amount"),
         ("1,50", "malformed_amount"),
         ("1e3", "malformed_amount"),
@@ -197,7 +254,6 @@ def test_blanks_agree_with_everything(name: str) -> None:
         ("email", ("ana@example.org", "jan@example.org")),
         ("currency", ("EUR", "USD")),
         ("refund_id", ("1", "2")),
-        ("status", ("paid", "refunded")),
         ("accepted", ("yes", "no")),
     ],
 )
@@ -237,6 +293,7 @@ def test_a_cell_at_fault_goes_before_a_contradiction() -> None:
         ("country", ("POL", "PL"), "PL"),
         ("booked_at", ("2020-04-01", "2020-04-01 09:30"), ""),
         ("channel", ("web", "", "app", ""), ""),
+        ("status", ("Attending", "", "Checked In"), ""),
         ("name", ("Ana", "=1+1"), "=1+1"),
         ("booked_at", ("2020-04-01", "2020-02-30", "2020-04-02"), "2020-02-30"),
     ],
@@ -305,14 +362,18 @@ def test_bookings_do_not_speak_for_each_other() -> None:
 
 # --- Rules ---
 
-AMOUNT = st.decimals(min_value=0, max_value=10**9, places=2).map(str) | st.sampled_from(["", "0", "7", "1.5"])
+AMOUNT = st.decimals(min_value=-(10**9), max_value=10**9, places=2).map(str) | st.sampled_from(["", "0", "7", "1.5"])
 
 
 @given(st.lists(AMOUNT, min_size=1, max_size=20))
-def test_the_sum_is_that_of_exact_decimals(cells: list[str]) -> None:
-    total = together("order_amount", *cells)
-    assert Decimal(total or 0) == sum(Decimal(cell or 0) for cell in cells)
-    assert (total == "") == (not any(cells))
+def test_the_sum_is_that_of_exact_decimals_or_the_booking_is_refused(cells: list[str]) -> None:
+    faults = Faults()
+    total = LineItemRules(BookingRules()).merged({"order_amount": cells}, [0, len(cells)], faults)["order_amount"][0]
+    exact = sum(Decimal(cell or 0) for cell in cells)
+    refused = len(cells) > 1 and any(cells) and exact <= 0
+    assert [fault.code for _, _, fault in faults] == (["amount_not_positive"] if refused else [])
+    assert refused or Decimal(total or 0) == exact
+    assert (total == "") == (not any(cells)) or refused
 
 
 CELL = st.sampled_from(

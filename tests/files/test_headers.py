@@ -12,6 +12,7 @@ from refundctl.files.headers import (
     lacking,
     likely_delimiter,
     own_positions,
+    without_advice,
     without_currency,
 )
 
@@ -180,7 +181,7 @@ def test_a_column_of_the_source_that_is_missing() -> None:
     assert message == (
         "bookings.csv lacks `Total` for order_amount (did you mean `Totals`?), `Guest name` for name (did you mean "
         "`guest`?), `state`, `hotel`; its columns are `booking_id`, `Totals`, `guest`. Rename a column, or name it "
-        "under `columns` of a source."
+        "under `columns`, under `only` or under `metadata` of a source."
     )
 
 
@@ -196,12 +197,69 @@ def test_a_column_of_a_preset_that_is_missing_or_renamed() -> None:
     assert refusal("Name,Total,First,Refund Amount\n", SHOP) == (
         "column_missing",
         (
-            "bookings.csv lacks `Last` for name, `Refunded Amount` for refunded (did you mean `Refund Amount`?), "
-            "`State`, which the preset shop looks for; its columns are `Name`, `Total`, `First`, `Refund Amount`. "
-            "Rename a column, or name it under `columns` of a source with `preset: shop`: `refundctl sources check FILE` "
-            "shows how."
+            "bookings.csv lacks `Last` for name, `Refunded Amount` for refunded, `State`, which the preset shop looks "
+            "for; its columns are `Name`, `Total`, `First`, `Refund Amount`. Rename a column, or name it under `columns`, "
+            "as `refunded` or under `only` of a source with `preset: shop`: `refundctl sources check FILE` shows how."
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "names", "missing", "where"),
+    [
+        (SHOP, "Name,Total,First,Last,State,Refunded", "`Refunded Amount` for refunded", "as `refunded`"),
+        (SHOP, "Name,Total,First,Last,States,Refunded Amount", "`State`", "under `only`"),
+        (
+            Source(preset="shop", columns={"booking_id": "Name", "order_amount": "Total"}, skip={"Mode": ("test",)}),
+            "Name,Total,Model", "`Mode`", "under `skip`",
+        ),
+        (
+            Source(preset="shop", columns={"booking_id": "Name", "order_amount": "Total", "status": "State"}, only={"State": ("x",)}),
+            "Name,Total,Status", "`State` for status", "under `columns` or under `only`",
+        ),
+    ],
+)  # fmt: skip
+def test_what_decides_about_money_is_not_guessed_and_each_key_is_named(
+    source: Source, names: str, missing: str, where: str
+) -> None:
+    assert refusal(f"{names}\n", source) == (
+        "column_missing",
+        (
+            f"bookings.csv lacks {missing}, which the preset shop looks for; its columns are "
+            f"{', '.join(f'`{name}`' for name in names.split(','))}. Rename a column, or name it {where} of a source with "
+            "`preset: shop`: `refundctl sources check FILE` shows how."
+        ),
+    )
+
+
+@pytest.mark.parametrize("line", ["sep=;", "sep=,", "SEP=\t"])
+def test_a_line_for_a_spreadsheet_program_above_the_header(line: str) -> None:
+    code, message = refusal(f"{line}\nbooking_id;order_amount\n")
+    assert code == "header_missing"
+    assert message == (
+        "bookings.csv has no header with `booking_id`, `order_amount`; its first line is "
+        f"`{line[:4]}`. Take out the lines above the header."
+    )
+
+
+@pytest.mark.parametrize("line", ["Orders of March 2020", "Orders of March 2020;;;"])
+def test_a_title_above_the_header(line: str) -> None:
+    assert refusal(f"{line}\n\nbooking_id;order_amount\n") == (
+        "header_missing",
+        (
+            "bookings.csv has no header with `booking_id`, `order_amount`; its first line is `Orders of March 2020` alone. If "
+            "the names of the columns stand further down, take out the lines above the header; if not, name it under `columns` "
+            "of a source: `refundctl sources check FILE` shows how."
+        ),
+    )
+
+
+def test_the_check_itself_does_not_advise_to_check() -> None:
+    with pytest.raises(BadInput) as caught:
+        found("Booking no,Total\n")
+    told = without_advice(caught.value)
+    assert (told.code, told.details) == (caught.value.code, caught.value.details)
+    assert told.message.endswith("Name them under `columns` of a source.")
 
 
 def test_a_header_can_be_asked_for_what_it_lacks() -> None:

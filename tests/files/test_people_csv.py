@@ -218,6 +218,14 @@ def test_a_row_that_cannot_be_taken(row: str, field: str, code: str) -> None:
     assert (rejected.line, rejected.field, rejected.code) == (3, field, code)
 
 
+def test_a_country_is_read_as_that_of_a_booking_is() -> None:
+    found = read("customer_id,country\nC-1,pol\nC-2,us-me\nC-3,\nC-4,Poland\n")
+    assert found.columns == {"customer_id": ["C-1", "C-2", "C-3"], "country": ["PL", "US-ME", None]}
+    assert found.rejects() == [(5, "country", "malformed_value")]
+    # Where names of countries stand in the column, a source can leave it out.
+    assert read("customer_id,country\nC-4,Poland\n", Source(columns={"country": None})).rejected == []
+
+
 def test_reasons_name_the_field_and_never_the_person() -> None:
     assert reject(JAN, "C-1,ana at home,,,,").reason == (
         "email is not an e-mail address that a mail tool would take; correct it or leave it blank"

@@ -238,6 +238,21 @@ def test_a_cancelled_order_is_taken_if_it_was_paid(name: str, status: str, paid_
     assert (never.rows, never.filtered, len(never.bookings)) == (1, 1, 0)
 
 
+def test_a_day_of_zeros_is_none_on_which_somebody_paid() -> None:
+    never = first_row_with("woocommerce", {"status": "wc-cancelled", "paid_date": "0000-00-00 00:00:00"})
+    assert (never.rows, never.filtered, len(never.bookings)) == (1, 1, 0)
+
+
+def test_attendees_of_one_order_may_have_come_or_not() -> None:
+    text = (
+        "Order #,First Name,Last Name,Email,Quantity,Currency,Total Paid,Attendee Status\n"
+        "77,Ana,Díaz,ana@example.com,1,EUR,25.00,Attending\n"
+        "77,Ana,Díaz,ana@example.com,1,EUR,25.00,Checked In\n"
+    )
+    found = read(text.encode(), presets()["eventbrite"])
+    assert (found.rejected, dict(found.owed), found.bookings["77"]["status"]) == ([], {"EUR": 50_00}, None)
+
+
 def test_a_test_payment_is_filtered() -> None:
     assert first_row_with("stripe", {"Mode": "test"}).filtered == 1
 
@@ -257,7 +272,7 @@ def test_without_a_required_column_it_is_not_and_is_told_which_is_missing(name: 
     for header, column in presets()[name].required().items():
         others = [one for one in names_of(name) if one != header]
         assert recognise(others, Source()) is None
-        near = near_miss("orders.csv", others)
+        near = near_miss("orders.csv", others, Source())
         if near is not None:
             assert f"`{header}`" + (f" for {column}" if column != header else "") in near.message
             assert f"which the preset {name} looks for" in near.message
@@ -265,7 +280,7 @@ def test_without_a_required_column_it_is_not_and_is_told_which_is_missing(name: 
 
 def test_a_renamed_column_is_asked_for() -> None:
     names = ["Refund Amount" if name == "Refunded Amount" else name for name in names_of("shopify")]
-    near = near_miss("orders.csv", names)
+    near = near_miss("orders.csv", names, Source())
     assert near is not None
     assert near.code == "column_missing"
     assert near.message.startswith(
@@ -276,7 +291,7 @@ def test_a_renamed_column_is_asked_for() -> None:
 
 @pytest.mark.parametrize("names", [[], ["Name", "Status"], ["order no", "sum", "mail"], ["Amount", "Currency"]])
 def test_a_header_that_is_far_from_every_preset_is_told_nothing(names: list[str]) -> None:
-    assert (recognise(names, Source()), near_miss("orders.csv", names)) == (None, None)
+    assert (recognise(names, Source()), near_miss("orders.csv", names, Source())) == (None, None)
 
 
 def test_the_default_source_goes_before_every_preset() -> None:
@@ -342,3 +357,9 @@ def test_a_file_of_another_kind_is_refused_and_left_at_its_start() -> None:
     with pytest.raises(BadInput):
         header_names(stream, "orders.pdf", Source())
     assert stream.tell() == 0
+
+
+def test_a_file_with_canonical_columns_is_never_taken_for_a_preset_s() -> None:
+    names = ["booking_id", "Book number", "Price"]
+    assert near_miss("orders.csv", names, Source()) is None
+    assert near_miss("orders.csv", names[1:], Source()) is not None

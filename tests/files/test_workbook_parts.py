@@ -1,8 +1,10 @@
 """What is wrong with a workbook and would not be seen in its cells: found before they are read."""
 
+from typing import Any
+
 import pytest
 
-from packed_files import csv_of, edited, refusal, workbook, zipped
+from packed_files import csv_of, edited, made, refusal, workbook, zipped
 from refundctl.files import archives, workbook_parts
 
 SHEET = "xl/worksheets/sheet1.xml"
@@ -136,3 +138,37 @@ def test_a_tag_that_never_ends_is_not_kept_in_memory(monkeypatch: pytest.MonkeyP
     raw = edited(WHOLE, SHEET, b"<v>12.5</v>", b"<v>" + b" " * 30_000 + b"</v>")
     monkeypatch.setattr(archives, "PIECE_BYTES", 5_000)
     assert refusal(raw, "a.xlsx") == ("spreadsheet_corrupt", DAMAGED)
+
+
+# --- Zeros that only the format of a cell shows ---
+
+
+def numbers_as(code: str, *cells: object) -> bytes:
+    """The CSV of one column of cells in this number format, below a header."""
+
+    def write(book: Any) -> None:
+        sheet, form = book.add_worksheet(), book.add_format({"num_format": code})
+        sheet.write_string(0, 0, "booking_id")
+        for row, cell in enumerate(cells, start=1):
+            sheet.write(row, 0, cell, form)
+
+    return csv_of(made(write))
+
+
+def test_zeros_in_front_are_kept_where_the_cell_shows_them() -> None:
+    assert numbers_as("00000", 123, 99999, 1234567, 0) == b"booking_id\n00123\n99999\n1234567\n00000\n"
+    assert numbers_as("0000000000;-0000000000", 42) == b"booking_id\n0000000042\n"
+
+
+def test_other_formats_and_other_cells_are_left_alone() -> None:
+    assert numbers_as("0.00", 12.5, 7) == b"booking_id\n12.5\n7\n"
+    assert numbers_as("0", 7) == b"booking_id\n7\n"
+    assert numbers_as("#,##0", 1234) == b"booking_id\n1234\n"
+    assert numbers_as("00000", 12.5, "7", -7, True) == b"booking_id\n12.5\n7\n-7\nTRUE\n"
+
+
+def test_a_formula_keeps_its_zeros_too() -> None:
+    def write(book: Any) -> None:
+        book.add_worksheet().write_formula(0, 0, "=100+23", book.add_format({"num_format": "00000"}), 123)
+
+    assert csv_of(made(write)) == b"00123\n"

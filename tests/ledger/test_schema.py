@@ -261,9 +261,7 @@ def test_a_refund_line_is_funded_once_whatever_card_or_campaign(
 ) -> None:
     bucket = "'cash'" if card == "NULL" else "'paid'"
     with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: transactions\.line"):
-        insert(
-            connection, "transactions", {**CREDIT, "line": 1, "card": card, "campaign": campaign, "bucket": bucket}
-        )
+        insert(connection, "transactions", {**CREDIT, "line": 1, "card": card, "campaign": campaign, "bucket": bucket})
 
 
 def test_a_bucket_never_goes_below_zero(connection: sqlite3.Connection) -> None:
@@ -310,7 +308,7 @@ def test_a_card_has_a_holder_or_waits_in_the_pool_for_one(
 
 
 # Card 7 of the pool waits; cards 4 to 6 are for bookings 10, 12 and 13.
-ASSIGNMENT = {"card": 7, "campaign": 2, "customer": 1, "booking": 11, "ordinal": 1, "run_id": 1}
+ASSIGNMENT: dict[str, object] = {"card": 7, "campaign": 2, "customer": 1, "booking": 11, "ordinal": 1, "run_id": 1}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from crash_points import KILLED
 from flights import write_flight_bookings
 from interrupted import (
     OTHER_BOOKINGS,
+    PARTS,
     RUN,
     STEPS,
     Left,
@@ -54,6 +56,26 @@ def test_a_second_run_into_the_same_folder_keeps_the_first_ones_files_wherever_i
     place = Place.made(tmp_path, ("init",), RUN, bookings=OTHER_BOOKINGS)
     _, expected = place.undisturbed(RUN)
     assert len(expected.files) == 8
+    assert_a_kill_never_shows(place, RUN)
+
+
+POOL: dict[str, Any] = {"type": "STATIC", "vouchers_count": 2}
+TAKE_IN = ("create", CAMPAIGN, "--codes", "codes.csv")
+
+
+def test_a_pool_that_was_being_made_when_it_was_killed_is_made_once(tmp_path: Path) -> None:
+    place = Place.made(tmp_path, ("init",), **POOL)
+    ended, expected = place.undisturbed(TAKE_IN)
+    assert (ended.exit, len(expected.facts["cards"])) == (0, 4)
+    assert_a_kill_never_shows(place, TAKE_IN)
+
+
+def test_a_run_from_a_pool_that_was_killed_gives_each_card_once(tmp_path: Path) -> None:
+    """Its two cards go to B1 and B2; B4 has none, B3 needs none, and nobody can reach B2's customer."""
+    place = Place.made(tmp_path, ("init",), ("create", CAMPAIGN), bookings=PARTS, **POOL)
+    ended, expected = place.undisturbed(RUN)
+    assert (ended.exit, len(expected.facts["assignments"]), len(expected.facts["transactions"])) == (3, 2, 5)
+    assert expected.files["out/mail.csv"][1].count("\n") == 0, "B1's card alone is mailed"
     assert_a_kill_never_shows(place, RUN)
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from books import BEFORE_RELEASE, LEDGER, copy_to, everything, rows_of, said
 from command_line import CommandResult, ThisProcess
 
-COLUMNS = ("customer_id", "email", "name", "phone", "locale", "marketing_consent")
+COLUMNS = ("customer_id", "email", "name", "phone", "locale", "marketing_consent", "country")
 ENDS = ("loaded", "updated", "unchanged", "filtered", "rejected")
 
 Row = tuple[str, ...]
@@ -33,7 +33,17 @@ good_rows = st.tuples(
     st.sampled_from(["", "", "12", "34"]),
     st.sampled_from(["", "pl"]),
     st.sampled_from(["", "", "yes", "no"]),
+    st.sampled_from(["", "", "PL", "US-ME"]),
 )
+# booking, customer, e-mail, name, phone
+booked_rows = st.tuples(
+    st.sampled_from(["B1", "B2", "B3", "B4"]),
+    st.sampled_from(["ana", "ana", "bo"]),
+    st.sampled_from(["", "ana@example.com", "old@example.com"]),
+    st.sampled_from(["", "Ana", "Anne"]),
+    st.sampled_from(["", "12", "34", "56"]),
+)
+booked_files = st.lists(booked_rows, min_size=1, max_size=4, unique_by=lambda row: row[0])
 bad_cells = st.sampled_from(["", "=1+1", "a\x07b", "x" * 1001, "4111111111111111", "no address", "\u202e", '"', "a\nb"])
 
 
@@ -73,8 +83,16 @@ class Desk:
             (self.folder / name).write_bytes(file_of(rows))
         return ThisProcess(self.folder)("load-customers", *names, "--json", now=BEFORE_RELEASE)
 
+    def book(self, rows: Sequence[Row]) -> CommandResult:
+        """Load a file of bookings."""
+        header = "booking_id,customer_id,email,name,phone,order_amount,currency\n"
+        text = header + "".join(",".join((*row, "10.00", "EUR")) + "\n" for row in rows)
+        (self.folder / "bookings.csv").write_text(text, encoding="utf-8")
+        return ThisProcess(self.folder)("load", "bookings.csv", "--json", now=BEFORE_RELEASE)
+
     def people(self) -> list[Any]:
-        return said(self.ledger)["customers"]
+        """Id, e-mail, name, phone, locale, consent and country of each customer."""
+        return [row[:-1] for row in said(self.ledger)["customers"]]
 
     def rejected(self) -> list[dict[str, str]]:
         paths = sorted(self.folder.glob("crm*.rejects.csv"))
@@ -174,6 +192,31 @@ def test_the_ledger_knows_what_a_model_in_plain_python_knows(new_desk: NewDesk, 
             assert sorted(desk.people(), key=repr) == sorted(
                 ((who, *person) for who, person in known.items()), key=repr
             )
+
+
+@FEW
+@given(booked_files, good_files, booked_files, st.randoms(use_true_random=False))
+def test_bookings_only_fill_in_what_files_of_people_leave_blank(
+    new_desk: NewDesk, before: list[Row], people: list[Row], after: list[Row], chance: random.Random
+) -> None:
+    """Whatever came first, and in whatever order the rows stand; loaded again, the bookings change nothing."""
+    with new_desk() as desk, new_desk() as other:
+        counts_of(desk.book(before))
+        counts_of(other.book(shuffled(before, chance)))
+        counts_of(desk.load(people))
+        counts_of(other.load(shuffled(people, chance)))
+        spoken_of = {row[0] for row in said(desk.ledger)["customers"] if row[-1]}
+        known = {row[0]: row for row in desk.people()}
+        in_order, mixed = desk.book(after), other.book(shuffled(after, chance))
+        assert counts_of(mixed) == counts_of(in_order)
+        assert said(other.ledger) == said(desk.ledger)
+        for customer, *values in desk.people():
+            if customer in spoken_of:
+                kept = zip(known[customer][1:], values, strict=True)
+                assert all(first in {None, now} for first, now in kept)
+        counts = counts_of(desk.book(after))
+        assert counts["unchanged"] + counts["rejected"] == len(after)
+        assert ThisProcess(desk.folder)("verify", now=BEFORE_RELEASE).exit == 0
 
 
 def _take(known: dict[str, Person], rows: Sequence[Row]) -> dict[str, int]:

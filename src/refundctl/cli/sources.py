@@ -10,7 +10,6 @@ from refundctl.cli.common import Common, command, command_group
 from refundctl.cli.load import DEFAULT, known_sources, recognised_source
 from refundctl.cli.rendering import Report, Screen, figures, number, plural, report
 from refundctl.domain.errors import BadInput, ExitCode
-from refundctl.files.headers import CHECK
 from refundctl.operations import load
 from refundctl.operations import sources as operation
 
@@ -76,6 +75,7 @@ def check(
         Report(
             human=lambda out: _describe(out, file, found, known[found.source]),
             counts=found.counts,
+            files=[{"path": file, "rows": found.counts["rows"], "sha256": plain[0].sha256 or found.sha256}],
             extra=_as_json(found, known[found.source]),
         ),
     )
@@ -154,8 +154,7 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def _describe_unknown(out: Screen, file: str, found: operation.Unknown) -> None:
-    # What it advises is this very command.
-    out.print(found.refusal.message.replace(f": {CHECK}.", "."))
+    out.print(found.refusal.message)
     out.print(
         f"A source to start from, for the campaigns file; check it with `refundctl sources check {file} --source my-source`:"
     )

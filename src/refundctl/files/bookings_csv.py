@@ -100,9 +100,10 @@ class BookingsFile:
             yield from map(self._block, self._rows)
         else:
             yield from self._blocks_of_bookings(self._line_items)
-        # Where every row is filtered, or rejected before its currency is looked for, none has lacked it.
+        # Where every row is filtered, or rejected before its currency is looked for, none has lacked it. And the rows of
+        # a rejects file are rejected again.
         has_others = self._only or self._has_unjudged
-        if self._seeks_currency and (self._has_judged or not has_others):
+        if self._seeks_currency and not self._found.rejects and (self._has_judged or not has_others):
             raise without_currency(self.name, self._source)
 
     def _block(self, rows: Rows) -> Block:

@@ -9,7 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from refundctl.domain.bookings import FIELDS, NEEDED, REFUNDED, WHITESPACE, Fault, read_date
+from refundctl.domain.bookings import (
+    FIELDS,
+    NEEDED,
+    REFUNDED,
+    WHITESPACE,
+    Fault,
+    read_currency,
+    read_date,
+    refund_items,
+    split_currency,
+)
+from refundctl.domain.currency_signs import currencies_of, currency_of
 from refundctl.domain.mistakes import folded, on_one_line
 
 if TYPE_CHECKING:
@@ -22,13 +33,13 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
         "booking", "reservation id", "reservation number", "reservation no", "reservation", "order id", "order number",
         "order no", "order code", "order #", "order name", "order", "confirmation code", "confirmation number", "pnr",
         "record locator", "ticket id", "ticket number", "invoice number", "transaction id", "reference", "number", "id",
-        "buchungsnummer", "buchung", "bestellnummer", "bestellung", "auftragsnummer", "numer rezerwacji", "numer zamówienia",
+        "ref", "buchungsnummer", "buchungsnr", "buchungs nr", "buchung", "bestellnummer", "bestellung", "auftragsnummer", "numer rezerwacji", "numer zamówienia",
         "numéro de réservation", "numéro de commande", "número de reserva", "número de pedido", "numero prenotazione",
     ),
     "order_amount": (
-        "order amount", "order total", "total amount", "amount paid", "total paid", "paid amount", "grand total", "total",
+        "order amount", "order total", "order value", "total amount", "total collected", "amount paid", "total paid", "paid amount", "grand total", "total",
         "amount", "gross amount", "gross", "total price", "booking amount", "price", "value", "sum", "fare", "paid",
-        "gesamtbetrag", "betrag", "summe", "kwota", "suma", "montant", "montant total", "importe", "importe total",
+        "rechnungsbetrag", "gesamtbetrag", "betrag", "summe", "kwota", "suma", "montant", "montant total", "importe", "importe total",
         "importo", "totale",
     ),
     "currency": ("currency", "currency code", "order currency", "ccy", "währung", "waluta", "devise", "moneda", "valuta"),
@@ -40,7 +51,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     ),
     "email": (
         "email", "e-mail", "email address", "e-mail address", "customer email", "guest email", "buyer email",
-        "billing email", "contact email", "mail", "e-mail-adresse", "adres e-mail", "adresse e-mail",
+        "customer e-mail", "user email", "billing email", "contact email", "mail", "e-mail-adresse", "mailadresse", "courriel", "adres e-mail", "adresse e-mail",
         "correo electrónico", "indirizzo e-mail",
     ),
     "name": (
@@ -62,9 +73,18 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "channel": ("channel", "sales channel", "booking channel", "market segment", "distribution channel", "source"),
     "category": ("category", "product category", "product type", "ticket type", "fare class", "room type", "kategorie"),
     "tier": ("tier", "loyalty tier", "membership tier", "customer tier", "customer type"),
-    "tickets": ("tickets", "quantity", "qty", "number of tickets", "seats", "pax", "passengers", "people", "positions"),
+    "tickets": ("tickets", "quantity", "qty", "number of tickets", "seats", "pax", "passengers", "people", "positions", "anzahl"),
     "marketing_consent": ("marketing consent", "accepts marketing", "newsletter", "marketing opt in", "opt in"),
 }  # fmt: skip
+#: What was paid back already. It is no column of a booking, but a key of its own.
+REFUNDED_NAMES = (
+    "refunded", "refunded amount", "amount refunded", "already refunded", "total refunded", "partial refunds", "paid back",
+    "amount paid back", "already paid back", "refunded total", "bereits erstattet", "erstattet", "erstatteter betrag", "zwrócono",
+    "zwrócona kwota", "remboursé", "montant remboursé", "déjà remboursé", "reembolsado", "importe reembolsado", "rimborsato",
+    "importo rimborsato", "terugbetaald",
+)  # fmt: skip
+#: Where a file may have other rows than bookings, such as payouts.
+_KINDS_OF_ROWS = ("type", "event type", "transaction type", "row type", "record type")
 FIRST_NAMES = ("first name", "given name", "billing first name", "vorname", "imię", "prénom")
 LAST_NAMES = ("last name", "surname", "family name", "billing last name", "nachname", "nazwisko")
 
@@ -72,6 +92,9 @@ _TELLING_CUSTOMERS = ("customer_id", "email")
 _NO_CUSTOMERS = (
     "no column looks like `email` or `customer_id`, and each booking needs one of them: name it under `columns`"
 )
+#: What a header may say of its column besides its name: `Price (incl. VAT)`, `Amount [EUR]`, `Betrag in €`.
+_BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
+_UNIT = re.compile(r"(?:\s|_)(?:in\s+)?([A-Z]{3}|\S{1,3})$")
 _NOT_TELLING = re.compile(r"[\s_\-./()#:]+")
 _AMOUNT = re.compile(
     r"[+-]?(?:[A-Za-z]{3}|[^\w\s.,'-])?\s*([0-9][0-9.,'\u00a0\u202f\u2019 ]*?)\s*(?:[A-Za-z]{3}|[^\w\s.,'-])?"
@@ -87,7 +110,8 @@ _DATE_FORMATS = (
 class Suggestion:
     """What the columns of a file may mean: canonical names with headers, and the notation of amounts and dates.
 
-    `doubts` are sentences about what only a person can decide, `others` the headers that none of it is for.
+    `doubts` are sentences about what only a person can decide, `others` the headers that none of it is for. `refunded` is
+    the header of what was paid back already. `currency` is what a file without one may be in, and sure where a header says it.
     """
 
     columns: Mapping[str, str | tuple[str, ...]]
@@ -97,6 +121,9 @@ class Suggestion:
     without_currency: bool
     doubts: Sequence[str]
     others: Sequence[str] = ()
+    refunded: str | None = None
+    currency: str | None = None
+    is_currency_sure: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -106,11 +133,13 @@ class Suggestion:
 
 def suggest(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Suggestion:
     """Guess from the header and some rows of the same width."""
-    columns = _matched(names)
+    columns, refunded = _matched(names)
     cells = {
         name: [cell.strip(WHITESPACE) for cell in column]
         for name, column in zip(names, zip(*rows, strict=True), strict=False)
     }
+    no_amount = refunded if refunded is not None and not _are_amounts(cells.get(refunded, ())) else None
+    refunded = None if no_amount else refunded
     amounts = _cells_of(columns, cells, ("order_amount", "refund_amount"))
     dates = _cells_of(columns, cells, ("booked_at", "cancelled_at"))
     decimal, thousands = _notation(amounts)
@@ -120,24 +149,39 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Suggestion:
         doubts.append(_NO_CUSTOMERS)
     if len(formats) > 1:
         doubts.append(f"dates could be {' or '.join(formats)}: keep the right one")
+    if no_amount:
+        doubts.append(f"{_written(no_amount)} may say what was paid back already: such rows can be left out by `skip`")
+    kinds = [name for name in names if _plain(name) in _KINDS_OF_ROWS]
+    doubts += [f"{_written(name)} may say which rows are bookings: name the right ones under `only`" for name in kinds]
+    named = [named for named, _ in map(split_currency, amounts) if named]
+    unit = _currency_of_header(columns.get("order_amount"))
     return Suggestion(
         columns,
         decimal,
         thousands,
         formats[0] if formats else None,
-        without_currency="currency" not in columns and not any(re.search("[A-Za-z]{3}", text) for text in amounts),
+        without_currency="currency" not in columns and all(isinstance(read_currency(text), Fault) for text in named),
         doubts=doubts,
-        others=[name for name in names if name.strip() and name not in set(_all_of(columns))],
+        others=[name for name in names if name.strip() and name not in {*_all_of(columns), refunded}],
+        refunded=refunded,
+        currency=unit or next((currencies_of(sign)[0] for sign in named if currencies_of(sign)), None),
+        is_currency_sure=unit is not None,
     )
 
 
-def as_yaml(name: str, suggestion: Suggestion) -> str:
-    """The source as it may stand in a campaigns file, under `sources:`."""
+def as_yaml(name: str, suggestion: Suggestion, *, encoding: str | None = None) -> str:
+    """The source as it may stand in a campaigns file, under `sources:`; with the encoding that was asked for."""
     lines = [f"  {name}:", "    columns:"]
-    lines += [f"      {column}: {_written(suggestion.columns[column])}" for column in suggestion.columns]
+    lines += [
+        f"      {column}: {_written(headers)}{_DUE if column == 'refund_amount' else ''}"
+        for column, headers in suggestion.columns.items()
+    ]
     lines += [f"      {column}: {_CHANGE_ME}" for column in NEEDED if column not in suggestion.columns]
+    if suggestion.refunded is not None:
+        lines.append(f"    refunded: {_written(suggestion.refunded)}   # what was paid back already is taken off")
     if suggestion.without_currency:
-        lines.append("    constants: {currency: EUR}   # the file doesn't say it: write the right one")
+        lines.append(_constant(suggestion))
+    lines += _encoding(encoding)
     if suggestion.decimal != ".":
         lines.append(f"    decimal: {_written(suggestion.decimal)}")
     if suggestion.thousands is not None:
@@ -150,7 +194,9 @@ def as_yaml(name: str, suggestion: Suggestion) -> str:
     return "\n".join(["sources:", *lines, ""])
 
 
-def from_preset(name: str, preset: "Source", names: Sequence[str], suggestion: Suggestion) -> str:
+def from_preset(
+    name: str, preset: "Source", names: Sequence[str], suggestion: Suggestion, *, encoding: str | None = None
+) -> str:
     """A source that starts from a preset, for a file that lacks some of its columns, or nowhere says its currency."""
     there = set(map(folded, names))
     missing = {header: column for header, column in preset.required().items() if folded(header) not in there}
@@ -173,10 +219,21 @@ def from_preset(name: str, preset: "Source", names: Sequence[str], suggestion: S
         if moved:
             lines.append(f"    {key}: {{{', '.join(moved)}}}   # the header that says so in your file")
     if not missing:
-        lines.append("    constants: {currency: EUR}   # the file doesn't say it: write the right one")
+        lines.append(_constant(suggestion))
+    lines += _encoding(encoding)
     return "\n".join(["sources:", *lines, ""])
 
 
+def _constant(suggestion: Suggestion) -> str:
+    why = "as the header says" if suggestion.is_currency_sure else "the file doesn't say it: write the right one"
+    return f"    constants: {{currency: {suggestion.currency or 'EUR'}}}   # {why}"
+
+
+def _encoding(encoding: str | None) -> list[str]:
+    return [] if encoding is None else [f"    encoding: {_written(encoding)}"]
+
+
+_DUE = "   # what is due; if it was paid back already, name it as `refunded` instead"
 _CHANGE_ME = '"..."   # write the header of this column'
 
 
@@ -203,29 +260,76 @@ def _plain(name: str) -> str:
     return _NOT_TELLING.sub(" ", folded(name)).strip()
 
 
-def _matched(names: Sequence[str]) -> dict[str, str | tuple[str, ...]]:
-    """Each canonical column with the header that is most likely meant; each header once."""
-    free = {_plain(name): name for name in reversed(names) if name.strip()}
+def _bare(name: str) -> str:
+    """The name without what stands in brackets, and without a currency at its end."""
+    name = _BRACKETS.sub(" ", name).strip()
+    unit = _UNIT.search(name)
+    return _plain(name[: unit.start()] if unit and _as_currency(unit[1]) else name)
+
+
+def _as_currency(unit: str) -> str | None:
+    """The currency that a unit names, which is in capitals or one's own sign; not `all`, which would be Albania's."""
+    if unit.isascii() and not unit.isupper():
+        return currency_of(unit)
+    read = read_currency(unit)
+    return None if isinstance(read, Fault) else read
+
+
+def _currency_of_header(header: str | tuple[str, ...] | None) -> str | None:
+    """The one currency that a header names in brackets or at its end."""
+    if not isinstance(header, str):
+        return None
+    bracketed = [(found[1] or found[2] or "").strip() for found in _BRACKETS.finditer(header)]
+    at_end = _UNIT.search(_BRACKETS.sub(" ", header).strip())
+    units = [*bracketed, *([at_end[1]] if at_end else [])]
+    found = {currency for unit in units if (currency := _as_currency(unit))}
+    return found.pop() if len(found) == 1 else None
+
+
+class _Headers:
+    """The headers of a file by their plain names, each given once; those that are more than their name come last."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        named = [name for name in reversed(names) if name.strip()]
+        self._forms = ({_plain(name): name for name in named}, {_bare(name): name for name in named})
+        self._given: set[str] = set()
+
+    def find(self, names: Iterable[str]) -> str | None:
+        """The header with the first of these names that there is, which is gone then."""
+        wanted = list(map(_plain, names))
+        for forms in self._forms:
+            for name in wanted:
+                header = forms.get(name)
+                if header is not None and header not in self._given:
+                    self._given.add(header)
+                    return header
+        return None
+
+
+def _matched(names: Sequence[str]) -> tuple[dict[str, str | tuple[str, ...]], str | None]:
+    """Each canonical column with the header that is most likely meant, and that of what was paid back."""
+    headers = _Headers(names)
     found: dict[str, str | tuple[str, ...]] = {}
     for column, synonyms in SYNONYMS.items():
-        for synonym in (column, *synonyms):
-            if (header := free.pop(_plain(synonym), None)) is not None:
-                found[column] = header
-                break
-        if column == "name" and column not in found:
-            parts = [free.pop(part) for part in (_first(free, FIRST_NAMES), _first(free, LAST_NAMES)) if part]
+        if (header := headers.find((column, *synonyms))) is not None:
+            found[column] = header
+        elif column == "name":
+            parts = [part for part in (headers.find(FIRST_NAMES), headers.find(LAST_NAMES)) if part]
             if parts:
                 found[column] = parts[0] if len(parts) == 1 else tuple(parts)
-    return found
+    return found, headers.find(REFUNDED_NAMES)
+
+
+def _are_amounts(cells: Sequence[str]) -> bool:
+    """Whether most of a column are amounts, and not `yes` or a day."""
+    said = [text for text in cells if text]
+    amounts = [text for text in said if all(_AMOUNT.fullmatch(split_currency(item)[1]) for item in refund_items(text))]
+    return 2 * len(amounts) > len(said) or not said
 
 
 def _all_of(columns: Mapping[str, str | tuple[str, ...]]) -> Iterator[str]:
     for headers in columns.values():
         yield from (headers,) if isinstance(headers, str) else headers
-
-
-def _first(free: Mapping[str, str], names: Iterable[str]) -> str | None:
-    return next((_plain(name) for name in names if _plain(name) in free), None)
 
 
 def _cells_of(
@@ -237,7 +341,7 @@ def _cells_of(
 
 def _notation(amounts: Sequence[str]) -> tuple[str, str | None]:
     """The decimal sign and the thousands sign that these amounts are written with."""
-    bodies = [found[1] for found in map(_AMOUNT.fullmatch, amounts) if found]
+    bodies = [found[1] for text in amounts if (found := _AMOUNT.fullmatch(split_currency(text)[1]))]
     decimals = sum(bool(re.search(r",[0-9]{1,2}$", body)) for body in bodies)
     points = sum(bool(re.search(r"\.[0-9]{1,2}$", body)) for body in bodies)
     decimal = "," if decimals > points else "."
@@ -252,12 +356,14 @@ def _notation(amounts: Sequence[str]) -> tuple[str, str | None]:
 
 def _formats(dates: Sequence[str]) -> list[str]:
     """The formats in which most of these dates can be read: a few may be wrong. None where most are ISO 8601."""
-    fitting = {form: _readable(dates, form) for form in (None, *_DATE_FORMATS)}
-    best = max(fitting.values())
-    if not best or fitting[None] == best:
+    readings = {form: _read(dates, form) for form in (None, *_DATE_FORMATS)}
+    best = max(map(len, readings.values()))
+    if not best or len(readings[None]) == best:
         return []
-    return [form for form, count in fitting.items() if form is not None and count == best]
+    # Where two formats read the same, as of 31 May, it doesn't matter which.
+    distinct = {tuple(read): form for form, read in reversed(readings.items()) if len(read) == best}
+    return [form for form in reversed(distinct.values()) if form is not None]
 
 
-def _readable(dates: Sequence[str], date_format: str | None) -> int:
-    return sum(not isinstance(read_date(text, date_format), Fault) for text in dates)
+def _read(dates: Sequence[str], date_format: str | None) -> list[str]:
+    return [read for text in dates if isinstance(read := read_date(text, date_format), str)]

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from refundctl.domain.bookings import FIELDS, RejectedRow
+from refundctl.domain.bookings import FIELDS, WHITESPACE, RejectedRow
 from refundctl.domain.errors import BadInput
+from refundctl.domain.mistakes import folded
 from refundctl.domain.money import format_amount
 from refundctl.files.bookings_csv import Block, open_bookings
-from refundctl.files.csv_rows import CsvRows, first_row
+from refundctl.files.csv_rows import DELIMITERS, CsvRows, first_row
+from refundctl.files.headers import without_advice
 from refundctl.files.presets import header_names, presets
 from refundctl.files.suggested_source import as_yaml, from_preset, suggest
 from refundctl.files.text_bytes import TextBytes, find_encoding
@@ -27,7 +29,7 @@ class Reading:
     """How a file would be read by a source: `columns` are canonical names with the headers they come from.
 
     `bookings` are the first accepted ones, amounts as text in major units; `rejected` the first rejected rows. The counts
-    are of all rows, each judged by itself: what rows say together, and what the ledger knows, is not looked at.
+    are of all rows, each judged by itself: what rows say together, and what the ledger knows, is not looked at. `sha256` is the digest of the bytes that were read.
     """
 
     source: str
@@ -39,6 +41,7 @@ class Reading:
     bookings: Sequence[Mapping[str, str]]
     rejected: Sequence[RejectedRow]
     counts: Mapping[str, int]
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,14 @@ def unknown(path: str, stream: BinaryIO, source: "Source", refusal: BadInput, *,
     """A source to start from, guessed from the header and the first rows."""
     stream.seek(0)
     names = header_names(stream, path, source, encoding=encoding)
-    rows = _first_rows(path, stream, source, len(names), encoding)
+    rows = _first_rows(path, stream, source, names, encoding)
     suggestion = suggest(names, rows)
     preset = refusal.details.get("preset") or source.preset
     if preset in presets():
-        return Unknown(refusal, names, from_preset("my-source", presets()[str(preset)], names, suggestion))
-    return Unknown(refusal, names, as_yaml("my-source", suggestion))
+        yaml = from_preset("my-source", presets()[str(preset)], names, suggestion, encoding=encoding)
+    else:
+        yaml = as_yaml("my-source", suggestion, encoding=encoding)
+    return Unknown(without_advice(refusal), names, yaml)
 
 
 def _read(path: str, stream: BinaryIO, name: str, source: "Source", encoding: str | None) -> Reading:
@@ -86,17 +91,19 @@ def _read(path: str, stream: BinaryIO, name: str, source: "Source", encoding: st
         bookings += [_booking(block, row) for row in range(min(FIRST_ROWS - len(bookings), len(block.lines)))]
         rejected += block.rejected[: FIRST_ROWS - len(rejected)]
     used = {header for headers in opened.headers_used.values() for header in headers}
-    listed = {*source.only, *source.skip, *source.metadata, *([source.refunded] if source.refunded else [])}
+    # Found without regard to case.
+    listed = {folded(header) for header in (*source.only, *source.skip, *source.metadata, source.refunded or "")}
     return Reading(
         source=name,
         encoding=opened.encoding,
         delimiter=opened.delimiter,
         columns=opened.headers_used,
         constants=source.constants,
-        unused=[header for header in opened.header if header and header not in used | listed],
+        unused=[header for header in opened.header if header and header not in used and folded(header) not in listed],
         bookings=bookings,
         rejected=rejected,
         counts=counts,
+        sha256=opened.sha256,
     )
 
 
@@ -110,23 +117,25 @@ def _booking(block: Block, row: int) -> dict[str, str]:
     return {name: str(values[name]) for name in ordered}
 
 
-def _first_rows(path: str, stream: BinaryIO, source: "Source", width: int, encoding: str | None) -> list[Sequence[str]]:
+def _first_rows(
+    path: str, stream: BinaryIO, source: "Source", names: Sequence[str], encoding: str | None
+) -> list[Sequence[str]]:
     stream.seek(0)
     rows = CsvRows(TextBytes(stream, path, find_encoding(stream, encoding or source.encoding)))
     beginning = rows.beginning()
-    delimiter, lines = _delimiter_of(beginning, width)
-    rows.begin(delimiter, width, after_lines=lines)
+    delimiter, lines = _delimiter_of(beginning, names)
+    rows.begin(delimiter, len(names), after_lines=lines)
     try:
         some = list(islice((row.fields for block in rows for row in block), ROWS_LOOKED_AT))
     except BadInput:  # further down; the header is what counts here
         return []
-    return [fields for fields in some if len(fields) == width]
+    return [fields for fields in some if len(fields) == len(names)]
 
 
-def _delimiter_of(beginning: str, width: int) -> tuple[str, int]:
-    """The delimiter by which the header has as many names as were found, and the lines down to its end."""
-    for delimiter in (",", ";", "\t", "|"):
+def _delimiter_of(beginning: str, names: Sequence[str]) -> tuple[str, int]:
+    """The delimiter by which the header has the names that were found, and the lines down to its end."""
+    for delimiter in DELIMITERS:
         fields, lines = first_row(beginning, delimiter) or ([], 0)
-        if len(fields) == width:
+        if [field.strip(WHITESPACE) for field in fields] == list(names):
             return delimiter, lines
     return ",", 1

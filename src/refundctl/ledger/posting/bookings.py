@@ -444,7 +444,7 @@ def _merge_people(connection: sqlite3.Connection, bases: Bases) -> None:
         WHERE {_TAKEN}
         ORDER BY customers.id, staged.booking_id, staged.refund_id
         """
-    ).fetchall()
+    )
     for customer, rows in groupby(said, itemgetter(0)):
         _merge_person(connection, customer, (row[1:] for row in rows))
 

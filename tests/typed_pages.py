@@ -1,0 +1,98 @@
+"""A page of the documentation typed as it stands: its files written, its commands run, and what they say put into it.
+
+A block whose fence names a file, as in ```` ```csv festival.csv ````, is that file. A shell block is typed; the text block
+behind it is what the commands say, with ```` ```text exit=3 ```` where they end with another code than 0.
+"""
+
+import os
+import pwd
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from command_line import PLAIN_ENVIRONMENT, TIMEOUT_SECONDS, ThisProcess
+from pages import ROOT, SHELL, Block, read_markdown
+
+#: Where a page says that it was typed, and by whom.
+HOME, WHO = "/home/ana/refunds", "ana@ops"
+_REFUNDCTL = 'refundctl() { "$PYTHON" -m refundctl "$@"; }\n'
+_EXIT = re.compile(r"exit=(\d+)")
+
+
+@dataclass(slots=True)
+class TypedPage:
+    """A page being typed in a folder that has the sample data in it."""
+
+    folder: Path
+    edits: list[tuple[int, int, list[str]]] = field(default_factory=list)
+    _waiting: tuple[str, int, str] | None = None
+
+    def type(self, text: str) -> str:
+        """The page as it should be: each answer is the real one, unless it differs in what is never the same."""
+        shutil.copytree(ROOT / "sample_data", self.folder / "sample_data")
+        for block in read_markdown(text).blocks:
+            if block.language in SHELL:
+                self._refuse_unshown()
+                self._waiting = (block.text, *self._typed(block.text))
+            elif block.title and not _EXIT.fullmatch(block.title):
+                self._write(block)
+            elif block.language == "text" and self._waiting is not None:
+                self._compare(block, *self._waiting[1:])
+                self._waiting = None
+        self._refuse_unshown()
+        lines = text.split("\n")
+        for first, end, said in reversed(self.edits):
+            lines[first:end] = said
+        return "\n".join(lines)
+
+    def _refuse_unshown(self) -> None:
+        if self._waiting is not None:
+            command, exit_code, said = self._waiting
+            assert (exit_code, said) == (0, ""), f"not shown what is said by: {command}\n{said}[exit code {exit_code}]"
+            self._waiting = None
+
+    def _write(self, block: Block) -> None:
+        begins = "version: 1\n" if block.language == "yaml" and not block.text.startswith("version:") else ""
+        (self.folder / block.title).write_text(f"{begins}{block.text}\n", encoding="utf-8")
+
+    def _typed(self, commands: str) -> tuple[int, str]:
+        if re.fullmatch(r"refundctl [\w ./:=,-]+(?:\"[\w .]+\"[\w ./=-]*)*", commands):
+            result = ThisProcess(self.folder)(*shlex.split(commands)[1:])
+            return result.exit, self._as_shown(result.stderr + result.stdout)
+        done = subprocess.run(
+            ["bash", "-c", _REFUNDCTL + commands],
+            cwd=self.folder,
+            env={**PLAIN_ENVIRONMENT, "HOME": str(self.folder), "PYTHON": sys.executable},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        return done.returncode, self._as_shown(done.stdout.decode())
+
+    def _as_shown(self, text: str) -> str:
+        who = f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
+        # The column of those who ran something is as wide as their names.
+        text = text.replace("who".ljust(len(who)), "who".ljust(len(WHO))).replace(who, WHO)
+        return text.replace(str(self.folder), HOME)
+
+    def _compare(self, block: Block, exit_code: int, said: str) -> None:
+        fence = f"```text exit={exit_code}" if exit_code else "```text"
+        shown = f"```text {block.title}".rstrip()
+        if (timeless(said.rstrip("\n")), fence) != (timeless(block.text), shown):
+            end = block.line - 1 + (len(block.text.split("\n")) if block.text else 0)
+            self.edits.append((block.line - 2, end, [fence, *said.rstrip("\n").split("\n")]))
+
+
+def timeless(text: str) -> str:
+    """The text without what is another each time: moments, seals, digests, and days reckoned from today."""
+    text = re.sub(r"refundctl-seal [0-9a-f]{32} (\d+) (\d+) [0-9a-f]{64}", r"refundctl-seal ID \1 \2 DIGEST", text)
+    text = re.sub(r"(Wrote \S+: )[0-9a-f]{64}", r"\1DIGEST", text)
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "MOMENT", text)
+    return re.sub(r"(next expiry\s+)\S+", r"\1DAY", text)
