@@ -28,8 +28,9 @@ from refundctl.domain.errors import ExitCode
 from refundctl.domain.printed_codes import FaultCode
 from refundctl.domain.source import CANONICAL_COLUMNS, Source
 from refundctl.files.presets import presets
+from refundctl.ledger.posting import pool
 from refundctl.ledger.scope import State
-from refundctl.operations.publish import CASH_ONLY, POOL_EMPTY
+from refundctl.operations.publish import CASH_ONLY
 from refundctl.operations.topup import NOT_PUBLISHED
 from typed_pages import TypedPage
 
@@ -232,7 +233,7 @@ def test_every_fault_of_a_printed_code_is_explained() -> None:
 
 
 def test_every_reason_to_skip_a_booking_is_explained() -> None:
-    skipped = {state.label for state in State if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, POOL_EMPTY}
+    skipped = {state.label for state in State if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, pool.EMPTY}
     assert sorted(reason for reason in skipped if f"\n| `{reason}` | " not in page("docs/commands.md")) == []
 
 

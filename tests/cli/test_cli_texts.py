@@ -25,6 +25,7 @@ from packed_files import edited, fill, made, workbook, zipped
 NOW = "2020-05-01T12:00:00Z"
 COMMANDS = [
     "init",
+    "sources",
     "load",
     "load-customers",
     "create",
@@ -36,7 +37,6 @@ COMMANDS = [
     "runs",
     "verify",
     "backup",
-    "sources",
 ]
 
 

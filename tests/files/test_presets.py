@@ -284,8 +284,10 @@ def test_a_renamed_column_is_asked_for() -> None:
     assert near is not None
     assert near.code == "column_missing"
     assert near.message.startswith(
-        "orders.csv lacks `Refunded Amount` for refunded (did you mean `Refund Amount`?), which the preset shopify "
-        "looks for; its columns are `Name`, `Email`, "
+        "orders.csv lacks `Refunded Amount` for refunded, which the preset shopify looks for; its columns are `Name`, `Email`, "
+    )
+    assert near.message.endswith(
+        "Rename a column, or name it as `refunded` of a source with `preset: shopify`: `refundctl sources check FILE` shows how."
     )
 
 

@@ -212,7 +212,7 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
         rows += [
             ("to be mailed", f"{number(handed.figures.rows)}  {amount(handed.figures.total_minor, handed.currency)}"),
             (
-                "without e-mail, waiting",
+                "  without e-mail",
                 f"{number(handed.figures.unreachable)}  {amount(handed.figures.unreachable_minor, handed.currency)}",
             ),
         ]
