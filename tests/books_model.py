@@ -214,11 +214,13 @@ class Model:
         """Give a card to each holder of `lines` who has none, in order of the bookings, as far as there are any."""
         wanting = {self.card_for(line, terms) for line in lines} - self.cards
         if terms.pool is not None:
-            left = terms.pool - sum(campaign == terms.name for campaign, *_ in self.cards)
             in_order = sorted(wanting, key=lambda card: self.bookings.index(card[1]))
-            wanting = set(in_order[:left])
+            wanting = set(in_order[: self._left(terms.pool, terms)])
         self.cards |= wanting
         return len(wanting)
+
+    def _left(self, pool: int, terms: Terms) -> int:
+        return pool - sum(campaign == terms.name for campaign, *_ in self.cards)
 
     def top_up(
         self, terms: Terms, lines: Iterable[tuple[str, str]] | None = None
@@ -235,7 +237,8 @@ class Model:
         self.funded_by |= dict.fromkeys(ready, terms.name)
         already = sum(states.pop(state, 0) for state in ("funded", "funded_not_eligible", "funded_in_cash"))
         without_card = states.pop("open", 0) + states.pop("cash_only", 0) - len(ready)
-        skipped = dict(states) | ({"not_published": without_card} if without_card else {})
+        why = POOL_EMPTY if terms.pool is not None and not self._left(terms.pool, terms) else "not_published"
+        skipped = dict(states) | ({why: without_card} if without_card else {})
         counts: dict[str, object] = {
             "funded": len(ready),
             "already_funded": already,

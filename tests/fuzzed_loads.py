@@ -165,6 +165,20 @@ def check_survivors(new_desk: NewDesk, case: Case, chance: random.Random) -> Non
         check_once(desk, answer)
 
 
+def check_shared_fate(new_desk: NewDesk, case: Case, chance: random.Random) -> None:
+    """A row that can't be read keeps back all of its booking, where rows are put together, and no other."""
+    victim = chance.randrange(len(case.rows))
+    booking_id = case.rows[victim]["booking_id"]
+    cells = [[*row, "more"] if at == victim else row for at, row in enumerate(case.cells)]
+    prefixed = f"{case.kind.keys.get('id_prefix') or ''}{booking_id}"
+    with new_desk(case.kind.yaml(), bookings=replace(case, cells=cells).raw()) as desk:
+        answer = desk.take("bookings")
+        check_rejects(desk, answer, replace(case, cells=cells).text(), case.kind.delimiter)
+        others = [line for line in come_to(case).lines.values() if line[0] != prefixed]
+        assert sorted(lines_of(desk), key=repr) == sorted(others, key=repr)
+        check_once(desk, answer)
+
+
 def check_rejects(desk: Desk, answer: dict[str, Any], text: str, delimiter: str) -> None:
     """Rows add up, to as many as the file has; the rejects file has the rejected ones, as they stand in it."""
     counts = answer["counts"]

@@ -47,9 +47,10 @@ WRITING = {
 EVERY = READ_ONLY | WRITING
 # Fields beyond those that every answer has.
 MORE_FIELDS = {
-    "load": {"rejected_by_code", "sources"},
+    "load": {"rejected_by_code", "sources", "withdrawn"},
     "load-customers": {"rejected_by_code", "sources"},
-    "run": {"steps", "mail", "rejected_by_code", "sources"},
+    "publish": {"not_eligible"},
+    "run": {"steps", "mail", "rejected_by_code", "sources", "withdrawn", "not_eligible"},
     "sources": {"sources"},
     "status": {"campaigns", "ledger"},
     "runs": {"runs"},

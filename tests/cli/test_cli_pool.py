@@ -167,10 +167,23 @@ def test_a_pool_that_runs_out_gives_what_it_has(run_in_process: CommandLine, tmp
     run = run_in_process("runs", "--json").ok().json()["runs"][-1]
     assert (run["command"], run["status"]) == ("publish", "partial")
 
-    topup = run_in_process("topup", CAMPAIGN, "--json").ok().json()
-    assert (topup["counts"]["funded"], topup["counts"]["skipped_by_reason"]) == (3, {"not_published": 2})
-    assert topup["totals"]["EUR"]["total"] == 600
+    topup = run_in_process("topup", CAMPAIGN, "--json")
+    answer = topup.json()
+    assert (topup.exit, answer["status"], only(answer["errors"])["code"]) == (3, "partial", POOL_EMPTY)
+    assert (answer["counts"]["funded"], answer["counts"]["skipped_by_reason"]) == (3, {POOL_EMPTY: 2})
+    assert answer["totals"]["EUR"]["total"] == 600
+    assert run_in_process("runs", "--json").ok().json()["runs"][-1]["status"] == "partial"
     run_in_process("verify").ok()
+
+
+def test_what_was_not_published_yet_is_no_shortage(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    campaigns.write_text(static(2))
+    prepare(run_in_process, tmp_path, *bookings(1, 2))
+    assert published(run_in_process, "--limit", "1").exit == 0
+    answer = run_in_process("topup", CAMPAIGN, "--json").ok().json()
+    assert (answer["counts"]["funded"], answer["counts"]["skipped_by_reason"]) == (1, {"not_published": 1})
 
 
 def test_once_used_up_it_changes_nothing_and_still_says_so(
@@ -202,7 +215,7 @@ def test_a_pool_that_is_raised_gives_the_rest(run_in_process: CommandLine, tmp_p
     campaigns.write_text(static(3))
     prepare(run_in_process, tmp_path, *bookings(1, 2, 3, 4, 5))
     assert published(run_in_process).exit == 3
-    run_in_process("topup", CAMPAIGN).ok()
+    assert run_in_process("topup", CAMPAIGN).exit == 3
     campaigns.write_text(static(6))
     counts = run_in_process("create", CAMPAIGN, "--json").ok().json()["counts"]
     assert (counts["changed"], counts["cards_made"]) == (1, 3)
@@ -271,7 +284,7 @@ def test_a_run_funds_and_mails_as_far_as_the_pool_goes(
     assert (first.exit, answer["status"], only(answer["errors"])["code"]) == (3, "partial", POOL_EMPTY)
     assert (answer["counts"]["published"], answer["counts"]["funded"], answer["mail"]["rows"]) == (3, 3, 3)
     assert answer["steps"]["publish"]["counts"]["skipped_by_reason"] == {POOL_EMPTY: 2}
-    assert answer["steps"]["topup"]["counts"]["skipped_by_reason"] == {"not_published": 2}
+    assert answer["steps"]["topup"]["counts"]["skipped_by_reason"] == {POOL_EMPTY: 2}
     assert column(tmp_path / "out" / "mail.csv", "booking_id") == ["B1", "B2", "B3"]
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["status"] == "partial"
     run_in_process("verify", "--against", "out/manifest.json").ok()
@@ -374,8 +387,9 @@ def test_a_customer_takes_one_card_of_the_pool(run_in_process: CommandLine, tmp_
         booking("B3", "30.00", customer_id="bo"),
     )
     assert figures(published(run_in_process)) == (3, 3, 1, 1, 0, 1)
-    topup = run_in_process("topup", CAMPAIGN, "--json").ok().json()
-    assert (topup["counts"]["funded"], topup["counts"]["skipped_by_reason"]) == (2, {"not_published": 1})
+    topup = run_in_process("topup", CAMPAIGN, "--json")
+    counts = topup.json()["counts"]
+    assert (topup.exit, counts["funded"], counts["skipped_by_reason"]) == (3, 2, {POOL_EMPTY: 1})
     wanted = ("card_id", "customer_id", "booking_id", "balance")
     assert cards(run_in_process, *wanted) == [("c1", "ana", "B1;B2", "30.00")]
     assert figures(published(run_in_process)) == (3, 3, 0, 2, 0, 1)

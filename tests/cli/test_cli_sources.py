@@ -2,6 +2,7 @@
 
 import gzip
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -364,3 +365,60 @@ def test_the_sources_are_listed_with_what_a_file_needs(run_in_process: CommandLi
     assert "Contact" in listed["ours"]["required"]
     assert listed["default"]["required"] == ["booking_id", "order_amount"]
     assert list(tmp_path.iterdir()) == [tmp_path / "campaigns.yaml"]
+
+
+# --- What a script gets ---
+
+ORDERS = b"booking_id,email,order_amount,currency\nB1,ana@example.org,5.00,EUR\nB2,jan@example.org,x,EUR\n"
+# Text of Windows, which is no UTF-8.
+GERMAN = "Buchungs-Nr.;Rechnungsbetrag (EUR);Bereits erstattet;Käufer\n7;1.250,00;20,00;Jörg\n".encode("cp1252")
+
+
+def test_the_file_is_named_with_its_rows_and_its_digest(run_in_process: CommandLine, tmp_path: Path) -> None:
+    for name, content in {"orders.csv": ORDERS, "orders.csv.gz": gzip.compress(ORDERS, mtime=0)}.items():
+        (tmp_path / name).write_bytes(content)
+        answer = run_in_process("sources", "check", name, "--json").ok().json()
+        assert answer["files"] == [{"path": name, "rows": 2, "sha256": sha256(content).hexdigest()}]
+
+
+def test_an_unknown_file_gets_a_source_to_start_from(run_in_process: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_bytes(GERMAN)
+    answer = run_in_process("sources", "check", "orders.csv", "--encoding", "cp1252", "--json").json()
+    assert answer["yaml"].splitlines() == [
+        "sources:",
+        "  my-source:",
+        "    columns:",
+        '      booking_id: "Buchungs-Nr."',
+        '      order_amount: "Rechnungsbetrag (EUR)"',
+        "    refunded: Bereits erstattet   # what was paid back already is taken off",
+        "    constants: {currency: EUR}   # as the header says",
+        "    encoding: cp1252",
+        '    decimal: ","',
+        '    thousands: "."',
+        "    # no column looks like `email` or `customer_id`, and each booking needs one of them: name it under `columns`",
+        '    # not read: "Käufer"',
+    ]
+
+
+def test_it_never_advises_to_do_what_has_just_been_done(run_in_process: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_bytes(GERMAN)
+    (tmp_path / "stripe.csv").write_bytes(b"id,Amount,Amount Refunded,Currency,State,Mode\n")
+    for name in ("orders.csv", "stripe.csv"):
+        check = ("sources", "check", name, "--encoding", "cp1252")
+        assert "sources check FILE" not in run_in_process(*check, "--json").stdout
+        assert "sources check FILE" not in run_in_process(*check).stdout
+        assert "sources check FILE" in run_in_process("load", name, "--encoding", "cp1252").stderr
+
+
+def test_a_workbook_of_ones_own_way_with_a_preset_is_read_as_load_reads_it(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    """A source that is called like a preset goes before it, also where the header alone shows which it is."""
+    (tmp_path / "campaigns.yaml").write_text('version: 1\nsources:\n  stripe: {preset: stripe, decimal: ","}\n')
+    header = ["id", "Amount", "Amount Refunded", "Currency", "Mode", "Status"]
+    content = workbook([header, ["ch_1", 50.1, 0, "eur", "Live", "Paid"], ["ch_2", "1,5", None, "eur", "Live", "Paid"]])
+    answer = check(run_in_process, tmp_path, "payments.xlsx", content).ok().json()
+    assert (answer["source"], answer["counts"]["accepted"]) == ("stripe", 2)
+    assert [one["order_amount"] for one in answer["bookings"]] == ["50.10", "1.50"]
+    loaded = run_in_process("load", "payments.xlsx", "--json").ok().json()
+    assert loaded["totals"]["EUR"]["total"] == 51_60

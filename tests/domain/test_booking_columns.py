@@ -371,10 +371,10 @@ def test_what_to_set_is_said_for_a_source_that_begins_with_the_preset() -> None:
     [
         ({"customer_id": "", "email": ""}, "is blank, and so is the e-mail; fill in one of them"),
         ({"customer_id": ""}, "is blank, and no column is an e-mail; fill it in"),
-        ({"email": ""}, "is in no column, and the e-mail is blank; fill that in, or add a column customer_id"),
+        ({"email": ""}, "has no column, and the e-mail is blank; fill in the e-mail, or add a column customer_id"),
         (
             {},
-            "is in no column, and the e-mail in none either; add one of them, or name it under `columns` of a source",
+            "has no column, nor has an e-mail; add one of them, or name it under `columns` of a source",
         ),
     ],
 )

@@ -315,10 +315,20 @@ ASSIGNMENT: dict[str, object] = {"card": 7, "campaign": 2, "customer": 1, "booki
     ("again", "refused"),
     [
         ({"card": 6}, r"UNIQUE|append-only"),
+        ({"card": 1}, "only a card of the campaign's pool"),
+        ({"campaign": 1}, "only a card of the campaign's pool"),
+        ({"card": 999}, "only a card of the campaign's pool"),
         ({"booking": 10}, "UNIQUE"),
         ({"ordinal": 0}, "CHECK"),
     ],
-    ids=["a card that has a holder", "a booking that has a card", "counted from 1"],
+    ids=[
+        "a card that has a holder",
+        "a card that had one from the start",
+        "another campaign's card",
+        "no card",
+        "a booking that has a card",
+        "counted from 1",
+    ],
 )
 def test_a_card_of_the_pool_gets_one_holder_and_a_holder_each_card_once(
     connection: sqlite3.Connection, again: dict[str, object], refused: str
@@ -331,7 +341,7 @@ def test_a_card_of_the_pool_gets_one_holder_and_a_holder_each_card_once(
 def test_a_customers_card_of_the_pool_is_counted_by_customer(connection: sqlite3.Connection) -> None:
     for_customer = {**ASSIGNMENT, "booking": "NULL"}
     insert(connection, "assignments", for_customer)
-    insert(connection, "cards", {**CARD, "customer": "NULL", "ordinal": "NULL"})
+    insert(connection, "cards", {**CARD, "campaign": 2, "customer": "NULL", "ordinal": "NULL"})
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
         insert(connection, "assignments", {**for_customer, "card": 99})
     insert(connection, "assignments", {**for_customer, "card": 99, "ordinal": 2})

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from fuzzed_files import PACKINGS, Case, cases, damaged, wild
-from fuzzed_loads import NewDesk, check_anything, check_survivors, check_well_written, desks
+from fuzzed_files import PACKINGS, Case, cases, damaged, grouped_kinds, wild
+from fuzzed_loads import NewDesk, check_anything, check_shared_fate, check_survivors, check_well_written, desks
 
 # Each example is several calls of the real command: a failing one is made smaller, and not also explained.
-FEW = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+FEW = settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,14 @@ def test_a_well_written_file_comes_to_what_a_model_in_plain_python_says(
 @given(cases(), st.randoms(use_true_random=False))
 def test_rows_that_cannot_be_taken_leave_the_others_alone(new_desk: NewDesk, case: Case, chance: random.Random) -> None:
     check_survivors(new_desk, case, chance)
+
+
+@FEW
+@given(cases(grouped_kinds()), st.randoms(use_true_random=False))
+def test_a_row_that_cannot_be_read_keeps_back_its_booking_and_no_other(
+    new_desk: NewDesk, case: Case, chance: random.Random
+) -> None:
+    check_shared_fate(new_desk, case, chance)
 
 
 @FEW

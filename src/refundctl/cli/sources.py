@@ -1,7 +1,7 @@
 """refundctl sources, and sources check"""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -55,10 +55,15 @@ def check(
     Nothing is loaded. For a header that no source knows it prints a source to start from.
     """
     known = known_sources(common, source)
-    with (
-        take.opened([file]) as inputs,
-        load.plain(inputs, lambda _, __: (source or DEFAULT, known[source or DEFAULT])) as plain,
-    ):
+
+    def choose(path: str, stream: BinaryIO) -> "tuple[str, Source]":
+        try:
+            name = source or recognised_source(path, stream, known, encoding)
+        except BadInput:  # which is told below
+            name = DEFAULT
+        return name, known[name]
+
+    with take.opened([file]) as inputs, load.plain(inputs, choose) as plain:
         found = _check(plain[0], known, source, encoding)
     if isinstance(found, operation.Unknown):
         return report(

@@ -456,11 +456,11 @@ class BookingRules:
 _NOBODY = {
     (True, True): "is blank, and so is the e-mail; fill in one of them",
     (True, False): "is blank, and no column is an e-mail; fill it in",
-    (False, True): "is in no column, and the e-mail is blank; fill that in, or add a column customer_id",
+    (False, True): "has no column, and the e-mail is blank; fill in the e-mail, or add a column customer_id",
     (
         False,
         False,
-    ): "is in no column, and the e-mail in none either; add one of them, or name it under `columns` of a source",
+    ): "has no column, nor has an e-mail; add one of them, or name it under `columns` of a source",
 }
 
 _MISSING = Fault(RejectCode.MISSING_VALUE, "is blank; fill it in")

@@ -179,7 +179,9 @@ class LineItemRules:
         up_to = [0, *accumulate(units)]
         totals = [up_to[end] - up_to[first] for first, end in groups]
         sums = [self._in_major_units(total, decimals) for total in totals]
-        for group, (first, end) in enumerate(groups) if min(totals, default=1) <= 0 else ():
+        # Nearly always there is nothing to look for.
+        least = 0 if name in ZERO_OR_MORE else 1
+        for group, (first, end) in enumerate(groups) if min(totals, default=least) < least else ():
             if end - first > 1 and (fault := _too_low(name, totals[group], sums[group])):
                 faults.add(group, name, fault)
         return sums

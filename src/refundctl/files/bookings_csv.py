@@ -71,6 +71,7 @@ class BookingsFile:
             blanks=frozenset(source.null_values),
             constants=source.constants,
             id_prefix=source.id_prefix or "",
+            preset=source.preset,
         )
         self._source = source
         self._line_items = LineItemRules(self._rules) if source.group_by else None
@@ -244,7 +245,9 @@ class BookingsFile:
         return fields[max(0, min(place, place + moved)) : max(place, place + moved) + 1]
 
 
-_AMOUNT_LIKE = re.compile("(?:[A-Za-z]{3} ?)?[0-9][0-9., ']*(?:[A-Za-z]{3})?")
+_AMOUNT_LIKE = re.compile(
+    r"-?(?:[^\W\d_]{1,3}|[^\w\s])?[ \u00a0]?[0-9][0-9., '\u00a0\u202f]*(?:[^\W\d_]{1,3}|[^\w\s])?"
+)
 
 
 def _shape(header: Header) -> Shape:

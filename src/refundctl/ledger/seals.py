@@ -11,12 +11,13 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from refundctl.domain.errors import BadInput
 
 ENCODING = 1
 ROWS_PER_READ = 5_000
+WORTHWHILE_BYTES = 64 * 1024  # below this, handing a text to another thread takes longer than digesting it
 BEFORE_ALL = -(2**63)
 
 
@@ -57,6 +58,7 @@ TABLES = (
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from hashlib import _Hash as Hash
 
 Marks = Mapping[str, int]  # the highest key of each table before a run wrote to it
@@ -167,15 +169,42 @@ def _digests(
     """Digest a table's rows per run, reading a few thousand at a time so that memory stays flat."""
     counts: Counter[int] = Counter()
     hashes: defaultdict[int, Hash] = defaultdict(hashlib.sha256)
-    for run_id, count, text in _texts(connection, table, after, only_run):
-        counts[run_id] += count
-        hashes[run_id].update(f"{text}\n".encode())
+    with _Digesting() as digesting:
+        for run_id, count, text in _texts(connection, table, after, only_run):
+            counts[run_id] += count
+            digesting.update(hashes[run_id], text + b"\n")
     return {run_id: (counts[run_id], found.hexdigest()) for run_id, found in hashes.items()}
+
+
+class _Digesting:
+    """Digests a page of rows while SQLite puts the next one together: neither needs Python meanwhile."""
+
+    def __init__(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._thread = ThreadPoolExecutor(1)
+        self._before: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+
+    def update(self, digest: "Hash", text: bytes) -> None:
+        """Add to a digest, in order."""
+        if self._before is not None:
+            self._before.result()
+            self._before = None
+        if len(text) < WORTHWHILE_BYTES:
+            digest.update(text)
+        else:
+            self._before = self._thread.submit(digest.update, text)
 
 
 def _texts(
     connection: sqlite3.Connection, table: SealedTable, after: int, only_run: int | None
-) -> Iterator[tuple[int, int, str]]:
+) -> Iterator[tuple[int, int, bytes]]:
     """Yield (run, number of rows, their text); most pages hold one run and are put together by SQLite."""
     page = f"""
         SELECT {table.key} AS key, run_id AS run, json_array({table.columns}) AS row
@@ -183,7 +212,9 @@ def _texts(
         WHERE {table.key} >= coalesce(:lowest, :after + 1) AND (:run IS NULL OR run_id = :run)
         ORDER BY {table.key} LIMIT {ROWS_PER_READ}
     """
-    whole = f"SELECT count(*), max(key), min(run), max(run), group_concat(row, char(10)) FROM ({page})"
+    whole = f"""
+        SELECT count(*), max(key), min(run), max(run), CAST(group_concat(row, char(10)) AS BLOB) FROM ({page})
+    """
     first = True
     while True:
         # Nothing is below the lowest id that SQLite knows, so the first page of all rows begins with it.
@@ -195,4 +226,4 @@ def _texts(
         if lowest_run == highest_run:
             yield lowest_run, count, text
         else:
-            yield from ((run_id, 1, row) for _, run_id, row in connection.execute(page, bounds))
+            yield from ((run_id, 1, row.encode()) for _, run_id, row in connection.execute(page, bounds))
