@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -154,7 +155,9 @@ def test_memory_is_that_of_a_program_with_all_that_it_starts(tmp_path: Path) -> 
     start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}])"
     timing = time_program([sys.executable, "-c", f"held = bytearray(b'x') * (30 << 20); {start}"], tmp_path, {})
     assert timing.wall_seconds > 0.4
-    assert 50 << 20 < timing.peak_process_bytes < 80 << 20
+    # The kernel counts a program from before it replaces its starter, which here may be larger itself.
+    starter = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    assert 50 << 20 < timing.peak_process_bytes < max(80 << 20, starter + (1 << 20))
     if timing.peak_tree_bytes is not None:
         assert timing.peak_tree_bytes > 80 << 20
 

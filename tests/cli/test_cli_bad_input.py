@@ -53,7 +53,7 @@ WHOLE_FILES = {
     "latin-1": (GOOD_LINES.replace("Guest", "Gäst").encode("latin-1"), "--encoding"),
     "half a UTF-8 sign at the end": (GOOD_LINES.encode().rstrip() + b"\xc3", "UTF-8"),
     "UTF-16 without a BOM": (GOOD_LINES.encode("utf-16-le"), ""),
-    "a spreadsheet": (b"PK\x03\x04" + bytes(100), "spreadsheet"),
+    "a broken archive": (b"PK\x03\x04" + bytes(100), "archive"),
     "a SQLite database": (b"SQLite format 3\x00" + bytes(100), "SQLite"),
     "random bytes": (bytes(range(128, 256)) * 10, ""),
 }

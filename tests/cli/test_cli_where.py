@@ -93,7 +93,7 @@ def test_a_booking_that_is_not_eligible_says_why(tmp_path: Path, run_in_process:
     assert answer["steps"]["publish"]["counts"]["skipped_by_reason"] == {"not_eligible": 4}
     assert answer["not_eligible"] == {"status is storniert": 2, "tier is basic": 1, "tier is blank": 1}
     assert (
-        "not eligible           2: status is storniert; 1: tier is basic; 1: tier is blank "
+        "    not eligible     2: status is storniert; 1: tier is basic; 1: tier is blank "
         "(see `eligible` of flight-refunds)\n"
     ) in said
 

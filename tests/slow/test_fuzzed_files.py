@@ -12,7 +12,7 @@ from fuzzed_loads import NewDesk, check_anything, check_shared_fate, check_survi
 pytestmark = pytest.mark.slow
 
 MANY = settings(
-    max_examples=1_000,
+    max_examples=500,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -64,6 +64,10 @@ def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
     for word in words:
         if looks_like_code(word):
             error.message = error.message.replace(word, mask(word))
+            error.details = {
+                name: detail.replace(word, mask(word)) if isinstance(detail, str) else detail
+                for name, detail in error.details.items()
+            }
             error.campaign = mask(word) if error.campaign == word else error.campaign
     if "--json" in words:
         status = STATUS.get(error.exit_code, "error")
