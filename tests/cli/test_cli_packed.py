@@ -219,3 +219,25 @@ def test_a_workbook_that_is_protected_by_a_password(run_in_process: CommandLine,
     assert refused(run_in_process, tmp_path, "secret.xlsx", content) == (
         "Error: secret.xlsx is protected by a password: save it without one."
     )
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_rejects_of_a_file_that_a_second_process_has_read(
+    named: bool, run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    """The two share the file's place in it, so that the first must not trust what it remembers of that."""
+    padding = "x" * 900
+    rows = [
+        f"B{number},a@example.org,{'0.00' if number % 6000 == 1 else '1.00'},EUR,{padding}" for number in range(19_000)
+    ]
+    text = "\n".join(["booking_id,email,order_amount,currency,padding", *rows, ""])
+    (tmp_path / "large.csv").write_text(text, encoding="utf-8")
+    assert len(text) > 16 * 1024 * 1024
+
+    source = ["--source", "default"] if named else []
+    (tmp_path / "campaigns.yaml").unlink(missing_ok=True)
+    answer = run_in_process("load", "large.csv", *source, "--json").json()
+
+    assert (answer["counts"]["loaded"], answer["counts"]["rejected"]) == (18_996, 4)
+    rejected = (tmp_path / "large.rejects.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [line.split(",")[0] for line in rejected] == ["B1", "B6001", "B12001", "B18001"]

@@ -59,6 +59,7 @@ class _Ahead:
         self.name = name
         self.sha256 = ""
         self.bytes_read = 0
+        os.lseek(stream.fileno(), 0, os.SEEK_SET)  # whatever this process has looked at before
         asked = json.dumps({"name": name, "source": source.definition(), "encoding": encoding})
         self._reader = subprocess.Popen(  # noqa: S603 - this very program
             [sys.executable, "-P", "-m", "refundctl.files.read_ahead", asked],

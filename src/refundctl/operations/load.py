@@ -292,14 +292,24 @@ def write_rejects_files(
 
 
 def _write_rejects(file: StagedFile, rows: Iterator[staging.Reject], out: HashingFile) -> int:
-    file.input.stream.seek(0)
     rejected = (RejectedRow(row.line, row.field, row.code, row.reason) for row in rows)
     buffered = io.BufferedWriter(out)
     text = io.TextIOWrapper(buffered, encoding="utf-8", newline="")
-    count = write_rejects(file.input.stream, file.opened, rejected, text)
+    with _anew(file.input.stream) as stream:
+        count = write_rejects(stream, file.opened, rejected, text)
     text.detach()
     buffered.detach()
     return count
+
+
+def _anew(stream: BinaryIO) -> BinaryIO:
+    """The same file from its start.
+
+    A second process that has read it has moved the place that both share, which the stream's own buffer knows nothing of.
+    """
+    fresh = open(os.dup(stream.fileno()), "rb")  # noqa: PTH123, SIM115 - it may have no path; the caller closes it
+    fresh.seek(0)
+    return fresh
 
 
 def _refuse_foreign(path: Path) -> None:
