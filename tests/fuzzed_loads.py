@@ -3,7 +3,6 @@
 import csv
 import json
 import random
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from books import BEFORE_RELEASE, LEDGER, copy_to, everything, read, said
+from books import BEFORE_RELEASE, LEDGER, everything, read, said
 from command_line import CommandResult, ThisProcess
+from empty_desks import empty_desks
 from fuzzed_files import ENDS, SOURCE, Case, come_to, damaged_cells, decoded, records_of
 
 #: How a load may end: done, with rejects, or with the file or the campaigns file refused as a whole.
@@ -78,16 +78,15 @@ NewDesk = Callable[..., Any]
 
 def desks(folder: Path) -> NewDesk:
     """`with new_desk(yaml, bookings=content) as desk:` a desk of its own, cheaply: its ledger is made once, in `folder`."""
-    ThisProcess(folder)("init", now=BEFORE_RELEASE).ok()
+    new_desk = empty_desks(folder, Desk)
 
     @contextmanager
     def desk(yaml: str, **files: bytes) -> Iterator[Desk]:
-        with tempfile.TemporaryDirectory() as place:
-            copy_to(folder / LEDGER, Path(place) / LEDGER)
-            (Path(place) / "campaigns.yaml").write_text(yaml, encoding="utf-8")
+        with new_desk() as found:
+            (found.folder / "campaigns.yaml").write_text(yaml, encoding="utf-8")
             for name, content in files.items():
-                (Path(place) / name).write_bytes(content)
-            yield Desk(Path(place))
+                (found.folder / name).write_bytes(content)
+            yield found
 
     return desk
 

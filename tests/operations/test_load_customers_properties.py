@@ -3,9 +3,8 @@
 import csv
 import io
 import random
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from books import BEFORE_RELEASE, LEDGER, copy_to, everything, rows_of, said
+from books import BEFORE_RELEASE, LEDGER, everything, rows_of, said
 from command_line import CommandResult, ThisProcess
+from empty_desks import empty_desks
 
 COLUMNS = ("customer_id", "email", "name", "phone", "locale", "marketing_consent", "country")
 ENDS = ("loaded", "updated", "unchanged", "filtered", "rejected")
@@ -99,22 +99,12 @@ class Desk:
         return [row for path in paths for row in rows_of(path)]
 
 
-NewDesk = Callable[[], Any]
+NewDesk = Callable[[], AbstractContextManager[Desk]]
 
 
 @pytest.fixture(scope="module")
 def new_desk(tmp_path_factory: pytest.TempPathFactory) -> NewDesk:
-    """`with new_desk() as desk:` a desk of its own, cheaply: the empty ledger is made once."""
-    folder = tmp_path_factory.mktemp("empty")
-    ThisProcess(folder)("init", now=BEFORE_RELEASE).ok()
-
-    @contextmanager
-    def desk() -> Iterator[Desk]:
-        with tempfile.TemporaryDirectory() as place:
-            copy_to(folder / LEDGER, Path(place) / LEDGER)
-            yield Desk(Path(place))
-
-    return desk
+    return empty_desks(tmp_path_factory.mktemp("empty"), Desk)
 
 
 def counts_of(result: CommandResult) -> dict[str, int]:

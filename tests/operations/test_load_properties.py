@@ -3,19 +3,18 @@
 import csv
 import io
 import random
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from books import BEFORE_RELEASE, LEDGER, copy_to, everything, rows_of, said
+from books import BEFORE_RELEASE, LEDGER, everything, rows_of, said
 from command_line import CommandResult, ThisProcess
+from empty_desks import empty_desks
 
 COLUMNS = (
     "booking_id", "refund_id", "customer_id", "email", "name", "order_amount", "refund_amount", "currency", "status",
@@ -125,22 +124,12 @@ class Desk:
         return rows_of(path) if path.exists() else []
 
 
-NewDesk = Callable[[], Any]
+NewDesk = Callable[[], AbstractContextManager[Desk]]
 
 
 @pytest.fixture(scope="module")
 def new_desk(tmp_path_factory: pytest.TempPathFactory) -> NewDesk:
-    """`with new_desk() as desk:` a desk of its own, cheaply: the empty ledger is made once."""
-    folder = tmp_path_factory.mktemp("empty")
-    ThisProcess(folder)("init", now=BEFORE_RELEASE).ok()
-
-    @contextmanager
-    def desk() -> Iterator[Desk]:
-        with tempfile.TemporaryDirectory() as place:
-            copy_to(folder / LEDGER, Path(place) / LEDGER)
-            yield Desk(Path(place))
-
-    return desk
+    return empty_desks(tmp_path_factory.mktemp("empty"), Desk)
 
 
 def counts_of(result: CommandResult) -> dict[str, int]:

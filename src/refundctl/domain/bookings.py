@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from refundctl.domain.card_numbers import holds_card_number
 from refundctl.domain.countries import country_code
@@ -115,6 +115,11 @@ class RejectedRow:
     field: str
     code: str
     reason: str
+
+    @classmethod
+    def of(cls, line: int, name: str, fault: Fault) -> Self:
+        """The row on `line`, for what is wrong with its field `name`."""
+        return cls(line, name, fault.code.value, f"{name} {fault.reason}")
 
 
 # --- Rules of one value ---

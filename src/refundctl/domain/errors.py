@@ -129,4 +129,4 @@ class BadCampaigns(RefundctlError):
                 "key": problem.key,
             }
             for problem in self.problems
-        ] or [{"code": self.code, "message": self.message, **self.details}]
+        ] or super().listed()

@@ -11,7 +11,7 @@ from operator import attrgetter, gt
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from refundctl.domain.booking_columns import BookingRules, Faults, Texts, find_card_numbers, metadata_texts
-from refundctl.domain.bookings import FIELDS, Fault, RejectedRow
+from refundctl.domain.bookings import FIELDS, RejectedRow
 from refundctl.domain.card_numbers import may_hold_card_number
 from refundctl.domain.line_items import LineItemRules
 from refundctl.files.csv_rows import Columns, CsvRows, Rows
@@ -118,7 +118,7 @@ class BookingsFile:
     ) -> Block:
         """All rows but those that are left out, of which some are rejected already."""
         self._has_unjudged |= bool(rejected)
-        selected = self._selected(read, left_out)
+        selected = read.selected(left_out, self._only) if left_out or self._only else None
         lines, filtered = read.lines, 0
         filtered_ids: Sequence[tuple[str, str]] = ()
         columns = {position: read.columns[position] for position in self._kept}
@@ -134,7 +134,7 @@ class BookingsFile:
             find_card_numbers(texts | metadata, faults)
         values = self._values(texts, metadata, len(lines), faults)
         if faults:
-            rejected += [_rejected(lines[row], name, fault) for row, name, fault in faults]
+            rejected += [RejectedRow.of(lines[row], name, fault) for row, name, fault in faults]
             accepted = [row not in faults for row in range(len(lines))]
             lines = list(compress(lines, accepted))
             values = {name: column and list(compress(column, accepted)) for name, column in values.items()}
@@ -171,17 +171,6 @@ class BookingsFile:
         }
         values["metadata"] = metadata_texts(kept)
         return values
-
-    def _selected(self, read: Columns, left_out: Collection[int]) -> list[bool] | None:
-        """Which rows are neither left out nor filtered; None where all are."""
-        if not left_out and not self._only:
-            return None
-        selected = [row not in left_out for row in range(len(read.lines))]
-        for position, wanted in self._only.items():
-            column = read.columns[position]
-            right = {text for text in set(column) if text in wanted}
-            selected = [so_far and text in right for so_far, text in zip(selected, column, strict=True)]
-        return selected
 
     # --- Rows that are put together ---
 
@@ -271,7 +260,3 @@ def open_bookings(stream: BinaryIO, name: str, source: "Source", *, encoding: st
     header = find_header(name, rows.beginning(), source)
     rows.begin(header.delimiter, len(header.names), after_lines=header.lines)
     return BookingsFile(text, rows, header, source)
-
-
-def _rejected(line: int, name: str, fault: Fault) -> RejectedRow:
-    return RejectedRow(line, name, fault.code.value, f"{name} {fault.reason}")

@@ -6,7 +6,7 @@ none of the cells are in quotes, they are split faster than it can, with the sam
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -46,6 +46,15 @@ class Columns:
     lines: Sequence[int]
     columns: Sequence[Sequence[str]]
     others: Sequence[Row]
+
+    def selected(self, left_out: Collection[int], wanted: Mapping[int, Container[str]]) -> list[bool]:
+        """Which rows (from 0) are not left out, and have in the columns (from 0) that `wanted` names one of its texts."""
+        selected = [row not in left_out for row in range(len(self.lines))]
+        for position, texts in wanted.items():
+            column = self.columns[position]
+            right = {text for text in set(column) if text in texts}
+            selected = [so_far and text in right for so_far, text in zip(selected, column, strict=True)]
+        return selected
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ class GroupedRows:
         while some := list(islice(rows, ROWS_WANTED)):
             # No row is filtered but for what stands in it, as in a group that is not known as a whole.
             kept = self._kept(_Groups(some, [0, len(some)], broken={0: 0}))
-            rejected = [_rejected(row[1], "booking_id", _NO_ID) for row in compress(some, kept)]
+            rejected = [RejectedRow.of(row[1], "booking_id", _NO_ID) for row in compress(some, kept)]
             yield Bookings([], nothing, Faults(), rejected, kept.count(False))
 
 
@@ -193,13 +193,9 @@ def _listed(lines: Sequence[int]) -> str:
 _BETWEEN_FIELDS = re.compile(r'["\r\n,;\t|]+')
 
 
-def _rejected(line: int, name: str, fault: Fault) -> RejectedRow:
-    return RejectedRow(line, name, fault.code.value, f"{name} {fault.reason}")
-
-
 def _partner(line: int, broken_line: int) -> RejectedRow:
     reason = f"may be that of line {broken_line}, whose fields stand in wrong columns; mend that row, and load both"
-    return _rejected(line, "booking_id", Fault(RejectCode.WRONG_FIELD_COUNT, reason))
+    return RejectedRow.of(line, "booking_id", Fault(RejectCode.WRONG_FIELD_COUNT, reason))
 
 
 _NO_ID = Fault(

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO
 
 from refundctl.domain.booking_columns import PERSON_FIELDS, BookingRules, Faults, Texts, Values, find_card_numbers
-from refundctl.domain.bookings import WHITESPACE, Fault, RejectedRow
+from refundctl.domain.bookings import WHITESPACE, RejectedRow
 from refundctl.domain.card_numbers import may_hold_card_number
 from refundctl.domain.errors import BadInput
 from refundctl.domain.mistakes import shown
@@ -100,7 +100,7 @@ class PeopleFile:
         lines, filtered = read.lines, 0
         texts = {name: self._texts(read, positions) for name, positions in self._columns.items()}
         if twisted or self._only:
-            selected = self._selected(read, twisted)
+            selected = read.selected(twisted, self._only)
             lines = list(compress(lines, selected))
             texts = {name: list(compress(column, selected)) for name, column in texts.items()}
             filtered = len(selected) - len(lines) - len(twisted)
@@ -109,7 +109,7 @@ class PeopleFile:
             find_card_numbers(texts, faults)
         values = self._rules.read_people(texts, len(lines), faults)
         if faults:
-            rejected += [_rejected(lines[row], name, fault) for row, name, fault in faults]
+            rejected += [RejectedRow.of(lines[row], name, fault) for row, name, fault in faults]
             accepted = [row not in faults for row in range(len(lines))]
             lines = list(compress(lines, accepted))
             values = {name: list(compress(column, accepted)) for name, column in values.items()}
@@ -118,15 +118,6 @@ class PeopleFile:
     def _texts(self, read: Columns, positions: Sequence[int]) -> Texts:
         columns = [read.columns[position] for position in positions]
         return columns[0] if len(columns) == 1 else self._rules.joined(columns)
-
-    def _selected(self, read: Columns, twisted: Mapping[int, RejectedRow]) -> list[bool]:
-        """Which rows are neither twisted nor filtered."""
-        selected = [row not in twisted for row in range(len(read.lines))]
-        for position, wanted in self._only.items():
-            column = read.columns[position]
-            right = {text for text in set(column) if text in wanted}
-            selected = [so_far and text in right for so_far, text in zip(selected, column, strict=True)]
-        return selected
 
 
 def open_people(stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> PeopleFile:
@@ -140,10 +131,6 @@ def open_people(stream: BinaryIO, name: str, source: "Source", *, encoding: str 
     header = find_people_header(name, rows.beginning(), source)
     rows.begin(header.delimiter, len(header.names), after_lines=header.lines)
     return PeopleFile(text, rows, header, source)
-
-
-def _rejected(line: int, name: str, fault: Fault) -> RejectedRow:
-    return RejectedRow(line, name, fault.code.value, f"{name} {fault.reason}")
 
 
 # --- The header ---

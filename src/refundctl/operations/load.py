@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from refundctl.domain.bookings import RejectedRow
 from refundctl.domain.errors import BadInput, Refused
 from refundctl.domain.money import format_amount
-from refundctl.files.read_ahead import ReadBookings, open_ahead
+from refundctl.files.read_ahead import open_ahead
 from refundctl.files.rejects_csv import FileSettings, write_rejects
 from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_links, remove_parts, replacing
 from refundctl.ledger import queries, staging
@@ -163,19 +164,23 @@ def _plain(given: Input, choose: Choose, stack: ExitStack) -> Plain:
 def stage(ledger: Ledger, inputs: Sequence[Plain], encoding: str | None, tick: Tick) -> Staged:
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
     with ledger.unlocked(), without_collector():
-        waiting = staging.Staging(ledger.connection)
-        bytes_before = rows_before = 0
-        files: list[StagedFile] = []
-        for number, given in enumerate(inputs, start=1):
-            opened = open_ahead(given.input.stream, given.input.name, given.source, encoding=encoding)
-
-            def ticked(read: int, rows: int, bytes_before: int = bytes_before, rows_before: int = rows_before) -> None:
-                tick(bytes_before + read, rows_before + rows)
-
-            files.append(_stage_file(waiting, number, given, opened, ticked))
-            bytes_before += opened.bytes_read
-            rows_before += files[-1].read.rows
+        staged = stage_files(inputs, tick, partial(_stage_file, staging.Staging(ledger.connection), encoding))
         staging.find_contradictions(ledger.connection)
+    return staged
+
+
+def stage_files(inputs: Sequence[Plain], tick: Tick, stage_file: Callable[[int, Plain, Tick], StagedFile]) -> Staged:
+    """Stage one input after another, by numbers from 1; progress counts on from each to the next."""
+    files: list[StagedFile] = []
+    bytes_before = rows_before = 0
+    for number, given in enumerate(inputs, start=1):
+
+        def ticked(read: int, rows: int, bytes_before: int = bytes_before, rows_before: int = rows_before) -> None:
+            tick(bytes_before + read, rows_before + rows)
+
+        files.append(stage_file(number, given, ticked))
+        bytes_before += given.size_bytes
+        rows_before += files[-1].read.rows
     return Staged(files)
 
 
@@ -191,7 +196,8 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _stage_file(waiting: staging.Staging, number: int, given: Plain, opened: ReadBookings, tick: Tick) -> StagedFile:
+def _stage_file(waiting: staging.Staging, encoding: str | None, number: int, given: Plain, tick: Tick) -> StagedFile:
+    opened = open_ahead(given.input.stream, given.input.name, given.source, encoding=encoding)
     rows = filtered = rejected = 0
     waiting.begin_file(number, given.source_name)
     for block in opened.blocks():

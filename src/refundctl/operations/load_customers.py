@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from refundctl.files.people_csv import PeopleFile, open_people
+from refundctl.files.people_csv import open_people
 from refundctl.ledger import people_staging, staging
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Run, RunFile
 from refundctl.ledger.posting import people
-from refundctl.operations.load import LoadResult, Plain, Staged, StagedFile, Tick, without_collector
+from refundctl.operations.load import LoadResult, Plain, Staged, StagedFile, Tick, stage_files, without_collector
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +37,15 @@ def stage(ledger: Ledger, inputs: Sequence[Plain], encoding: str | None, tick: T
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
     with ledger.unlocked(), without_collector():
         waiting = people_staging.PeopleStaging(ledger.connection)
-        files: list[StagedFile] = []
-        bytes_before = rows_before = 0
-        for number, given in enumerate(inputs, start=1):
-            opened = open_people(given.input.stream, given.input.name, given.source, encoding=encoding)
-
-            def ticked(read: int, rows: int, bytes_before: int = bytes_before, rows_before: int = rows_before) -> None:
-                tick(bytes_before + read, rows_before + rows)
-
-            files.append(_stage_file(waiting, number, given, opened, ticked))
-            bytes_before += opened.bytes_read
-            rows_before += files[-1].read.rows
+        staged = stage_files(inputs, tick, partial(_stage_file, waiting, encoding))
         merged = people_staging.find_people(ledger.connection)
-    return StagedPeople(Staged(files), merged)
+    return StagedPeople(staged, merged)
 
 
 def _stage_file(
-    waiting: people_staging.PeopleStaging, number: int, given: Plain, opened: PeopleFile, tick: Tick
+    waiting: people_staging.PeopleStaging, encoding: str | None, number: int, given: Plain, tick: Tick
 ) -> StagedFile:
+    opened = open_people(given.input.stream, given.input.name, given.source, encoding=encoding)
     rows = filtered = rejected = 0
     waiting.begin_file()
     for block in opened.blocks():

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from refundctl.domain.codes import code_key
 from refundctl.domain.errors import Refused
 from refundctl.ledger.scope import State
 
@@ -270,7 +271,7 @@ def drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count:
             INSERT OR IGNORE INTO candidates (code_key, code)
             SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM codes WHERE code_key = ?1)
             """,
-            ((code.upper().replace("-", ""), code) for code in some),
+            ((code_key(code), code) for code in some),
         )
         found = int(connection.execute("SELECT count(*) FROM candidates").fetchone()[0])
         fruitless = fruitless + 1 if found == before else 0

@@ -25,21 +25,14 @@ def post(connection: sqlite3.Connection, run_id: int) -> int:
     found = connection.execute(
         """
         INSERT OR IGNORE INTO withdrawn_lines
-        SELECT now.id
+        SELECT line_version
         FROM filtered_lines
         CROSS JOIN bookings ON bookings.booking_id = filtered_lines.booking_id
-        CROSS JOIN line_versions AS first
-            ON first.booking = bookings.id AND first.refund_id = filtered_lines.refund_id AND first.version = 1
-        CROSS JOIN line_versions AS now ON now.id = coalesce(
-            (
-                SELECT later.id FROM line_versions AS later
-                WHERE later.booking = first.booking AND later.refund_id = first.refund_id AND later.version > 1
-                ORDER BY later.version DESC LIMIT 1
-            ),
-            first.id
-        )
-        CROSS JOIN segments ON segments.id = now.segment AND segments.source = filtered_lines.source
-        WHERE NOT now.withdrawn
+        CROSS JOIN refund_lines
+            ON refund_lines.booking = bookings.id
+            AND refund_lines.refund_id = coalesce(nullif(filtered_lines.refund_id, ''), filtered_lines.booking_id)
+        CROSS JOIN segments ON segments.id = refund_lines.segment AND segments.source = filtered_lines.source
+        WHERE NOT refund_lines.withdrawn
         """
     ).rowcount
     if not found:
