@@ -30,7 +30,7 @@ from figures import (
 )
 from machine import Machine, look_around
 from made_bookings import write_bookings
-from measures import END_TO_END, Bench, Measured, end_to_end, step_by_step
+from measures import END_TO_END, MEASURES, Bench, Measure, Measured
 from measuring import BenchError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +45,7 @@ class Options:
 
     sizes: Sequence[int]
     rounds: int
-    steps: bool
+    measures: Sequence[str]
     folder: Path
     without: list[str]
     json_file: Path | None
@@ -74,7 +74,11 @@ def _options(argv: Sequence[str] | None) -> Options:
     )
     sizes.add_argument("--growth", action="store_true", help=f"measure {', '.join(f'{size:,}' for size in GROWTH)}")
     parser.add_argument("--pairs", type=_count, default=3, metavar="K", help="turns of each contestant (default: 3)")
-    parser.add_argument("--steps", action="store_true", help="measure each command by itself, too")
+    measures = parser.add_mutually_exclusive_group()
+    measures.add_argument("--steps", action="store_true", help="measure each command by itself, too")
+    measures.add_argument(
+        "--only", type=_measures, metavar="NAME[,NAME...]", help=f"what to measure instead: {', '.join(MEASURES)}"
+    )
     parser.add_argument("--folder", type=Path, metavar="DIR", help="on the disk to be measured (default: build/)")
     parser.add_argument("--without", action="append", choices=list(RIVALS), default=[], help="leave one out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE, too")
@@ -84,7 +88,7 @@ def _options(argv: Sequence[str] | None) -> Options:
     return Options(
         sizes=GROWTH if given.growth else given.bookings,
         rounds=given.pairs,
-        steps=given.steps,
+        measures=given.only or (("run", "steps") if given.steps else ("run",)),
         folder=given.folder or ROOT / "build",
         without=given.without,
         json_file=given.json,
@@ -99,6 +103,14 @@ def _count(text: str) -> int:
 
 def _sizes(text: str) -> tuple[int, ...]:
     return tuple(sorted({_count(size) for size in text.split(",")}))
+
+
+def _measures(text: str) -> tuple[str, ...]:
+    wanted = text.split(",")
+    unknown = [name for name in wanted if name not in MEASURES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(MEASURES)}")
+    return tuple(name for name in MEASURES if name in wanted)
 
 
 def _measure(options: Options) -> None:
@@ -124,8 +136,8 @@ def _measure(options: Options) -> None:
 
 
 def _play(bench: Bench, options: Options) -> list[Measured]:
-    measures = [end_to_end, step_by_step] if options.steps else [end_to_end]
-    _warm_up(bench)
+    measures = [MEASURES[name] for name in options.measures]
+    _warm_up(bench, measures)
     found = []
     for size in options.sizes:
         _say(f"writing {size:,} bookings")
@@ -137,10 +149,12 @@ def _play(bench: Bench, options: Options) -> list[Measured]:
     return found
 
 
-def _warm_up(bench: Bench) -> None:
+def _warm_up(bench: Bench, measures: Sequence[Measure]) -> None:
     """One round that does not count: programs come off the disk, and a wrong answer shows at once."""
     bookings = write_bookings(bench.folder / "warm-up.csv", WARM_UP_BOOKINGS)
-    end_to_end(replace(bench, rounds=1, say=lambda _: _say("warming up")), bookings)
+    _say("warming up")
+    for measure in measures:
+        measure(replace(bench, rounds=1, say=lambda _: None), bookings)
 
 
 def _check_room(folder: Path, bookings: int) -> None:

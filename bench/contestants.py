@@ -1,4 +1,4 @@
-"""Who is measured: refundctl, and the two that show what its time is worth.
+"""Who is measured: refundctl and its commands, and the two that show what its time is worth.
 
 Each takes a folder that holds bookings.csv, does the same job in it, and is asked afterwards whether it did it right: a
 wrong answer is not a fast one.
@@ -10,20 +10,31 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from made_bookings import CURRENCY, Bookings
 from measuring import BenchError, Timing, time_program
 
 HERE = Path(__file__).resolve().parent
-CAMPAIGN = "flight-refunds"
-BOOKINGS_FILE = "bookings.csv"
+CAMPAIGN, CAMPAIGN_WITH_RULES = "flight-refunds", "flight-refunds-by-rules"
+BOOKINGS_FILE, LEDGER_FILE, PLAN_FILE = "bookings.csv", "refunds.db", "plan.json"
 REFUNDCTL = (sys.executable, "-m", "refundctl")
 PANDAS_SCRIPT = HERE / "plain_pandas.py"
+# A rule's name stands in its entries; what is owed in cash is so by an offer, as none of the made bookings asks for it.
+POSTED = """
+    SELECT count(*),
+           count(DISTINCT line) FILTER (WHERE reason IS NOT NULL OR bucket = 'cash'),
+           count(DISTINCT reason),
+           count(*) FILTER (WHERE bucket = 'cash')
+      FROM transactions
+"""
 SHELL_OPTIONS = ("-batch", "-bail", "-init", os.devnull)
 
 
@@ -32,11 +43,25 @@ class WrongAnswer(BenchError):
 
 
 @dataclass(frozen=True, slots=True)
+class Posted:
+    """What a top-up has written; `touched` are the refund lines that a rule made differ from the plain refund.
+
+    `rules` are the fees and bonuses that have entries, and `in_cash` the lines that an offer of cash has made.
+    """
+
+    transactions: int
+    touched: int
+    rules: int
+    in_cash: int
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
-    """A folder for one contestant, new and with nothing in it but the bookings."""
+    """A folder for one contestant, new and with nothing in it but the bookings; refundctl does one campaign in it."""
 
     folder: Path
     bookings: Bookings
+    campaign: str = CAMPAIGN
 
     def refundctl(self, *words: str) -> Timing:
         """Measure one command of refundctl."""
@@ -59,15 +84,40 @@ class Desk:
         """Make the ledger, which is not measured."""
         self.refundctl("init", "-q")
 
-    def check_status(self) -> None:
-        """Raises WrongAnswer unless the ledger says that every booking is funded, with its whole amount."""
-        words = (*REFUNDCTL, "status", CAMPAIGN, "--json")
-        said = subprocess.run(words, cwd=self.folder, env=self._environment, capture_output=True, check=False)
-        if said.returncode != 0:
-            raise BenchError(f"`refundctl status` ended with {said.returncode}: {said.stdout.decode()}")
-        [standing] = json.loads(said.stdout)["campaigns"]
-        funded, paid_minor = standing["counts"]["funded"], standing["totals"][CURRENCY]["paid"]
-        self._compare("the status of the campaign", funded, paid_minor)
+    def take_ledger(self, other: "Desk") -> None:
+        """Go on from where another desk stands, which keeps its own ledger."""
+        shutil.copyfile(other.folder / LEDGER_FILE, self.folder / LEDGER_FILE)
+
+    def check_status(self, *buckets: str) -> None:
+        """Raises WrongAnswer unless every booking is funded, and these buckets are the bookings' whole amount."""
+        standing = self._standing()
+        sum_minor = sum(standing["totals"][CURRENCY][bucket] for bucket in buckets)
+        self._compare("the status of the campaign", standing["counts"]["funded"], sum_minor)
+
+    def check_undone(self) -> None:
+        """Raises WrongAnswer unless every booking's refund is taken back, and no card has a balance."""
+        standing = self._standing()
+        counts, outstanding_minor = standing["counts"], standing["totals"][CURRENCY]["outstanding"]
+        if (counts["funded"], counts["undone"], outstanding_minor) != (0, self.bookings.rows, 0):
+            raise WrongAnswer(
+                f"After the undo {counts['funded']:,} refunds stand, {counts['undone']:,} of {self.bookings.rows:,} are "
+                f"undone, and {outstanding_minor:,} cents are on cards: find the mistake first."
+            )
+
+    def check_plan(self, name: str) -> None:
+        """Raises WrongAnswer unless the plan is to fund every booking, with its whole amount."""
+        plan = json.loads((self.folder / name).read_bytes())
+        self._compare(name, plan["counts"]["funded"], plan["totals"][CURRENCY]["paid"])
+
+    def posted(self) -> Posted:
+        """Count what stands in the ledger."""
+        with closing(sqlite3.connect(self.folder / LEDGER_FILE)) as ledger:
+            return Posted(*ledger.execute(POSTED).fetchone())
+
+    def last_run(self) -> int:
+        """The number of the last `run`, which an undo asks for."""
+        runs = self._ask("runs")["runs"]
+        return max(int(run["run_id"]) for run in runs if run["command"] == "run")
 
     def check_mail(self, name: str) -> None:
         """Raises WrongAnswer unless the mail file has a line for every booking, and their whole sum."""
@@ -79,6 +129,18 @@ class Desk:
                 rows += 1
                 sum_minor += int(line[column].replace(".", ""))
         self._compare(name, rows, sum_minor)
+
+    def _standing(self) -> dict[str, Any]:
+        [standing] = self._ask("status", self.campaign)["campaigns"]
+        return dict(standing)
+
+    def _ask(self, *words: str) -> dict[str, Any]:
+        """What a command says as JSON, which is not measured."""
+        argv = (*REFUNDCTL, *words, "--json")
+        said = subprocess.run(argv, cwd=self.folder, env=self._environment, capture_output=True, check=False)
+        if said.returncode != 0:
+            raise BenchError(f"`refundctl {words[0]}` ended with {said.returncode}: {said.stdout.decode()}")
+        return dict(json.loads(said.stdout))
 
     def _compare(self, where: str, rows: int, sum_minor: int) -> None:
         wanted = self.bookings
@@ -108,7 +170,7 @@ def refundctl_run(desk: Desk) -> Timing:
     """The whole way from a file of bookings to a mail file, by one command."""
     desk.init()
     timing = _run(desk)
-    desk.check_status()
+    desk.check_status("paid")
     desk.check_mail("out/mail.csv")
     return timing
 
@@ -118,7 +180,7 @@ def refundctl_again(desk: Desk) -> Timing:
     mail = desk.folder / "out" / "mail.csv"
     before = mail.stat()
     timing = _run(desk)
-    desk.check_status()
+    desk.check_status("paid")
     after = mail.stat()
     if (before.st_ino, before.st_mtime_ns) != (after.st_ino, after.st_mtime_ns):
         raise WrongAnswer("The same file again has written mail.csv again: find the mistake first.")
@@ -126,7 +188,52 @@ def refundctl_again(desk: Desk) -> Timing:
 
 
 def _run(desk: Desk) -> Timing:
-    return desk.refundctl("run", CAMPAIGN, BOOKINGS_FILE, "--out", "out", "-q")
+    return desk.refundctl("run", desk.campaign, BOOKINGS_FILE, "--out", "out", "-q")
+
+
+def refundctl_plan(desk: Desk) -> Timing:
+    """The plan of the whole way: all of it is tried, and the ledger is left as it was."""
+    desk.init()
+    ledger = desk.folder / LEDGER_FILE
+    before = ledger.read_bytes()
+    timing = desk.refundctl("plan", desk.campaign, BOOKINGS_FILE, "-o", PLAN_FILE, "-q")
+    desk.check_plan(PLAN_FILE)
+    if ledger.read_bytes() != before:
+        raise WrongAnswer("A plan has changed the ledger: find the mistake first.")
+    return timing
+
+
+def refundctl_undo(desk: Desk) -> Timing:
+    """The whole way back, in a folder where `run` has been."""
+    timing = desk.refundctl("undo", str(desk.last_run()), "-q")
+    desk.check_undone()
+    return timing
+
+
+def publish(desk: Desk) -> None:
+    """All that comes before a top-up, which is not measured."""
+    desk.init()
+    for words in (("load", BOOKINGS_FILE), ("create", desk.campaign), ("publish", desk.campaign)):
+        desk.refundctl(*words, "-q")
+
+
+def topup(desk: Desk) -> Timing:
+    """The top-up of all cards, which are there and empty."""
+    return desk.refundctl("topup", desk.campaign, "-q")
+
+
+def topup_without_rules(desk: Desk) -> Timing:
+    """Each card gets its booking's amount."""
+    timing = topup(desk)
+    desk.check_status("paid")
+    return timing
+
+
+def topup_with_rules(desk: Desk) -> Timing:
+    """Fees are kept, bonuses given, and some are owed cash; nothing else becomes of a booking's amount."""
+    timing = topup(desk)
+    desk.check_status("paid", "fee", "cash")
+    return timing
 
 
 def floor(desk: Desk) -> Timing:

@@ -141,14 +141,18 @@ def machine_text(machine: Machine) -> str:
 
 
 def measured_text(measured: Measured) -> str:
-    """Two tables: what each took, and the ratios."""
+    """What each took, the ratios, and the facts that explain them."""
     title = f"{measured.title}: {measured.bookings:,} bookings, {_rounds(len(measured.rounds))}"
     turns = [
         ["", "seconds", "min", "max", "user+sys", "bookings/s", "largest process", "all processes"],
         *(_turn_row(measured, name) for name in measured.rounds[0]),
     ]
-    ratios = [["ratio of seconds", "median", "min", "max"], *(_ratio_row(measured, *pair) for pair in measured.pairs)]
-    return "\n\n".join([f"{title}\n\n{_table(turns)}", *([_table(ratios)] if measured.pairs else [])])
+    parts = [title, _table(turns)]
+    if measured.pairs:
+        parts.append(_table([_ratio_head(measured), *(_ratio_row(measured, *pair) for pair in measured.pairs)]))
+    if measured.facts:
+        parts.append(_table([[name, f"{count:,}"] for name, count in measured.facts.items()]))
+    return "\n\n".join(parts)
 
 
 def growth_text(sizes: Sequence[Growth]) -> str:
@@ -185,10 +189,16 @@ def _turn_row(measured: Measured, name: str) -> list[str]:
     ]
 
 
+def _ratio_head(measured: Measured) -> list[str]:
+    return ["ratio of seconds", "median", "min", "max", *(["wanted"] if measured.at_most else [])]
+
+
 def _ratio_row(measured: Measured, name: str, other: str) -> list[str]:
     found = ratio(measured, name, other)
     label = f"{LETTERS.get(name, name)} / {LETTERS.get(other, other)}"
-    return [label, f"{found.median:.2f}", f"{min(found.values):.2f}", f"{max(found.values):.2f}"]
+    most = measured.at_most.get((name, other))
+    wanted = [] if most is None else [f"at most {most:.2f}"]
+    return [label, f"{found.median:.2f}", f"{min(found.values):.2f}", f"{max(found.values):.2f}", *wanted]
 
 
 def _rounds(count: int) -> str:
@@ -233,8 +243,15 @@ def measured_json(measured: Measured) -> dict[str, Any]:
             for name in measured.rounds[0]
         ],
         "ratios": [
-            {"of": name, "to": other, **ratio(measured, name, other).as_json()} for name, other in measured.pairs
+            {
+                "of": name,
+                "to": other,
+                "wanted_at_most": measured.at_most.get((name, other)),
+                **ratio(measured, name, other).as_json(),
+            }
+            for name, other in measured.pairs
         ],
+        "facts": dict(measured.facts),
     }
 
 

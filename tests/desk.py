@@ -4,10 +4,12 @@ import csv
 import io
 import stat
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from command_line import CAMPAIGN, CommandLine, small_campaigns
+from refundctl.files.plan_file import as_json, read_plan, sealed
 
 LEDGER = "refunds.db"
 
@@ -103,7 +105,8 @@ def only(items: Iterable[Any]) -> Any:
 def lay_out(command_line: CommandLine, folder: Path) -> None:
     """Something to do for every command: B1 is funded and not yet mailed, B2 has a card without money, B3 none.
 
-    `new.csv`, `people.csv` and the printed `codes.csv` are not loaded, and the campaign `goodwill` not made.
+    `new.csv`, `people.csv` and the printed `codes.csv` are not loaded, and the campaign `goodwill` not made. `plan.json` is
+    not applied, and `theirs.json`, the same plan as if another user had made it, not approved.
     """
     both = small_campaigns() + small_campaigns("goodwill").partition("campaigns:\n")[2]
     (folder / "campaigns.yaml").write_text(both, encoding="utf-8")
@@ -117,6 +120,11 @@ def lay_out(command_line: CommandLine, folder: Path) -> None:
         command_line(command, CAMPAIGN).ok()
     command_line("load", "more.csv").ok()
     command_line("publish", CAMPAIGN, "--limit", "1").ok()
+    write_bookings(folder / "planned.csv", booking("B9"))
+    command_line("plan", CAMPAIGN, "planned.csv", "-o", "plan.json").ok()
+    plan = read_plan((folder / "plan.json").read_bytes(), "plan.json")
+    theirs = replace(plan, made_by=replace(plan.made_by, user_id=plan.made_by.user_id + 1))
+    (folder / "theirs.json").write_bytes(as_json(sealed(theirs)))
 
 
 def counts(

@@ -13,13 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from contestants import Desk, WrongAnswer, floor_steps, left_out, refundctl_run
-from figures import growth, growth_text, measured_json
+from contestants import (
+    CAMPAIGN,
+    CAMPAIGN_WITH_RULES,
+    PLAN_FILE,
+    Desk,
+    Posted,
+    WrongAnswer,
+    floor_steps,
+    left_out,
+    refundctl_run,
+)
+from figures import growth, growth_text, measured_json, measured_text
 from made_bookings import COLUMNS, Bookings, write_bookings
-from measures import END_TO_END, STEPS, Measured
+from measures import END_TO_END, MEASURES, STEPS, Bench, Measured, in_turn, topup_by_rules
 from measuring import BenchError, Timing, time_program
 from pages import ROOT, page
+from policy_model import PolicyModel
 
 BENCH = ROOT / "bench" / "bench.py"
 TIMEOUT_SECONDS = 120.0
@@ -76,6 +88,22 @@ def pairs_of(measure: dict[str, Any]) -> list[tuple[str, str]]:
     return [(ratio["of"], ratio["to"]) for ratio in measure["ratios"]]
 
 
+def test_only_some_measures(tmp_path: Path) -> None:
+    figures_file = tmp_path / "figures.json"
+    words = ("--only", "undo,plan", "--bookings", "200", "--pairs", "1", "--folder", tmp_path, "--json", figures_file)
+    done = bench(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    plan, undo = json.loads(figures_file.read_text(encoding="utf-8"))["measures"]
+    assert (plan["measure"], plan["bookings"]) == ("plan beside run", 200)
+    assert (names_of(plan), pairs_of(plan)) == (["plan", "run"], [("plan", "run")])
+    assert [ratio["wanted_at_most"] for ratio in plan["ratios"]] == [1.0]
+    assert (undo["measure"], undo["bookings"]) == ("undo after run", 200)
+    assert (names_of(undo), pairs_of(undo)) == (["run", "undo"], [("undo", "run")])
+    assert [ratio["wanted_at_most"] for ratio in undo["ratios"]] == [None]
+    assert "plan beside run: 200 bookings, 1 round\n" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]
+
+
 def test_who_is_left_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert left_out(["floor", "pandas"]) == {"floor": "left out by --without", "pandas": "left out by --without"}
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -99,6 +127,8 @@ def test_wrong_options() -> None:
         ["--pairs", "many"],
         ["--growth", "--bookings", "5"],
         ["--json", "no/where.json"],
+        ["--only", "policies"],
+        ["--only", "plan", "--steps"],
     ):
         done = bench(*words)
         assert (done.returncode, done.stdout) == (2, ""), words
@@ -126,7 +156,67 @@ def test_made_bookings_come_to_what_is_said_of_them(tmp_path: Path) -> None:
     assert len({customer for customer, *_ in people}) == len(people) < 300
 
 
+# --- The policy of ten rules ---
+
+
+def campaigns() -> dict[str, dict[str, Any]]:
+    """Those that are measured, with every value as text."""
+    content = yaml.load((ROOT / "bench" / "campaigns.yaml").read_bytes(), yaml.BaseLoader)  # noqa: S506 - texts only
+    return dict(content["campaigns"])
+
+
+def test_the_two_campaigns_differ_by_ten_rules() -> None:
+    without, by_rules = campaigns()[CAMPAIGN], campaigns()[CAMPAIGN_WITH_RULES]
+    refund = by_rules.pop("refund")
+    assert by_rules == without
+    rules = [*refund["fees"], *refund["bonuses"], *refund["offers"]]
+    assert [len(refund[kind]) for kind in ("fees", "bonuses", "offers")] == [3, 5, 2]
+    assert all(rule["when"] for rule in rules)
+    days = [rule["name"] for rule in rules if {"from", "to"} == set(rule["when"].get("cancelled_at", ()))]
+    amounts = [rule["name"] for rule in refund["bonuses"] if "order_amount" in rule["when"]]
+    assert (days, amounts) == (["sorry"], ["big"])
+    assert [rule["name"] for rule in rules if "at_most" in rule] == ["gold", "big"]
+    assert [rule["name"] for rule in rules if "total" in rule] == ["big"]
+
+
+def test_what_is_said_of_the_rules_is_what_they_do(tmp_path: Path) -> None:
+    """The bench counts in the ledger what a model in plain Python comes to by itself."""
+    made = write_bookings(tmp_path / "bookings.csv", 500)
+    with made.path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    model = PolicyModel(campaigns()[CAMPAIGN_WITH_RULES], decimals=2)
+    model.load(rows)
+    model.publish()
+    settled = model.top_up().values()
+    names = [name for one in settled for name in (*one.fees, *one.bonuses)]
+
+    measured = topup_by_rules(Bench(tmp_path, 1, [], lambda _: None), made)
+    assert measured.facts == {
+        "bookings that rules touch": sum(1 for one in settled if one.fees or one.bonuses or one.cash),
+        "of these, owed in cash": sum(1 for one in settled if one.cash),
+        "fees and bonuses in effect": len(set(names)),
+        "transactions, no rules": 500,
+        "transactions, ten rules": 500 + len(names),
+    }
+    assert (len(set(names)), [*measured.rounds[0]]) == (8, ["no rules", "ten rules"])
+    assert [path.name for path in tmp_path.iterdir()] == ["bookings.csv"]
+
+
+def test_rules_that_do_nothing_are_no_figure(tmp_path: Path) -> None:
+    made = write_bookings(tmp_path / "bookings.csv", 1)
+    with pytest.raises(WrongAnswer, match="no booking differs from one without"):
+        topup_by_rules(Bench(tmp_path, 1, [], lambda _: None), made)
+
+
 # --- Measuring ---
+
+
+def test_who_goes_first_takes_turns() -> None:
+    assert [in_turn(["plan", "run"], number) for number in (1, 2, 3)] == [
+        ["plan", "run"],
+        ["run", "plan"],
+        ["plan", "run"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +238,23 @@ def test_a_ledger_that_has_funded_too_little_is_a_wrong_answer(tmp_path: Path) -
     desk = Desk(tmp_path, replace(made, rows=21))
     with pytest.raises(WrongAnswer, match=r"the status of the campaign has 20 of 21 bookings"):
         refundctl_run(desk)
+
+
+def test_a_refund_that_stands_after_an_undo_is_a_wrong_answer(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, write_bookings(tmp_path / "bookings.csv", 20))
+    refundctl_run(desk)
+    assert desk.posted() == Posted(transactions=20, touched=0, rules=0, in_cash=0)
+    with pytest.raises(WrongAnswer, match=r"After the undo 20 refunds stand, 0 of 20 are undone"):
+        desk.check_undone()
+
+
+def test_a_plan_of_too_little_is_a_wrong_answer(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, Bookings(tmp_path / "bookings.csv", rows=2, total_minor=300))
+    for funded, paid_minor in ((1, 300), (2, 299)):
+        plan = {"counts": {"funded": funded}, "totals": {"EUR": {"paid": paid_minor}}}
+        (tmp_path / PLAN_FILE).write_text(json.dumps(plan), encoding="utf-8")
+        with pytest.raises(WrongAnswer, match=r"plan.json has \d of 2 bookings, and \d\d\d of 300 cents"):
+            desk.check_plan(PLAN_FILE)
 
 
 def test_memory_is_that_of_a_program_with_all_that_it_starts(tmp_path: Path) -> None:
@@ -180,11 +287,34 @@ def test_ratios_are_taken_round_by_round() -> None:
     rounds = [{"refundctl": turn(3.0 * slow), "floor": turn(1.0 * slow)} for slow in (1, 4, 2)]
     figures = measured_json(Measured(END_TO_END, 600, rounds, [("refundctl", "floor")]))
     assert figures["ratios"] == [
-        {"of": "refundctl", "to": "floor", "median": 3.0, "min": 3.0, "max": 3.0, "values": [3.0, 3.0, 3.0]}
+        {
+            "of": "refundctl",
+            "to": "floor",
+            "wanted_at_most": None,
+            "median": 3.0,
+            "min": 3.0,
+            "max": 3.0,
+            "values": [3.0, 3.0, 3.0],
+        }
     ]
     [refundctl, _] = figures["turns"]
     assert refundctl["wall_seconds"] == {"median": 6.0, "min": 3.0, "max": 12.0, "values": [3.0, 12.0, 6.0]}
     assert refundctl["bookings_per_second"] == 100.0
+
+
+def test_what_is_wanted_stands_beside_the_ratio_and_facts_below() -> None:
+    rounds = [{"run": turn(4.0), "plan": turn(seconds)} for seconds in (5.0, 3.0, 4.0)]
+    pair = ("plan", "run")
+    measured = Measured("plan beside run", 600, rounds, [pair], {pair: 1.0}, {"bookings that rules touch": 1_200})
+    assert measured_text(measured).splitlines()[-4:] == [
+        "ratio of seconds  median   min   max        wanted",
+        "plan / run          1.00  0.75  1.25  at most 1.00",
+        "",
+        "bookings that rules touch  1,200",
+    ]
+    figures = measured_json(measured)
+    assert figures["facts"] == {"bookings that rules touch": 1_200}
+    assert [(ratio["wanted_at_most"], ratio["median"]) for ratio in figures["ratios"]] == [(1.0, 1.0)]
 
 
 def test_growth_compares_with_the_size_before() -> None:
@@ -217,5 +347,7 @@ def test_growth_compares_with_the_size_before() -> None:
 
 def test_every_option_is_explained() -> None:
     options = set(re.findall(r"--[a-z]+", bench("--help").stdout)) - {"--help"}
-    assert options == {"--bookings", "--pairs", "--growth", "--steps", "--folder", "--without", "--json"}
-    assert [option for option in sorted(options) if f"`{option}" not in page("docs/speed.md")] == []
+    assert options == {"--bookings", "--pairs", "--growth", "--steps", "--only", "--folder", "--without", "--json"}
+    speed = page("docs/speed.md")
+    assert [option for option in sorted(options) if f"`{option}" not in speed] == []
+    assert [name for name in MEASURES if f"`{name}`" not in speed] == []

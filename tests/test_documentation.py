@@ -246,7 +246,7 @@ def test_every_reason_for_a_reject_is_explained_in_its_own_words() -> None:
 # --- The campaigns file ---
 
 
-MODELS_OF_THE_CAMPAIGNS_FILE = ("domain.campaign", "domain.source", "files.campaigns_yaml")
+MODELS_OF_THE_CAMPAIGNS_FILE = ("domain.campaign", "domain.campaign_rules", "domain.source", "files.campaigns_yaml")
 
 
 def every_campaign_key() -> set[str]:
@@ -372,6 +372,11 @@ JSON_OF = (
     ["export", "mail", CAMPAIGN, "-o", "new-mail.csv", "--ledger", "new.db"],
     ["export", "cards", CAMPAIGN, "-o", "new-cards.csv", "--ledger", "new.db"],
     ["run", CAMPAIGN, "shop.csv", "--out", "again", "--ledger", "another.db", "-n"],
+    ["plan", CAMPAIGN, "shop.csv", "-o", "plan.json", "--ledger", "another.db"],
+    ["apply", "plan.json", "--out", "planned", "--ledger", "another.db"],
+    ["pause", CAMPAIGN, "--ledger", "new.db"],
+    ["resume", CAMPAIGN, "--ledger", "new.db"],
+    ["explain", "R-1001", "--ledger", "new.db"],
     ["status", "--ledger", "new.db"],
     ["runs", "--ledger", "new.db"],
     ["verify", "--ledger", "new.db"],
@@ -455,7 +460,10 @@ def test_the_readme_begins_with_its_two_commands() -> None:
     assert "pytest" in second.text
 
 
-@pytest.mark.parametrize("name", ["docs/getting-started.md", "docs/sources.md", "docs/loading.md", "docs/commands.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["docs/getting-started.md", "docs/sources.md", "docs/loading.md", "docs/commands.md", "docs/undo.md", "docs/plans.md"],
+)
 def test_every_example_of_a_page_says_what_the_page_says(name: str, tmp_path: Path, golden: Golden) -> None:
     """Typed from top to bottom; `pytest --update-golden` writes the answers into the page."""
     text = page(name)

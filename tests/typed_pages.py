@@ -26,9 +26,10 @@ _EXIT = re.compile(r"exit=(\d+)")
 
 @dataclass(slots=True)
 class TypedPage:
-    """A page being typed in a folder that has the sample data in it."""
+    """A page being typed in a folder that has the sample data in it; the page calls that folder `home`."""
 
     folder: Path
+    home: str = HOME
     edits: list[tuple[int, int, list[str]]] = field(default_factory=list)
     _waiting: tuple[str, int, str] | None = None
 
@@ -80,7 +81,7 @@ class TypedPage:
         who = f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
         # The column of those who ran something is as wide as their names.
         text = text.replace("who".ljust(len(who)), "who".ljust(len(WHO))).replace(who, WHO)
-        return text.replace(str(self.folder), HOME)
+        return text.replace(str(self.folder), self.home)
 
     def _compare(self, block: Block, exit_code: int, said: str) -> None:
         fence = f"```text exit={exit_code}" if exit_code else "```text"
@@ -91,8 +92,9 @@ class TypedPage:
 
 
 def timeless(text: str) -> str:
-    """The text without what is another each time: moments, seals, digests, and days reckoned from today."""
+    """The text without what is another each time: codes, moments, seals, digests, and days reckoned from today."""
     text = re.sub(r"refundctl-seal [0-9a-f]{32} (\d+) (\d+) [0-9a-f]{64}", r"refundctl-seal ID \1 \2 DIGEST", text)
     text = re.sub(r"(Wrote \S+: )[0-9a-f]{64}", r"\1DIGEST", text)
+    text = re.sub(r"code \*{4}\w{4}\b", "code MASKED", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "MOMENT", text)
     return re.sub(r"(next expiry\s+)\S+", r"\1DAY", text)

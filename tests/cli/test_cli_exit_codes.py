@@ -27,6 +27,8 @@ WRITING = {
     "publish": ["publish", CAMPAIGN],
     "topup": ["topup", CAMPAIGN],
     "run": ["run", CAMPAIGN, "new.csv", "--out", "new"],
+    "approve": ["approve", "theirs.json"],
+    "apply": ["apply", "plan.json", "--out", "planned"],
     "export mail": ["export", "mail", CAMPAIGN, "-o", "mail.csv"],
 }
 each_writing_command = pytest.mark.parametrize("argv", WRITING.values(), ids=WRITING)
@@ -165,6 +167,7 @@ def no_room_at_all() -> None:
     "argv",
     [
         *WRITING.values(),
+        ["plan", CAMPAIGN, "new.csv", "-o", "new.json"],
         ["backup", "copy.db"],
         ["export", "cards", CAMPAIGN, "-o", "cards.csv"],
         ["export", "bookings", CAMPAIGN, "-o", "b.csv"],

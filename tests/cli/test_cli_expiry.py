@@ -185,10 +185,19 @@ def test_a_later_top_up_extends_a_card_to_its_own_day_and_duration(per_customer:
 
 
 def test_a_later_top_up_never_shortens(per_customer: CommandLine, tmp_path: Path, campaigns: Path) -> None:
+    gold = [{"when": {"tier": ["gold"]}, "duration": "P2Y"}]
+    campaigns.write_text(small_campaigns(card_per="customer", validity=gold))
+    book(per_customer, tmp_path, "B1", MAY_1, tier="gold")
+    assert book(per_customer, tmp_path, "B2", "2020-07-01T12:00:00Z")["expires_on"] == "2022-05-01"
+
+
+def test_a_card_is_extended_by_the_definition_that_it_was_published_under(
+    per_customer: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
     book(per_customer, tmp_path, "B1", MAY_1)
     campaigns.write_text(small_campaigns(card_per="customer", activity_duration_after_publishing="P10D"))
     per_customer("create", CAMPAIGN, now=MAY_1).ok()
-    assert book(per_customer, tmp_path, "B2", "2020-07-01T12:00:00Z")["expires_on"] == "2021-05-01"
+    assert book(per_customer, tmp_path, "B2", "2020-07-01T12:00:00Z")["expires_on"] == "2021-07-01"
 
 
 def test_an_extension_ends_with_the_campaign(per_customer: CommandLine, tmp_path: Path, campaigns: Path) -> None:

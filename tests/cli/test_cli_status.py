@@ -33,7 +33,9 @@ def test_every_figure(run_in_process: CommandLine, tmp_path: Path, campaigns: Pa
             "refund_lines": 4,
             "published": 2,
             "unassigned": 0,
+            "deactivated": 0,
             "funded": 3,
+            "undone": 0,
             "unreachable": 1,
             "not_handed_over": 1,
             "funded_not_eligible": 0,
@@ -43,6 +45,7 @@ def test_every_figure(run_in_process: CommandLine, tmp_path: Path, campaigns: Pa
                 "paid": 11_150,
                 "bonus": 0,
                 "cash": 0,
+                "fee": 0,
                 "redeemed": 0,
                 "expired": 0,
                 "cashed_out": 0,
@@ -51,6 +54,8 @@ def test_every_figure(run_in_process: CommandLine, tmp_path: Path, campaigns: Pa
         },
         "next_expiry": "2021-05-01",
         "open_batches": [],
+        "budget": None,
+        "pause": None,
     }
 
 

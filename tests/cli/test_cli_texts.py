@@ -32,6 +32,13 @@ COMMANDS = [
     "publish",
     "topup",
     "run",
+    "plan",
+    "approve",
+    "apply",
+    "undo",
+    "pause",
+    "resume",
+    "explain",
     "export",
     "status",
     "runs",
@@ -327,7 +334,7 @@ def test_wrong_campaigns_file(session: Session, tmp_path: Path, campaigns: Path,
         "    eligible: {statsu: [cancelled]}\n"
         '    voucher: {gift: {amount: "25.00"}, code_config: {pattern: "RF-####"}}\n'
         "    activity_duration_after_publishing: 365\n"
-        "    refund: {}\n"
+        "    invoice: required\n"
     )
     session("create", CAMPAIGN)
     campaigns.write_text("version: 1\ncampaigns: {a: &b {}, c: *b}\n")

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from refundctl.domain.campaign import Campaign, campaign_name
+from refundctl.domain.campaign_rules import RULES_MAX, Refund
 from refundctl.domain.codes import DEFAULT_CHARSET, DEFAULT_PATTERN
+from refundctl.domain.conditions import FIELDS
 from refundctl.domain.validity import Duration
 
 
@@ -52,8 +54,19 @@ def test_a_currency_is_all_that_a_campaign_needs() -> None:
         "expiration_date": None,
         "validity_day_of_week": None,
         "validity_hours": None,
+        "validity": [],
         "no_expiry_in": [],
         "eligible": {},
+        "refund": {
+            "fees": [],
+            "requires_acceptance": False,
+            "bonus_stacking": "best",
+            "bonuses": [],
+            "offers": [],
+            "redeem_order": "bonus_first",
+        },
+        "budget": None,
+        "approval": None,
         "metadata": {},
     }
 
@@ -190,7 +203,17 @@ def test_the_values_that_a_campaign_is_run_by() -> None:
             ("eligible", "order_amount", "min"),
             "`10.5` has more decimals than JPY has (0)",
         ),
-        ({"refund": {}}, ("refund",), "Extra inputs are not permitted"),
+        (
+            {"eligible": {"customer_total": {"min": "5000.00"}}},
+            ("eligible", "customer_total"),
+            ("only the `when` of a rule can look at `customer_total`, under `refund` or `validity`: leave it out here"),
+        ),
+        (
+            {"eligible": {"customer_totals": {"min": "5000.00"}}},
+            ("eligible", "customer_totals"),
+            f"a condition can't look at `customer_totals`; there are {', '.join(FIELDS)} and metadata.KEY",
+        ),
+        ({"invoice": "required"}, ("invoice",), "Extra inputs are not permitted"),
     ],
 )
 def test_a_mistake_says_where_and_what_to_write(
@@ -211,6 +234,12 @@ def test_one_mistake_hides_no_other() -> None:
         timezone="Mars",
         voucher={"code_config": {"pattern": "##"}},
         eligible={"order_amount": {"min": "0.001"}},
+        refund={
+            "fees": ({"name": "A", "fixed": "1.00"},),
+            "bonuses": ({"name": "a", "fixed": "1.00", "at_most": "0.001"},),
+        },
+        budget={"total": "0.001"},
+        approval={"above": "-1"},
         expiration_date="soon",
     )
 
@@ -220,6 +249,10 @@ def test_one_mistake_hides_no_other() -> None:
         ("voucher", "code_config", "pattern"),
         ("expiration_date",),
         ("eligible", "order_amount", "min"),
+        ("refund", "fees", 0, "name"),
+        ("refund", "bonuses", 0, "at_most"),
+        ("budget", "total"),
+        ("approval", "above"),
     ]
 
 
@@ -276,6 +309,21 @@ keys_of_campaigns = st.fixed_dictionaries(
         "eligible": st.sampled_from([{}, {"status": ["a", "B "]}, {"order_amount": {"max": "10"}}]),
         "metadata": st.dictionaries(st.sampled_from("abc"), st.just("x")),
         "voucher": st.sampled_from([{}, {"code_config": {"length": 20, "postfix": "-EU"}}]),
+        "validity": st.sampled_from([(), ({"when": {"tier": ["gold"]}, "duration": "P24M", "until_end_of": "year"},)]),
+        "refund": st.sampled_from(
+            [
+                {},
+                {"fees": ({"name": "a", "fixed": "5"}, {"name": "b", "when": {"tickets": [2]}, "percentage": "7.50"})},
+                {
+                    "bonuses": ({"name": "c", "when": {"customer_total": {"min": "5"}}, "fixed": "1", "total": "9"},),
+                    "bonus_stacking": "sum",
+                    "offers": ({"when": {"country": ["us-me"]}, "offer": "cash"}, {"offer": "none"}),
+                    "requires_acceptance": True,
+                },
+            ]
+        ),
+        "budget": st.sampled_from([None, {"cards": 5}, {"total": "5000", "per_card": "010", "warn_at": "80.0"}]),
+        "approval": st.sampled_from([None, {"above": "0"}]),
     },
 )
 pools = st.fixed_dictionaries({"type": st.just("STATIC"), "vouchers_count": st.none() | st.integers(1, 10_000_000)})
@@ -290,6 +338,16 @@ def test_a_stored_campaign_is_read_back(keys: dict[str, object], pool: dict[str,
 
     assert back.definition() == stored
     assert back.name == "flight-refunds"
+
+
+def test_a_definition_of_a_version_without_rules_is_read_back_as_the_same_campaign() -> None:
+    keys = json.loads(campaign(card_per="customer", no_expiry_in=("US-ME",)).definition())
+    earlier = json.dumps({key: keys[key] for key in keys.keys() - {"refund", "budget", "approval", "validity"}})
+
+    back = Campaign.from_definition("flight-refunds", earlier)
+
+    assert (back.refund, back.budget, back.approval, back.validity) == (Refund(), None, None, ())
+    assert json.loads(back.definition()) == keys
 
 
 @pytest.mark.parametrize(
@@ -308,6 +366,26 @@ def test_a_stored_campaign_is_read_back(keys: dict[str, object], pool: dict[str,
             {"voucher": {"code_config": {"length": 16, "prefix": "RF-"}}},
             {"voucher": {"code_config": {"pattern": "RF-" + 16 * "#"}}},
         ),
+        ({"refund": {}, "budget": None, "approval": None, "validity": ()}, {}),
+        (
+            {"refund": {"fees": ({"name": "a", "fixed": "5"},)}},
+            {
+                "refund": {
+                    "fees": ({"name": "a", "when": {}, "fixed": "05.00", "percentage": "0.0", "per_ticket": None},)
+                }
+            },
+        ),
+        (
+            {"refund": {"bonuses": ({"name": "a", "percentage": "7.5", "at_most": "9"},)}},
+            {"refund": {"bonuses": ({"name": "a", "percentage": "07.50", "at_most": "9.00", "total": None},)}},
+        ),
+        (
+            {"refund": {"offers": ({"when": {"tier": ["B", "a"]}, "offer": "none"},)}},
+            {"refund": {"offers": ({"when": {"tier": ["a", " b"]}, "offer": "none"},)}},
+        ),
+        ({"validity": ({"duration": "P12M"},)}, {"validity": ({"duration": "P1Y", "until_end_of": None},)}),
+        ({"budget": {"total": "1000"}}, {"budget": {"total": "1000.00", "cards": None}}),
+        ({"approval": {"above": "0"}}, {"approval": {"above": "0.00"}}),
     ],
 )
 def test_the_same_meaning_has_the_same_definition(one: dict[str, object], other: dict[str, object]) -> None:
@@ -326,6 +404,11 @@ def test_the_same_meaning_has_the_same_definition(one: dict[str, object], other:
         {"expiration_date": "2027-12-31"},
         {"eligible": {"status": ["cancelled"]}},
         {"metadata": {"a": "b"}},
+        {"refund": {"fees": ({"name": "a", "fixed": "0"},)}},
+        {"refund": {"redeem_order": "paid_first"}},
+        {"budget": {"cards": 1}},
+        {"approval": {"above": "0"}},
+        {"validity": ({"duration": "P1Y"},)},
     ],
 )
 def test_another_meaning_has_another_definition(change: dict[str, object]) -> None:
@@ -340,3 +423,79 @@ def test_the_name_is_no_part_of_the_definition() -> None:
 def test_a_text_that_is_no_definition_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Campaign.from_definition("a", text)
+
+
+# --- Rules beside each other ---
+
+
+def rules(count: int) -> tuple[dict[str, object], ...]:
+    return tuple({"name": f"rule-{at}", "fixed": "1.00"} for at in range(count))
+
+
+def test_a_campaign_has_as_many_rules_as_the_ledger_can_count() -> None:
+    assert RULES_MAX == 60
+
+    full = campaign(
+        refund={"fees": rules(57), "bonuses": ({"name": "gold", "fixed": "1"},), "offers": ({"offer": "cash"},)},
+        validity=({"duration": "P1Y"},),
+    )
+
+    assert len(full.refund.fees) == 57
+
+
+def test_one_rule_more_is_refused_whatever_its_kind() -> None:
+    found = mistakes(
+        refund={"fees": rules(58), "bonuses": ({"name": "gold", "fixed": "1"},), "offers": ({"offer": "cash"},)},
+        validity=({"duration": "P1Y"},),
+    )
+
+    assert found == [
+        (
+            ("validity", 0),
+            (
+                "is one too many: a campaign has at most 60 fees, bonuses, offers and rules of validity in all, and "
+                "this one has 61; leave some out"
+            ),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("currency", "written"),
+    [("EUR", ("5.00", "0.00")), ("JPY", ("5", "0")), ("KWD", ("5.000", "0.000")), ("CLF", ("5.0000", "0.0000"))],
+)
+def test_amounts_of_rules_are_kept_with_the_decimals_of_the_currency(currency: str, written: tuple[str, str]) -> None:
+    kept = campaign(
+        currency=currency,
+        refund={"fees": ({"name": "a", "fixed": "5"},)},
+        budget={"total": "5"},
+        approval={"above": "5"},
+    )
+
+    [fee] = kept.refund.fees
+    assert (fee.fixed, fee.per_ticket) == written
+    assert kept.budget is not None
+    assert kept.budget.total == written[0]
+    assert kept.approval is not None
+    assert kept.approval.above == written[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        ({"refund": {"fees": ({"name": "a", "per_ticket": "0.5"},)}}, ("refund", "fees", 0, "per_ticket")),
+        ({"refund": {"bonuses": ({"name": "a", "fixed": "0.5"},)}}, ("refund", "bonuses", 0, "fixed")),
+        (
+            {"refund": {"offers": ({"when": {"customer_total": {"min": "0.5"}}, "offer": "cash"},)}},
+            ("refund", "offers", 0, "when", "customer_total", "min"),
+        ),
+        (
+            {"validity": ({"when": {"order_amount": {"max": "0.5"}}, "duration": "P1Y"},)},
+            ("validity", 0, "when", "order_amount", "max"),
+        ),
+        ({"budget": {"per_customer": "0.5"}}, ("budget", "per_customer")),
+        ({"approval": {"above": "0.5"}}, ("approval", "above")),
+    ],
+)
+def test_no_amount_of_a_rule_is_finer_than_the_currency(keys: dict[str, object], place: tuple[str | int, ...]) -> None:
+    assert mistakes(currency="JPY", **keys) == [(place, "`0.5` has more decimals than JPY has (0)")]

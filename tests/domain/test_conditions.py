@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refundctl.domain.conditions import FIELDS, Condition
+from refundctl.domain.conditions import FIELDS, RULE_FIELDS, Condition
 from refundctl.domain.mistakes import Mistake, MistakesFound
 from refundctl.domain.money import exponent
 
@@ -22,6 +22,7 @@ BOOKING = {
     "booked_at": "2020-01-05",
     "order_amount": 12_50,
     "refund_amount": 10_00,
+    "customer_total": 5000_00,
     "metadata.hotel": "City Hotel",
 }
 
@@ -100,6 +101,8 @@ def test_a_blank_matches_only_where_the_blank_text_is_listed(blank: dict[str, st
         ("order_amount", {"max": "12.49"}, False),
         ("order_amount", {"min": "0", "max": None}, True),
         ("refund_amount", {"min": "10", "max": "10"}, True),
+        ("customer_total", {"min": "5000"}, True),
+        ("customer_total", {"min": "5000.01"}, False),
         ("tickets", {"min": 2, "max": 2}, True),
         ("tickets", {"min": "3"}, False),
         ("tickets", {"max": 1}, False),
@@ -197,6 +200,7 @@ conditions = st.fixed_dictionaries(
         "country": st.lists(st.sampled_from(["", "PL", "pol", "us-me"]), min_size=1),
         "order_amount": amounts.map(lambda amount: {"min": amount}),
         "refund_amount": amounts.map(lambda amount: {"max": amount}),
+        "customer_total": amounts.map(lambda amount: {"min": amount}),
         "tickets": st.integers(0, 99).map(lambda count: {"min": count, "max": str(count + 1)}),
         "booked_at": days.map(lambda day: {"from": day}),
         "cancelled_at": days.map(lambda day: {"to": day}),
@@ -227,8 +231,14 @@ def test_what_is_written_is_read_back(given_condition: dict[str, object]) -> Non
         (
             {"email": ["a@b.example"]},
             ("email",),
-            f"a condition can't look at `email`; there are {', '.join(FIELDS)} and metadata.KEY",
+            f"a condition can't look at `email`; there are {', '.join(RULE_FIELDS)} and metadata.KEY",
         ),
+        (
+            {"customer_totl": {"min": "5000.00"}},
+            ("customer_totl",),
+            "a condition can't look at `customer_totl`; did you mean `customer_total`?",
+        ),
+        ({"customer_total": ["5000.00"]}, ("customer_total",), 'takes a range such as {min: "10.00", max: "500.00"}'),
         ({"status": "cancelled"}, ("status",), "takes a list in brackets, such as `[cancelled]`"),
         ({"status": {"min": "1"}}, ("status",), "takes a list in brackets, such as `[cancelled]`"),
         ({"status": []}, ("status",), "an empty list never matches: name at least one text, or leave the test out"),
@@ -304,3 +314,30 @@ def test_a_limit_finer_than_the_currency_is_named() -> None:
         ("order_amount", "min"),
         ("order_amount", "max"),
     ]
+
+
+# --- What looks at all bookings of a customer ---
+
+
+def test_what_chooses_bookings_can_not_look_at_the_customer_s_total() -> None:
+    only_rules = (
+        "only the `when` of a rule can look at `customer_total`, under `refund` or `validity`: leave it out here"
+    )
+
+    with pytest.raises(MistakesFound) as in_eligible:
+        Condition.parse({"customer_total": {"min": "5000.00"}}, FIELDS)
+    with pytest.raises(MistakesFound) as asked_for:
+        Condition.asked_for({"customer_total": "5000.00"})
+
+    assert in_eligible.value.mistakes == (Mistake(("customer_total",), only_rules, at_key=True),)
+    assert asked_for.value.mistakes == in_eligible.value.mistakes
+
+
+def test_nor_is_it_proposed_to_those() -> None:
+    with pytest.raises(MistakesFound) as found:
+        Condition.asked_for({"customer_totl": "5000.00"})
+
+    [mistake] = found.value.mistakes
+    assert mistake.sentence == (
+        f"a condition can't look at `customer_totl`; there are {', '.join(FIELDS)} and metadata.KEY"
+    )

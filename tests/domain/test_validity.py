@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from refundctl.domain.validity import (
     Duration,
     ValidityError,
+    end_of,
     expiry_forbidden,
     is_timezone,
+    last_day_by_rule,
     last_valid_day,
     local_day,
 )
@@ -201,6 +203,81 @@ def test_the_last_valid_day_is_the_earlier_of_duration_and_expiration_date(
     duration: Duration | None, expiration_date: date | None, last: date | None
 ) -> None:
     assert last_valid_day(date(2020, 4, 1), duration, expiration_date) == last
+
+
+# The last valid day by a rule
+
+
+@pytest.mark.parametrize(
+    ("day", "period", "last"),
+    [
+        ("2020-02-01", "month", "2020-02-29"),
+        ("2021-02-28", "month", "2021-02-28"),
+        ("2020-12-31", "month", "2020-12-31"),
+        ("2020-01-01", "quarter", "2020-03-31"),
+        ("2020-03-31", "quarter", "2020-03-31"),
+        ("2020-04-01", "quarter", "2020-06-30"),
+        ("2020-09-30", "quarter", "2020-09-30"),
+        ("2020-10-01", "quarter", "2020-12-31"),
+        ("2020-02-29", "year", "2020-12-31"),
+        ("9999-12-31", "quarter", "9999-12-31"),
+    ],
+)
+def test_a_month_quarter_or_year_ends_on_its_last_day(day: str, period: str, last: str) -> None:
+    assert end_of(date.fromisoformat(day), period) == date.fromisoformat(last)
+
+
+def test_there_is_no_other_period() -> None:
+    with pytest.raises(ValidityError) as caught:
+        end_of(date(2020, 2, 29), "week")
+    assert str(caught.value) == "'week' is not a period; write month, quarter, year"
+
+
+@given(DAYS, st.sampled_from(["month", "quarter", "year"]))
+def test_the_day_after_the_end_begins_another_period(day: date, period: str) -> None:
+    last = end_of(day, period)
+    assert day <= last
+    assert end_of(last, period) == last
+    assert end_of(last + timedelta(days=1), period) > last
+    assert (last + timedelta(days=1)).day == 1
+
+
+@pytest.mark.parametrize(
+    ("published_on", "duration", "until_end_of", "expiration_date", "last"),
+    [
+        ("2020-02-15", "P2Y", None, None, "2022-02-15"),
+        ("2020-02-15", "P2Y", "quarter", None, "2022-03-31"),
+        ("2020-02-29", "P1Y", None, None, "2021-02-28"),
+        ("2020-02-29", "P1Y", "month", None, "2021-02-28"),
+        ("2020-02-29", "P4Y", "month", None, "2024-02-29"),
+        ("2020-01-31", "P1M", "month", None, "2020-02-29"),
+        ("2020-03-31", "P3M", "quarter", None, "2020-06-30"),
+        ("2020-04-01", "P365D", "year", None, "2021-12-31"),
+        ("2020-02-15", "P2Y", "quarter", "2022-03-30", "2022-03-30"),
+        ("2020-02-15", "P2Y", "quarter", "2022-04-01", "2022-03-31"),
+        ("2020-02-15", "P2Y", None, "2022-01-01", "2022-01-01"),
+        ("9998-12-31", "P1Y", "year", None, "9999-12-31"),
+    ],
+)
+def test_a_rule_moves_the_end_of_a_duration_to_the_end_of_a_period(
+    published_on: str, duration: str, until_end_of: str | None, expiration_date: str | None, last: str
+) -> None:
+    until = None if expiration_date is None else date.fromisoformat(expiration_date)
+    found = last_day_by_rule(date.fromisoformat(published_on), Duration.parse(duration), until_end_of, until)
+    assert found == date.fromisoformat(last)
+
+
+def test_no_rule_leads_beyond_the_year_9999() -> None:
+    with pytest.raises(ValidityError, match="is after the year 9999"):
+        last_day_by_rule(date(9999, 6, 1), Duration(years=1), "year", date(2020, 12, 31))
+
+
+@given(DAYS, DURATIONS, st.none() | DAYS)
+def test_a_rule_without_a_period_is_the_duration_alone(day: date, duration: Duration, until: date | None) -> None:
+    assert last_day_by_rule(day, duration, None, until) == last_valid_day(day, duration, until)
+
+
+# Where expiry is forbidden
 
 
 @pytest.mark.parametrize(

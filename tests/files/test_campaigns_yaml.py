@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from refundctl.domain.campaign import Campaign, CodeConfig, Gift, Redemption, Voucher
-from refundctl.domain.conditions import FIELDS
+from refundctl.domain.campaign_rules import Approval, Bonus, Budget, Fee, Offer, Refund, Validity
+from refundctl.domain.conditions import RULE_FIELDS
 from refundctl.domain.errors import BadCampaigns, CampaignProblem, InputMissing
 from refundctl.domain.source import CANONICAL_COLUMNS, Source
 from refundctl.files.campaigns_yaml import CampaignsFile, parse_campaigns, read_campaigns, starter_campaigns
@@ -20,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "campaigns.example.yaml").read_text(encoding="utf-8")
 DOCUMENTATION = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
 
-MODELS: tuple[type[BaseModel], ...] = (Source, Campaign, Voucher, Gift, Redemption, CodeConfig)
+OF_RULES = (Refund, Fee, Bonus, Offer, Validity, Budget, Approval)
+MODELS: tuple[type[BaseModel], ...] = (Source, Campaign, Voucher, Gift, Redemption, CodeConfig, *OF_RULES)
 TOP_KEYS = ("version", "sources", "campaigns")
 KEYS = sorted({*TOP_KEYS, *(key for model in MODELS for key, field in model.model_fields.items() if not field.exclude)})
 
@@ -176,11 +178,112 @@ def test_every_key_of_the_contract_is_taken_where_it_asks_for_nothing() -> None:
             expiration_date: null
             validity_day_of_week: null
             validity_hours: null
+            validity:
+              - {when: {tier: [gold]}, duration: P2Y, until_end_of: quarter}
             no_expiry_in: [US-ME]
             eligible: {status: [cancelled], source: [default]}
+            refund: {}
+            budget: null
+            approval: {above: "10000.00"}
             metadata: {}
         """
     )
+
+
+def test_the_refund_policy_of_the_contract() -> None:
+    campaign = parse(
+        """\
+        version: 1
+        campaigns:
+          flight-refunds:
+            currency: EUR
+            refund:
+              fees:
+                - {name: service, fixed: "0.00", percentage: "0", per_ticket: "0.00"}
+                - {name: late, when: {channel: [agency]}, percentage: "10"}
+              requires_acceptance: false
+              bonus_stacking: best
+              bonuses:
+                - {name: gold, when: {tier: [gold]}, percentage: "20", at_most: "100.00", total: "50000.00"}
+                - {name: loyal, when: {customer_total: {min: "5000.00"}}, percentage: "10"}
+                - {name: sorry, when: {category: [flight], cancelled_at: {from: 2020-04-01, to: 2020-04-30}}, fixed: "15.00"}
+              offers:
+                - {when: {country: [US-ME]}, offer: cash}
+                - {when: {status: [blocked]}, offer: none}
+              redeem_order: bonus_first
+            budget: {total: "250000.00", bonus: "20000.00", cards: 10000, per_card: "2000.00", per_customer: "5000.00", warn_at: "80"}
+        """
+    ).campaigns["flight-refunds"]
+
+    assert campaign.refund.model_dump() == {
+        "fees": (
+            {"name": "service", "when": {}, "fixed": "0.00", "percentage": "0", "per_ticket": "0.00"},
+            {
+                "name": "late",
+                "when": {"channel": ["agency"]},
+                "fixed": "0.00",
+                "percentage": "10",
+                "per_ticket": "0.00",
+            },
+        ),
+        "requires_acceptance": False,
+        "bonus_stacking": "best",
+        "bonuses": (
+            {
+                "name": "gold",
+                "when": {"tier": ["gold"]},
+                "fixed": "0.00",
+                "percentage": "20",
+                "at_most": "100.00",
+                "total": "50000.00",
+            },
+            {
+                "name": "loyal",
+                "when": {"customer_total": {"min": "5000"}},
+                "fixed": "0.00",
+                "percentage": "10",
+                "at_most": None,
+                "total": None,
+            },
+            {
+                "name": "sorry",
+                "when": {"cancelled_at": {"from": "2020-04-01", "to": "2020-04-30"}, "category": ["flight"]},
+                "fixed": "15.00",
+                "percentage": "0",
+                "at_most": None,
+                "total": None,
+            },
+        ),
+        "offers": (
+            {"when": {"country": ["us-me"]}, "offer": "cash"},
+            {"when": {"status": ["blocked"]}, "offer": "none"},
+        ),
+        "redeem_order": "bonus_first",
+    }
+    assert campaign.budget is not None
+    assert campaign.budget.model_dump() == {
+        "total": "250000.00",
+        "bonus": "20000.00",
+        "cards": 10_000,
+        "per_card": "2000.00",
+        "per_customer": "5000.00",
+        "warn_at": "80",
+    }
+
+
+def test_amounts_and_percentages_of_rules_need_no_quotes() -> None:
+    plain = one_campaign(
+        refund="{fees: [{name: a, fixed: 5.00, percentage: 7.5, per_ticket: 2}]}",
+        budget="{total: 250000.00, cards: 100, warn_at: 80}",
+        approval="{above: 0}",
+    )
+    quoted = one_campaign(
+        refund='{fees: [{name: "a", fixed: "5", percentage: "7.50", per_ticket: "2.0"}]}',
+        budget='{total: "250000", cards: 100, warn_at: "80.0"}',
+        approval='{above: "0.00"}',
+    )
+
+    assert plain.definition() == quoted.definition()
 
 
 # --- How mistakes look ---
@@ -207,7 +310,7 @@ campaigns:
       source: [hotell]
       order_amount: {min: 10.00, max: 9.00}
     start_date: 2020-01-01
-    budget: {total: "5000.00"}
+    invoice: required
     metadata: {a: [b]}
   Rooms:
     currency: eur
@@ -233,7 +336,7 @@ campaigns.yaml:17:15: campaigns.flight-refunds.eligible.status: takes a list in 
 campaigns.yaml:18:16: campaigns.flight-refunds.eligible.source[0]: there is no source `hotell` in this file; did you mean `hotel`?
 campaigns.yaml:19:39: campaigns.flight-refunds.eligible.order_amount.max: a range from 10.00 to 9.00 never matches: `min` is the smaller one
 campaigns.yaml:20:17: campaigns.flight-refunds.start_date: has no effect in this version yet: leave it out, or write null
-campaigns.yaml:21:5: campaigns.flight-refunds.budget: is not available in this version: remove it
+campaigns.yaml:21:5: campaigns.flight-refunds.invoice: is not available in this version: remove it
 campaigns.yaml:22:19: campaigns.flight-refunds.metadata.a: takes text, not a list
 campaigns.yaml:23:3: campaigns.Rooms: `Rooms` can't be a campaign's name: write at most 63 small letters a-z, digits, - and _, a letter or digit first, such as flight-refunds
 campaigns.yaml:24:15: campaigns.Rooms.currency: `eur` is no currency of ISO 4217; did you mean `EUR`?
@@ -336,7 +439,7 @@ def test_a_mistake_above_the_campaigns(text: str, line: str) -> None:
                 "5: campaigns.a.name: there is no such key here; there are description, campaign_type, currency, "
                 "timezone, card_per, redeemable_by, type, vouchers_count, weak_codes, voucher, "
                 "activity_duration_after_publishing, start_date, expiration_date, validity_day_of_week, "
-                "validity_hours, no_expiry_in, eligible, metadata"
+                "validity_hours, validity, no_expiry_in, eligible, refund, budget, approval, metadata"
             ),
         ),
     ],
@@ -352,6 +455,113 @@ def test_keys_of_later_versions_are_refused_whatever_they_say() -> None:
         for value in ("null", "{}", "1"):
             text = f"version: 1\ncampaigns:\n  a: {{currency: EUR, {key}: {value}}}\n"
             assert f".a.{key}: is not available in this version: remove it\n" in mistakes(text)
+
+
+# --- Mistakes in rules ---
+
+
+WITH_MISTAKES_IN_RULES = """\
+version: 1
+campaigns:
+  flights:
+    currency: EUR
+    eligible: {customer_total: {min: "5"}}
+    refund:
+      fees:
+        - {name: service, fixed: -5.00, percentage: "101", per_ticket: 0.001}
+        - {name: Late fee, when: {chanel: [agency]}, percentage: 10%}
+        - {name: nothing}
+        - {fixed: 1}
+        - name: service
+          fixed: 5
+          fixd: 5
+        - 5
+      bonus_stacking: first
+      bonuses:
+        - {name: gold, when: {customer_totl: {min: 5}}, percentage: "2000", at_most: 0.00}
+        - {name: late, when: {customer_total: {min: 5.001}, source: [shopfy]}, percentage: 7.12345}
+        - {name: service, percentage: 5}
+        - {name: b, fixed: 5, when: {tier: []}}
+        - {name: c, fixed: [5], per_ticket: "1.00"}
+      offers:
+        - {when: {country: [US-ME]}, offer: money}
+        - {when: {country: [us-me]}, offer: cash}
+        - {when: {currency: [USD]}, offer: cash}
+      redeem_order: bonus
+      requires_acceptance: "true"
+    budget: {total: 0, cards: 0, per_card: 1.005, warn_at: "0"}
+    approval: {abov: 5}
+    validity:
+      - {duration: 365, until_end_of: week}
+      - {when: {tier: [gold], source: [hotel]}}
+  rooms:
+    currency: JPY
+    refund: {fees: {name: a}, bonuses: null}
+    budget: {per_card: 5, warn_at: 80}
+    approval: 5
+    validity: null
+"""
+
+THE_MISTAKES_IN_RULES = """\
+campaigns.yaml has 44 mistakes, the first in line 5: mend them and try again
+campaigns.yaml:5:16: campaigns.flights.eligible.customer_total: only the `when` of a rule can look at `customer_total`, under `refund` or `validity`: leave it out here
+campaigns.yaml:8:34: campaigns.flights.refund.fees[0].fixed: `-5.00` is negative: write an amount of zero or more, such as "25.00"
+campaigns.yaml:8:53: campaigns.flights.refund.fees[0].percentage: `101` is over 100: a fee keeps at most the whole of a refund
+campaigns.yaml:8:72: campaigns.flights.refund.fees[0].per_ticket: `0.001` has more decimals than EUR has (2)
+campaigns.yaml:9:18: campaigns.flights.refund.fees[1].name: `Late fee` can't be a rule's name: write at most 63 small letters a-z, digits, - and _, a letter or digit first, such as late-fee
+campaigns.yaml:9:35: campaigns.flights.refund.fees[1].when.chanel: a condition can't look at `chanel`; did you mean `channel`?
+campaigns.yaml:9:66: campaigns.flights.refund.fees[1].percentage: `10%` is not a percentage: write it like "7.5", without a percent sign
+campaigns.yaml:10:11: campaigns.flights.refund.fees[2]: says no amount: write at least one of fixed, percentage and per_ticket
+campaigns.yaml:11:11: campaigns.flights.refund.fees[3].name: is missing: write it, such as `name: late-fee`
+campaigns.yaml:12:17: campaigns.flights.refund.fees[4].name: `service` is the name of refund.fees[0] too: give one of them another name
+campaigns.yaml:14:11: campaigns.flights.refund.fees[4].fixd: there is no such key here; did you mean `fixed`?
+campaigns.yaml:15:11: campaigns.flights.refund.fees[5]: takes keys with values, not `5`
+campaigns.yaml:18:31: campaigns.flights.refund.bonuses[0].when.customer_totl: a condition can't look at `customer_totl`; did you mean `customer_total`?
+campaigns.yaml:18:69: campaigns.flights.refund.bonuses[0].percentage: `2000` is over 1000: write what comes on top, such as 20
+campaigns.yaml:18:86: campaigns.flights.refund.bonuses[0].at_most: `0.00` is not above zero: write more, or leave the key out
+campaigns.yaml:19:53: campaigns.flights.refund.bonuses[1].when.customer_total.min: `5.001` has more decimals than EUR has (2)
+campaigns.yaml:19:70: campaigns.flights.refund.bonuses[1].when.source[0]: there is no source `shopfy` in this file; did you mean `shopify`?
+campaigns.yaml:19:92: campaigns.flights.refund.bonuses[1].percentage: `7.12345` has more than 4 decimals: round it
+campaigns.yaml:20:18: campaigns.flights.refund.bonuses[2].name: `service` is the name of refund.fees[0] too: give one of them another name
+campaigns.yaml:21:44: campaigns.flights.refund.bonuses[3].when.tier: an empty list never matches: name at least one text, or leave the test out
+campaigns.yaml:22:11: campaigns.flights.refund.bonuses[4]: never matches: refund.bonuses[2] before it takes every booking; put this rule before that one, or give that one a `when`
+campaigns.yaml:22:28: campaigns.flights.refund.bonuses[4].fixed: takes text such as "15.00", not a list
+campaigns.yaml:22:33: campaigns.flights.refund.bonuses[4].per_ticket: there is no such key here; did you mean `percentage`?
+campaigns.yaml:24:45: campaigns.flights.refund.offers[0].offer: `money` is not allowed here; did you mean `none`?
+campaigns.yaml:25:18: campaigns.flights.refund.offers[1].when: is the same as that of refund.offers[0], which is looked at first, so that this rule never matches: change or remove one of them
+campaigns.yaml:26:29: campaigns.flights.refund.offers[2].when.currency: never matches: only bookings in `EUR`, the campaign's, are funded; leave it out
+campaigns.yaml:27:21: campaigns.flights.refund.redeem_order: `bonus` is not allowed here; did you mean `bonus_first`?
+campaigns.yaml:28:28: campaigns.flights.refund.requires_acceptance: `true` is a text in quotes: write it without them
+campaigns.yaml:29:21: campaigns.flights.budget.total: `0.00` is not above zero: write more, or leave the key out
+campaigns.yaml:29:31: campaigns.flights.budget.cards: `0` is not above zero: write a whole number such as 1000, or leave the key out
+campaigns.yaml:29:44: campaigns.flights.budget.per_card: `1.005` has more decimals than EUR has (2)
+campaigns.yaml:29:60: campaigns.flights.budget.warn_at: `0` is not above zero: write more, or leave the key out
+campaigns.yaml:30:5: campaigns.flights.approval.above: is missing: write it, such as `above: "10000.00"`
+campaigns.yaml:30:16: campaigns.flights.approval.abov: there is no such key here; did you mean `above`?
+campaigns.yaml:32:20: campaigns.flights.validity[0].duration: '365' is not a duration; write it like P365D, P1Y, P1Y6M or P2W
+campaigns.yaml:32:39: campaigns.flights.validity[0].until_end_of: `week` is not allowed here: write month or quarter or year
+campaigns.yaml:33:9: campaigns.flights.validity[1].duration: is missing: write it, such as `duration: P2Y`
+campaigns.yaml:33:16: campaigns.flights.validity[1].when: never matches: validity[0] before it takes every booking; put this rule before that one, or give that one a `when`
+campaigns.yaml:33:40: campaigns.flights.validity[1].when.source[0]: there is no source `hotel` in this file; there are default, shopify, woocommerce, stripe, eventbrite, pretix, booking.com
+campaigns.yaml:36:20: campaigns.rooms.refund.fees: takes a list such as [{name: late-fee, percentage: "10"}], not keys with values
+campaigns.yaml:36:40: campaigns.rooms.refund.bonuses: takes a list such as [{name: gold, percentage: "20"}], not null: write [] for nothing
+campaigns.yaml:37:36: campaigns.rooms.budget.warn_at: warns of the use of total, bonus and cards: write one of them too, or leave this out
+campaigns.yaml:38:15: campaigns.rooms.approval: takes keys with values such as {above: "10000.00"}, not `5`
+campaigns.yaml:39:15: campaigns.rooms.validity: takes a list such as [{when: {tier: [gold]}, duration: P2Y}], not null: write [] for nothing
+"""
+
+
+def test_every_mistake_in_rules_has_its_place() -> None:
+    assert mistakes(WITH_MISTAKES_IN_RULES) == THE_MISTAKES_IN_RULES
+
+
+def test_rules_of_one_name_are_found_beside_other_mistakes_and_alone() -> None:
+    fees = "{fees: [{name: a, fixed: 1}, {name: a, fixed: %s}]}"
+    line = "campaigns.a.refund.fees[1].name: `a` is the name of refund.fees[0] too: give one of them another name\n"
+
+    for amount in ("2", "-2"):
+        text = f"version: 1\ncampaigns: {{a: {{currency: EUR, refund: {fees % amount}}}}}\n"
+        assert mistakes(text).count(line) == 1
 
 
 # --- Sources that start from a preset ---
@@ -418,7 +628,12 @@ def test_a_mistake_on_top_of_a_preset_has_its_place(key: str, line: str) -> None
 
 
 def test_the_example_is_right() -> None:
-    assert set(parse(EXAMPLE).campaigns) == {"flight-refunds", "hotel-goodwill", "gift-boxes"}
+    assert set(parse(EXAMPLE).campaigns) == {
+        "flight-refunds",
+        "flights-by-policy",
+        "hotel-goodwill",
+        "gift-boxes",
+    }
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -431,7 +646,7 @@ def test_every_key_is_documented_in_a_table(key: str) -> None:
     assert re.search(rf"^\| `{key}` \|(?: .+ \|){{3}}$", DOCUMENTATION, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", [*CANONICAL_COLUMNS, *FIELDS, *sorted(Campaign.LATER)])
+@pytest.mark.parametrize("name", [*CANONICAL_COLUMNS, *RULE_FIELDS, *sorted(Campaign.LATER)])
 def test_every_column_field_and_refused_key_is_documented(name: str) -> None:
     assert f"`{name}`" in DOCUMENTATION
 
@@ -440,7 +655,12 @@ def test_the_documentation_shows_a_right_file_and_real_mistakes() -> None:
     examples = re.findall(r"^```yaml\n(.+?)^```", DOCUMENTATION, re.MULTILINE | re.DOTALL)
     shown = re.findall(r"^```text\n(.+?)^```", DOCUMENTATION, re.MULTILINE | re.DOTALL)
 
-    assert [list(parse(example).campaigns) for example in examples] == [["flight-refunds"], ["gift-boxes"]]
+    assert [list(parse(example).campaigns) for example in examples] == [
+        ["flight-refunds"],
+        ["flight-refunds"],
+        ["flight-refunds"],
+        ["gift-boxes"],
+    ]
     assert shown == [mistakes("version: 1\ncampaigns:\n  flight-refunds:\n    currncy: EUR\n    card_per: bookings\n")]
 
 

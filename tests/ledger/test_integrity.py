@@ -71,12 +71,17 @@ def test_dropping_the_triggers_and_putting_them_back_is_no_damage(run_in_process
 # --- One field of one row ---
 
 # The edit that a clever person would make: a value that the schema would have taken. Others get 1000 or an x more.
+PLAN = "replace(hex(zeroblob(32)), '0', 'a')"
 PLAUSIBLE = {
+    ("applied_plans", "approval"): "NULL",
+    ("applied_plans", "plan"): PLAN,
+    ("approvals", "plan"): PLAN,
     ("attempts", "arguments"): "'{}'",
     ("assignments", "customer"): "2",
     ("assignments", "expires_on"): "'2099-12-31'",
     ("attempts", "status"): "'error'",
     ("batches", "everyone"): "1 - everyone",
+    ("campaign_events", "event"): "'resumed'",
     ("campaigns", "currency"): "'SEK'",
     ("cards", "code"): "'RF-2222-3333-4444-5555'",
     ("cards", "printed"): "1 - printed",
@@ -105,11 +110,12 @@ PLAUSIBLE = {
     ("run_outcomes", "status"): "'partial'",
     ("run_outcomes", "totals"): 'json(\'{"EUR":{"total":1}}\')',
     ("runs", "arguments"): "'{\"mine\":true}'",
-    ("seals", "digest"): "replace(hex(zeroblob(32)), '0', 'a')",
+    ("seals", "digest"): PLAN,
     ("segments", "accepted"): "'yes'",
     ("transactions", "amount_minor"): "amount_minor + 1",
     ("transactions", "bucket"): "'bonus'",
     ("transactions", "contra_account"): "'bonuses_owed'",
+    ("transactions", "funding"): "2",
     ("transactions", "related_transaction"): "1",
     ("transactions", "type"): "'CREDITS_REFUND'",
 }
@@ -181,12 +187,16 @@ def test_a_definition_that_is_none_any_more_is_found(run_in_process: CommandLine
 
 # What a row that is added says differently from the last one of its table, so that the schema takes it.
 ADDED: dict[str, dict[str, object]] = {
+    "applied_plans": {"id": 1000, "plan": "a" * 64, "run_id": 47},
+    "approvals": {"id": 1000, "plan": "a" * 64},
     "assignments": {"id": 1000, "card": 7, "ordinal": 1000},
     "batch_ranges": {"id": 1000, "first_transaction": 1000, "last_transaction": 1000},
     "batches": {"id": 1000},
     "bookings": {"id": 1000, "booking_id": "MINE"},
+    "campaign_events": {"id": 1000},
     "campaigns": {"id": 1000, "name": "mine"},
-    "cards": {"id": 1000, "code": "RF-MINE"},
+    "card_events": {"id": 1000, "card": 1},
+    "cards": {"id": 1000, "code": "RF-MINE", "ordinal": 1000},
     "codes": {"code_key": "RFMINE", "card": 1},
     "customer_versions": {"id": 1000},
     "customers": {"id": 1000, "customer_id": "mallory"},
@@ -195,11 +205,14 @@ ADDED: dict[str, dict[str, object]] = {
     "extensions": {"id": 1000, "expires_on": "2099-12-31"},
     "line_metadata": {"line_version": 1000},
     "line_versions": {"id": 1000, "refund_id": "mine"},
+    "reopenings": {"id": 1000, "undone_run": 1},
     "run_outcomes": {"run_id": 1000},
     "runs": {"id": 1000},
     "seals": {"id": 1000, "run_id": 1000},
     "segments": {"id": 1000, "channel": "mine"},
     "transactions": {"id": 1000, "entry": 1000},
+    "undoings": {"id": 1000, "undone_run": 1},
+    "undone_lines": {"id": 1000, "line": 1},
 }
 
 
@@ -229,7 +242,9 @@ def test_an_added_row_is_found(
 
 
 @pytest.mark.parametrize("run_id", [-1, 0, 999])
-@pytest.mark.parametrize("table", ["assignments", "bookings", "cards", "transactions", "customer_versions"])
+@pytest.mark.parametrize(
+    "table", ["assignments", "bookings", "cards", "transactions", "customer_versions", "undone_lines", "approvals"]
+)
 def test_an_added_row_that_belongs_to_no_run_is_found(
     run_in_process: CommandLine, books: Path, table: str, run_id: int
 ) -> None:
@@ -289,9 +304,10 @@ def test_values_swapped_between_two_rows_are_found(
     swapped, unseen = [], []
     for column in [column for name, column in EDITED if name == table]:
         copy_to(sound, books)
-        values = [value for (value,) in read(books, f'SELECT DISTINCT "{column}" FROM "{table}" ORDER BY 1')]
+        values = [value for (value,) in read(books, f'SELECT DISTINCT "{column}" FROM "{table}" ORDER BY 1 NULLS LAST')]
+        said = [value for value in values if value is not None]
         if len(values) > 1:
-            damaged(books, swap(table, column, values[0], values[-1]))
+            damaged(books, swap(table, column, values[0], said[-1] if len(said) > 1 else None))
             swapped.append(column)
             unseen += [] if verify(run_in_process).exit == 5 else [column]
     assert (unseen, len(swapped) > 0) == ([], True)
@@ -332,19 +348,43 @@ def test_two_people_swapped_whole_are_found(run_in_process: CommandLine, books: 
 
 # --- What a line is owed, in parts ---
 
+
+def said_of(cli: CommandLine, books: Path, damage: str) -> set[str]:
+    """The codes of what verify finds after the statements of `damage`."""
+
+    def do_all(connection: sqlite3.Connection) -> None:
+        for statement in damage.split(";"):
+            connection.execute(statement)
+
+    damaged(books, do_all)
+    result = verify(cli, "--json")
+    assert result.exit == 5
+    return {finding["code"] for finding in result.json()["findings"]}
+
+
 # P1 (line 10) is owed 50.00 paid, 5.00 bonus and 30.00 in cash: transactions 7, 10 and 12. P2 is owed 40.00 in cash:
 # transaction 13. Cards 4 to 6 come from the pool.
+COPY = """
+    INSERT INTO transactions (campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, reason, run_id)
+    SELECT campaign, card, line, type, {bucket}, {amount}, contra_account, {entry}, funding, {reason}, run_id
+    FROM transactions WHERE id = {id}
+"""
 WRONG_CREDITS = {
     "more than is owed": "UPDATE transactions SET amount_minor = amount_minor + 1 WHERE id = 7",
     "more in cash than is owed": "UPDATE transactions SET amount_minor = amount_minor + 1 WHERE id = 13",
+    "more in cash than is owed, less on the card": (
+        "UPDATE transactions SET amount_minor = amount_minor + 1 WHERE id = 12;"
+        "UPDATE transactions SET amount_minor = amount_minor - 1 WHERE id = 7"
+    ),
+    "a fee on what is owed in cash": (
+        "UPDATE transactions SET amount_minor = amount_minor - 1 WHERE id = 13;"
+        + COPY.format(bucket="'fee'", amount=1, entry=100, reason="'service'", id=13)
+    ),
     "bonus in the name of what was paid": "UPDATE transactions SET bucket = 'paid' WHERE id = 10",
     "bonus out of the refunds owed": "UPDATE transactions SET contra_account = 'refunds_owed' WHERE id = 10",
     "cash that is on a card too": "UPDATE transactions SET bucket = 'paid', card = 4 WHERE id = 12",
     "cash that was never owed": "UPDATE line_versions SET cash_amount_minor = 0 WHERE id = 10",
-    "a part that is there twice": (
-        "INSERT INTO transactions (campaign, card, line, type, bucket, amount_minor, contra_account, entry, run_id) "
-        "SELECT campaign, card, line, type, bucket, amount_minor, contra_account, 4, run_id FROM transactions WHERE id = 10"
-    ),
+    "a part that is there twice": COPY.format(bucket="bucket", amount="amount_minor", entry=4, reason="reason", id=10),
     "a part in the place of another": (
         "UPDATE transactions SET bucket = 'bonus', card = 4, amount_minor = 500, contra_account = 'bonuses_owed' "
         "WHERE id = 12"
@@ -352,7 +392,7 @@ WRONG_CREDITS = {
     "a first part that is gone": "DELETE FROM transactions WHERE id = 7",
     "a middle part that is gone": "DELETE FROM transactions WHERE id = 10",
     "a last part that is gone": "DELETE FROM transactions WHERE id = 12",
-    "parts that are not counted one by one": "UPDATE transactions SET entry = 9 WHERE id = 12",
+    "a part whose entry is none of its kind": "UPDATE transactions SET entry = 9 WHERE id = 12",
     "parts of two runs": "UPDATE transactions SET run_id = 16 WHERE id = 10",
     "parts of two campaigns": "UPDATE transactions SET campaign = 1 WHERE id = 12",
     "another customer's card of the pool": "UPDATE assignments SET customer = 2 WHERE card = 4",
@@ -365,10 +405,158 @@ WRONG_CREDITS = {
 def test_what_is_wrong_with_a_credit_is_said_beside_the_broken_seal(
     run_in_process: CommandLine, books: Path, damage: str
 ) -> None:
-    damaged(books, lambda books: books.execute(damage))
-    result = verify(run_in_process, "--json")
-    assert result.exit == 5
-    assert {finding["code"] for finding in result.json()["findings"]} >= {"seal_broken", "credit_wrong"}
+    assert said_of(run_in_process, books, damage) >= {"seal_broken", "credit_wrong"}
+
+
+# By a policy. I1 (line 18) of 400.00: 398.00 paid onto card 14 and a fee of 2.00, transactions 46 and 47.
+# After an undo, for the second time: H1 (14) of 100.00, of which 30.00 stayed spent: 68.00 paid onto card 11, 15.00 bonus
+# by the rule gold and a fee of 2.00, transactions 36, 39 and 41; H2 (15): two fees, 42 and 45; H3 (16): 28.00 paid onto
+# card 13, 20.00 in cash and a fee, 38, 40 and 43; H4 (17): nothing but a fee of 1.50, 44.
+WRONG_BY_POLICY = {
+    "a fee that is too small": "UPDATE transactions SET amount_minor = amount_minor - 1 WHERE id = 47",
+    "a fee that is too large": "UPDATE transactions SET amount_minor = amount_minor + 1 WHERE id = 45",
+    "a fee that is gone": "DELETE FROM transactions WHERE id = 42",
+    "a fee larger than the refund": "UPDATE transactions SET amount_minor = amount_minor + 1 WHERE id = 44",
+    "a fee that is kept twice by one rule": (
+        "UPDATE transactions SET amount_minor = amount_minor - 200 WHERE id = 46;"
+        + COPY.format(bucket="bucket", amount="amount_minor", entry=101, reason="reason", id=47)
+    ),
+    "a fee by no rule": "UPDATE transactions SET reason = NULL WHERE id = 47",
+    "a first fee by no rule": "UPDATE transactions SET reason = NULL WHERE id = 44",
+    "a fee in the account of bonuses": "UPDATE transactions SET contra_account = 'bonuses_owed' WHERE id = 47",
+    "a fee of another run": "UPDATE transactions SET run_id = 47 WHERE id = 47",
+    "a bonus by a rule out of the refunds owed": (
+        "UPDATE transactions SET contra_account = 'refunds_owed' WHERE id = 39"
+    ),
+    "a bonus by a rule as one that is given back": "UPDATE transactions SET reason = NULL WHERE id = 39",
+    "a bonus by a rule on another card": "UPDATE transactions SET card = 13 WHERE id = 39",
+    "a bonus by a rule in another campaign": "UPDATE transactions SET campaign = 2 WHERE id = 39",
+    "a bonus by a rule of another run": "UPDATE transactions SET run_id = 41 WHERE id = 39",
+    "a bonus that a rule gives twice": COPY.format(
+        bucket="bucket", amount="amount_minor", entry=11, reason="reason", id=39
+    ),
+    "a bonus among the fees": "UPDATE transactions SET entry = 102 WHERE id = 39",
+    "what is paid in the name of a rule": "UPDATE transactions SET reason = 'gold' WHERE id = 46",
+    "what was spent before is given again": "UPDATE transactions SET amount_minor = 9800 WHERE id = 36",
+    "less than is owed the second time": "UPDATE transactions SET amount_minor = amount_minor - 1 WHERE id = 36",
+    "more in cash than is owed, the second time": (
+        "UPDATE transactions SET amount_minor = amount_minor + 1 WHERE id = 40;"
+        "UPDATE transactions SET amount_minor = amount_minor - 1 WHERE id = 38"
+    ),
+    "a second time that nobody has allowed": "DELETE FROM reopenings WHERE undone_run = 25",
+    "a second time before it was allowed": "UPDATE reopenings SET run_id = 36 WHERE undone_run = 25",
+    "a third time without a beginning": "UPDATE transactions SET funding = 3 WHERE id = 42",
+}
+
+
+@pytest.mark.parametrize("damage", WRONG_BY_POLICY.values(), ids=WRONG_BY_POLICY)
+def test_what_is_wrong_with_a_credit_by_policy_is_said(run_in_process: CommandLine, books: Path, damage: str) -> None:
+    assert said_of(run_in_process, books, damage) >= {"seal_broken", "credit_wrong"}
+
+
+# --- What was taken back ---
+
+# Run 28 has undone run 21 with its steps 22, 24 and 25: transactions 26 to 35 take back 15 to 24, of which 30.00 of
+# transaction 15 (H1, on card 8) were spent. Run 29 has reopened them.
+WRONG_REMOVALS = {
+    "more than was given": "UPDATE transactions SET amount_minor = amount_minor - 1 WHERE id = 30",
+    "once more": """
+        INSERT INTO transactions (campaign, line, type, bucket, amount_minor, contra_account, related_transaction, run_id)
+        SELECT campaign, line, type, bucket, amount_minor, contra_account, related_transaction, run_id
+        FROM transactions WHERE id = 30
+    """,
+    "for another line": "UPDATE transactions SET line = 15 WHERE id = 26",
+    "off another card": "UPDATE transactions SET card = 9 WHERE id = 26",
+    "out of another bucket": "UPDATE transactions SET bucket = 'bonus' WHERE id = 26",
+    "into another account": "UPDATE transactions SET contra_account = 'refunds_owed' WHERE id = 29",
+    "in another campaign": "UPDATE transactions SET campaign = 1 WHERE id = 26",
+    "of another credit": "UPDATE transactions SET related_transaction = 16 WHERE id = 26",
+    "of what is no credit": "UPDATE transactions SET related_transaction = 25 WHERE id = 26",
+    "of nothing": "UPDATE transactions SET related_transaction = NULL WHERE id = 30",
+    "by another run than the undo": "UPDATE transactions SET run_id = 29 WHERE id = 27",
+    "of a run that was never undone": """
+        INSERT INTO transactions (campaign, line, type, bucket, amount_minor, contra_account, related_transaction, run_id)
+        SELECT campaign, line, 'CREDITS_REMOVAL', bucket, -amount_minor, contra_account, id, 28
+        FROM transactions WHERE id = 13
+    """,
+}
+
+
+@pytest.mark.parametrize("damage", WRONG_REMOVALS.values(), ids=WRONG_REMOVALS)
+def test_a_credit_that_was_not_taken_back_as_it_was_given_is_found(
+    run_in_process: CommandLine, books: Path, damage: str
+) -> None:
+    assert said_of(run_in_process, books, damage) >= {"seal_broken", "removal_wrong"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE transactions SET amount_minor = amount_minor + 1 WHERE id = 26",
+        "INSERT INTO card_events (card, event, run_id) VALUES (11, 'deactivated', 28)",
+    ],
+    ids=["something was left on it", "it was never emptied"],
+)
+def test_a_deactivated_card_with_a_balance_is_found(run_in_process: CommandLine, books: Path, damage: str) -> None:
+    assert said_of(run_in_process, books, damage) >= {"seal_broken", "deactivated_with_balance"}
+
+
+WRONG_UNDOINGS = {
+    "of what is no batch": "INSERT INTO undoings (undone_run, run_id) VALUES (19, 28)",
+    "of a run after it": "INSERT INTO undoings (undone_run, run_id) VALUES (38, 28)",
+    "by a run that is no undo": "UPDATE undoings SET run_id = 27 WHERE undone_run = 21",
+    "of a step, gone from beside its lines": "DELETE FROM undoings WHERE undone_run = 24",
+    "reopened without having been": "UPDATE reopenings SET undone_run = 41 WHERE undone_run = 21",
+    "reopened by a run that is no undo": "UPDATE reopenings SET run_id = 30 WHERE undone_run = 21",
+    "reopened in the same run": "UPDATE reopenings SET run_id = 28 WHERE undone_run = 21",
+    "said of a line only": "UPDATE undone_lines SET undone_run = 41 WHERE id = 5",
+    "said of a line before it happened": "UPDATE undone_lines SET run_id = 27 WHERE id = 5",
+    "not said of a line": "DELETE FROM undone_lines WHERE line = 17 AND undone_run = 25",
+    "without a fee": "DELETE FROM transactions WHERE id = 34",
+    "of the cash in part": "UPDATE transactions SET amount_minor = amount_minor + 1 WHERE id = 30",
+}
+
+
+@pytest.mark.parametrize("damage", WRONG_UNDOINGS.values(), ids=WRONG_UNDOINGS)
+def test_an_undoing_that_can_not_have_been_is_found(run_in_process: CommandLine, books: Path, damage: str) -> None:
+    assert said_of(run_in_process, books, damage) >= {"seal_broken", "undoing_wrong"}
+
+
+# --- Who agreed, and who stopped ---
+
+# Plan 1: approved by another user in run 37, applied in run 38; plan 2: runs 43 and 44.
+WRONG_APPROVALS = {
+    "of another plan": "UPDATE applied_plans SET approval = 2 WHERE id = 1",
+    "by the user who applied it": (
+        "UPDATE runs SET user_id = (SELECT user_id FROM runs AS applying WHERE applying.id = 38) WHERE id = 37"
+    ),
+    "for another campaign": "UPDATE approvals SET campaign = 'goodwill' WHERE id = 1",
+    "by a run that approves nothing": "UPDATE approvals SET run_id = 31 WHERE id = 1",
+    "after it was applied": "UPDATE approvals SET run_id = 43 WHERE id = 1",
+    "that is gone": "DELETE FROM approvals WHERE id = 1",
+    "of a run that applied nothing": "UPDATE applied_plans SET run_id = 32 WHERE id = 1",
+}
+
+
+@pytest.mark.parametrize("damage", WRONG_APPROVALS.values(), ids=WRONG_APPROVALS)
+def test_an_approval_that_is_none_is_found(run_in_process: CommandLine, books: Path, damage: str) -> None:
+    assert said_of(run_in_process, books, damage) >= {"seal_broken", "approval_wrong"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE campaign_events SET event = 'paused' WHERE id = 2",
+        "UPDATE campaign_events SET event = 'resumed' WHERE id = 1",
+        "UPDATE campaign_events SET campaign = 1 WHERE id = 2",
+        "DELETE FROM campaign_events WHERE id = 1",
+    ],
+    ids=["paused twice", "resumed twice", "resumed another campaign", "never paused"],
+)
+def test_a_campaign_that_is_not_paused_and_resumed_in_turn_is_found(
+    run_in_process: CommandLine, books: Path, damage: str
+) -> None:
+    assert said_of(run_in_process, books, damage) >= {"seal_broken", "pause_wrong"}
 
 
 # --- The index of codes ---
@@ -429,10 +617,10 @@ def test_a_missing_table_is_found(run_in_process: CommandLine, books: Path, tabl
 
 
 def cut_off_the_last_run(connection: sqlite3.Connection) -> None:
-    """Runs 19 and 20: the last `export mail` and its hand-over, gone without a trace."""
+    """Runs 49 and 50: the last `export mail` and its hand-over, gone without a trace."""
     for table in ("deliveries", "batches", "batch_ranges", "run_outcomes", "seals"):
-        connection.execute(f"DELETE FROM {table} WHERE run_id >= 19")
-    connection.execute("DELETE FROM runs WHERE id >= 19")
+        connection.execute(f"DELETE FROM {table} WHERE run_id >= 49")
+    connection.execute("DELETE FROM runs WHERE id >= 49")
 
 
 def kept_seal(cli: CommandLine, tmp_path: Path) -> Path:
@@ -448,7 +636,7 @@ def test_a_tail_that_was_cut_off_shows_against_a_seal_kept_elsewhere(
     kept = kept_seal(run_in_process, tmp_path)
     damaged(books, cut_off_the_last_run)
     verify(run_in_process).ok()
-    assert_found(verify(run_in_process, "--against", kept), "tail_missing: Seal 20 (run 20) is missing")
+    assert_found(verify(run_in_process, "--against", kept), "tail_missing: Seal 50 (run 50) is missing")
 
 
 def test_an_old_copy_shows_against_a_seal_kept_elsewhere(
@@ -462,7 +650,7 @@ def test_an_old_copy_shows_against_a_seal_kept_elsewhere(
     kept = kept_seal(run_in_process, tmp_path)
     copy_to(old, books)
     verify(run_in_process).ok()
-    assert_found(verify(run_in_process, "--against", kept), "tail_missing: Seal 21 (run 21) is missing")
+    assert_found(verify(run_in_process, "--against", kept), "tail_missing: Seal 51 (run 51) is missing")
 
 
 def test_another_past_shows_against_a_seal_kept_elsewhere(
@@ -479,7 +667,7 @@ def test_another_past_shows_against_a_seal_kept_elsewhere(
         if amount == "12.50":
             kept = kept_seal(run_in_process, tmp_path)
     verify(run_in_process).ok()
-    assert_found(verify(run_in_process, "--against", kept), "past_rewritten: Seal 21 (run 21) is not the one")
+    assert_found(verify(run_in_process, "--against", kept), "past_rewritten: Seal 51 (run 51) is not the one")
 
 
 def test_books_that_went_on_agree_with_a_seal_of_before(

@@ -115,7 +115,21 @@ def test_a_fact_can_not_be_replaced(connection: sqlite3.Connection, table: str) 
         connection.execute(f'INSERT OR REPLACE INTO "{table}" SELECT * FROM "{table}"')
 
 
-@pytest.mark.parametrize("table", ["runs", "run_outcomes", "seals", "ledger", "batches", "deliveries", "assignments"])
+SECOND_THOUGHTS = [
+    "undoings",
+    "undone_lines",
+    "reopenings",
+    "card_events",
+    "campaign_events",
+    "approvals",
+    "applied_plans",
+]
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["runs", "run_outcomes", "seals", "ledger", "batches", "deliveries", "assignments", "campaigns", *SECOND_THOUGHTS],
+)
 def test_runs_and_seals_can_not_be_replaced_by_a_connection_that_asks_no_delete_trigger(
     books: Path, table: str
 ) -> None:
@@ -124,6 +138,19 @@ def test_runs_and_seals_can_not_be_replaced_by_a_connection_that_asks_no_delete_
         pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"),
     ):
         connection.execute(f'INSERT OR REPLACE INTO "{table}" SELECT * FROM "{table}"')
+
+
+@pytest.mark.parametrize(
+    "table", ["seals", "campaigns", "assignments", "deliveries", *sorted({*SECOND_THOUGHTS} - {"campaign_events"})]
+)
+def test_they_can_not_be_replaced_by_a_row_of_another_number_either(books: Path, table: str) -> None:
+    """SQLite would take the old row away for whatever key has to be unique."""
+    with closing(sqlite3.connect(books)) as connection:
+        columns = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})") if name != "id"]
+        with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
+            connection.execute(
+                f"INSERT OR REPLACE INTO {table} (id, {', '.join(columns)}) SELECT id + 1000, {', '.join(columns)} FROM {table}"
+            )
 
 
 @pytest.mark.parametrize(("table", "column"), foreign_keys_as_written())
@@ -210,11 +237,22 @@ CREDIT = {
     "amount_minor": 1000,
     "contra_account": "'refunds_owed'",
     "entry": 1,
+    "funding": 1,
     "run_id": 1,
 }
 CARD = {"id": 99, "campaign": 1, "code": "'RF-X'", "customer": 1, "booking": "NULL", "ordinal": 7, "run_id": 1}
-DEBIT = {**CREDIT, "line": "NULL", "entry": "NULL", "type": "'CREDITS_REDEMPTION'", "amount_minor": -1000}
+NOT_FUNDED = {"entry": "NULL", "funding": "NULL"}
+DEBIT = {
+    **CREDIT,
+    **NOT_FUNDED,
+    "line": "NULL",
+    "type": "'CREDITS_REDEMPTION'",
+    "contra_account": "'sales'",
+    "amount_minor": -1000,
+}
 CASH = {"card": "NULL", "bucket": "'cash'"}
+FEE = {"card": "NULL", "bucket": "'fee'", "reason": "'service'"}
+BONUS = {"bucket": "'bonus'", "contra_account": "'bonuses_owed'"}
 
 
 def test_a_credit_of_these_tests_would_be_taken(connection: sqlite3.Connection) -> None:
@@ -223,10 +261,18 @@ def test_a_credit_of_these_tests_would_be_taken(connection: sqlite3.Connection) 
 
 def test_a_line_may_be_funded_in_parts_the_first_of_which_stands_once(connection: sqlite3.Connection) -> None:
     insert(connection, "transactions", {**CREDIT, "amount_minor": 500})
-    insert(connection, "transactions", {**CREDIT, "bucket": "'bonus'", "amount_minor": 100, "entry": 2})
-    insert(connection, "transactions", {**CREDIT, **CASH, "amount_minor": 500, "entry": 3})
-    with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: transactions\.line"):
-        insert(connection, "transactions", {**CREDIT, **CASH, "amount_minor": 500})
+    insert(connection, "transactions", {**CREDIT, **BONUS, "amount_minor": 100, "entry": 2})
+    insert(connection, "transactions", {**CREDIT, **CASH, "amount_minor": 300, "entry": 3})
+    insert(connection, "transactions", {**CREDIT, **BONUS, "amount_minor": 50, "entry": 10, "reason": "'gold'"})
+    insert(connection, "transactions", {**CREDIT, **FEE, "amount_minor": 200, "entry": 100})
+    for entry in (1, 2, 3, 10, 100):
+        with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: transactions\.line"):
+            insert(connection, "transactions", {**CREDIT, **CASH, "amount_minor": 500, "entry": entry})
+
+
+@pytest.mark.parametrize("first", [CASH, FEE, BONUS], ids=["cash", "a fee", "a bonus"])
+def test_a_line_may_be_funded_without_anything_paid(connection: sqlite3.Connection, first: dict[str, object]) -> None:
+    insert(connection, "transactions", {**CREDIT, **first})
 
 
 @pytest.mark.parametrize(
@@ -239,14 +285,21 @@ def test_a_line_may_be_funded_in_parts_the_first_of_which_stands_once(connection
         {"type": "'GIFT'"},
         {"bucket": "'tips'"},
         {"contra_account": "'my_pocket'"},
-        {"card": "NULL", "line": "NULL", "entry": "NULL"},
+        {"card": "NULL", "line": "NULL", **NOT_FUNDED},
         {"card": "NULL"},
+        {"card": "NULL", **BONUS},
         {"bucket": "'cash'"},
-        {**CASH, "line": "NULL", "entry": "NULL"},
+        {"bucket": "'fee'"},
+        {**CASH, "line": "NULL", **NOT_FUNDED},
+        {**FEE, "line": "NULL", **NOT_FUNDED},
+        NOT_FUNDED,
         {"entry": "NULL"},
         {"entry": 0},
+        {"funding": "NULL"},
+        {"funding": 0},
         {"line": "NULL"},
         {"type": "'CREDITS_REFUND'"},
+        {**DEBIT, "funding": 1},
     ],
 )
 def test_a_movement_that_makes_no_sense_is_refused(connection: sqlite3.Connection, wrong: dict[str, object]) -> None:
@@ -254,14 +307,92 @@ def test_a_movement_that_makes_no_sense_is_refused(connection: sqlite3.Connectio
         insert(connection, "transactions", {**CREDIT, **wrong})
 
 
-@pytest.mark.parametrize("card", [1, 2, "NULL"])
+@pytest.mark.parametrize("onto", [{"card": 1}, {"card": 2}, CASH, FEE], ids=["card 1", "card 2", "cash", "a fee"])
 @pytest.mark.parametrize("campaign", [1, 2])
 def test_a_refund_line_is_funded_once_whatever_card_or_campaign(
-    connection: sqlite3.Connection, card: object, campaign: int
+    connection: sqlite3.Connection, onto: dict[str, object], campaign: int
 ) -> None:
-    bucket = "'cash'" if card == "NULL" else "'paid'"
     with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE constraint failed: transactions\.line"):
-        insert(connection, "transactions", {**CREDIT, "line": 1, "card": card, "campaign": campaign, "bucket": bucket})
+        insert(connection, "transactions", {**CREDIT, **onto, "line": 1, "campaign": campaign})
+
+
+# --- Taken back, and again ---
+
+AGAIN = "a refund line is funded again only after its funding was undone and reopened"
+
+
+@pytest.mark.parametrize("onto", [{}, CASH, FEE], ids=["on a card", "in cash", "a fee"])
+def test_a_refund_line_is_funded_again_only_after_its_run_was_undone_and_reopened(
+    connection: sqlite3.Connection, onto: dict[str, object]
+) -> None:
+    """Line 1 was funded by run 5."""
+    again = {**CREDIT, **onto, "line": 1, "funding": 2}
+    with pytest.raises(sqlite3.IntegrityError, match=AGAIN):
+        insert(connection, "transactions", again)
+    insert(connection, "undoings", {"undone_run": 5, "run_id": 28})
+    with pytest.raises(sqlite3.IntegrityError, match=AGAIN):
+        insert(connection, "transactions", again)
+    insert(connection, "reopenings", {"undone_run": 5, "run_id": 29})
+    insert(connection, "transactions", again)
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        insert(connection, "transactions", again)
+
+
+@pytest.mark.parametrize("funding", [3, 4, 9])
+def test_no_time_is_left_out(connection: sqlite3.Connection, funding: int) -> None:
+    """Line 14 was funded by run 25, which was undone and reopened, and again by run 35, which stands."""
+    with pytest.raises(sqlite3.IntegrityError, match=AGAIN):
+        insert(connection, "transactions", {**CREDIT, "line": 14, "funding": funding})
+    insert(connection, "reopenings", {"undone_run": 35, "run_id": 29})
+    if funding == 3:
+        insert(connection, "transactions", {**CREDIT, "line": 14, "funding": funding})
+        return
+    with pytest.raises(sqlite3.IntegrityError, match=AGAIN):
+        insert(connection, "transactions", {**CREDIT, "line": 14, "funding": funding})
+
+
+ANOTHER_PLAN, PLAN_1 = f"'{'a' * 64}'", "(SELECT plan FROM approvals WHERE id = 1)"
+# What is there once, with a row that would be taken; run 28 has undone run 21, of which card 8 is; run 38 applied plan 1.
+ONCE: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
+    "a run is undone": ("undoings", {"undone_run": 7, "run_id": 28}, {"undone_run": 21}),
+    "a run is reopened": ("reopenings", {"undone_run": 7, "run_id": 29}, {"undone_run": 21}),
+    "a line of it is set aside": ("undone_lines", {"line": 1, "undone_run": 25, "run_id": 28}, {"line": 14}),
+    "a card is deactivated": ("card_events", {"card": 1, "event": "'deactivated'", "run_id": 28}, {"card": 8}),
+    "a plan is approved": (
+        "approvals",
+        {"plan": ANOTHER_PLAN, "campaign": "'hotel-refunds'", "run_id": 37},
+        {"plan": PLAN_1},
+    ),
+    "a plan is applied": ("applied_plans", {"plan": ANOTHER_PLAN, "run_id": 32}, {"plan": PLAN_1}),
+    "a run applies a plan": ("applied_plans", {"plan": ANOTHER_PLAN, "run_id": 32}, {"run_id": 38}),
+}
+
+
+@pytest.mark.parametrize(("table", "row", "again"), ONCE.values(), ids=ONCE)
+def test_what_happens_once_stands_once(
+    connection: sqlite3.Connection, table: str, row: dict[str, object], again: dict[str, object]
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE|append-only"):
+        insert(connection, table, {**row, **again})
+    insert(connection, table, row)
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("card_events", {"card": 1, "event": "'lost'", "run_id": 28}),
+        ("campaign_events", {"campaign": 1, "event": "'stopped'", "run_id": 30}),
+        ("approvals", {"plan": "'abc'", "campaign": "'hotel-refunds'", "run_id": 37}),
+        ("applied_plans", {"plan": "'abc'", "run_id": 32}),
+    ],
+    ids=["an unknown event of a card", "an unknown event of a campaign", "no digest", "no digest of what is applied"],
+)
+def test_what_nobody_can_mean_is_refused(connection: sqlite3.Connection, table: str, row: dict[str, object]) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        insert(connection, table, row)
+
+
+# --- Balances ---
 
 
 def test_a_bucket_never_goes_below_zero(connection: sqlite3.Connection) -> None:
@@ -456,8 +587,9 @@ ALTERATIONS = {
     "a table is there too many": "CREATE TABLE notes (note TEXT)",
     "a table has a column more": "ALTER TABLE cards ADD COLUMN note TEXT",
     "a table is missing": "DROP TABLE extensions",
+    "the guard of the second time is missing": "DROP TRIGGER transactions_funded_again",
     "a unique index is a plain one": (
-        "DROP INDEX transactions_funded_line; CREATE INDEX transactions_funded_line ON transactions (line) "
+        "DROP INDEX transactions_funded_line; CREATE INDEX transactions_funded_line ON transactions (line, funding) "
         "WHERE entry = 1"
     ),
 }

@@ -28,6 +28,8 @@ from interrupted import (
     what_is_left,
 )
 
+APPLY = ("apply", "plan.json", "--out", "out")
+
 
 def test_a_run_that_was_killed_is_finished_by_the_same_command(tmp_path: Path) -> None:
     place = Place.made(tmp_path, ("init",))
@@ -57,6 +59,15 @@ def test_a_second_run_into_the_same_folder_keeps_the_first_ones_files_wherever_i
     _, expected = place.undisturbed(RUN)
     assert len(expected.files) == 8
     assert_a_kill_never_shows(place, RUN)
+
+
+def test_a_plan_that_was_being_applied_when_it_was_killed_is_applied_once(tmp_path: Path) -> None:
+    place = Place.made(tmp_path, ("init",))
+    place.run(("plan", CAMPAIGN, "bookings.csv", "-o", "plan.json"))
+    shutil.copy(place.folder / "plan.json", place.before)
+    ended, expected = place.undisturbed(APPLY)
+    assert (ended.exit, len(expected.facts["applied_plans"])) == (3, 1)
+    assert_a_kill_never_shows(place, APPLY)
 
 
 POOL: dict[str, Any] = {"type": "STATIC", "vouchers_count": 2}

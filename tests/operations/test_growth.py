@@ -20,7 +20,7 @@ def test_a_card_of_the_pool_is_found_by_its_holder(
     run_in_process("load", "bookings.csv").ok()
     run_in_process("create", CAMPAIGN).ok()
     run_in_process("publish", CAMPAIGN).ok()
-    holding = Holding(1, per_customer, "2020-05-01", None, extends=True)
+    holding = Holding(1, per_customer, "2020-05-01")
     connection = sqlite3.connect(tmp_path / LEDGER)
     connection.execute("CREATE TEMP TABLE considered (booking INTEGER NOT NULL, customer INTEGER NOT NULL)")
 

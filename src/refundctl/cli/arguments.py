@@ -10,6 +10,7 @@ from typing import Annotated, BinaryIO, Literal
 
 import typer
 
+from refundctl.domain.codes import looks_like_code, mask
 from refundctl.domain.conditions import Condition
 from refundctl.domain.errors import InputMissing, UsageError
 from refundctl.domain.mistakes import MistakesFound
@@ -65,6 +66,9 @@ Where = Annotated[
         help="Only bookings with this value, such as tier=gold or booking_id=R-17; all of several must hold.",
     ),
 ]
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why, for those who read the journal later.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")]
 
 
@@ -94,6 +98,12 @@ def where_condition(texts: Sequence[str] | None) -> Condition:
     except MistakesFound as error:
         mistake = error.mistakes[0]
         raise UsageError(f"--where {'.'.join(map(str, mistake.place[:1]))}: {mistake.sentence}.") from error
+
+
+def reason_given(text: str | None) -> str | None:
+    """The operator's words on one line, or None. What may be a card's code is masked: the journal never holds one."""
+    words = (mask(word) if looks_like_code(word) else word for word in (text or "").split())
+    return " ".join(words) or None
 
 
 @contextmanager

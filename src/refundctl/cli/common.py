@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ import typer
 from typer._click.core import ParameterSource
 
 from refundctl.cli.app import app
+from refundctl.domain.codes import looks_like_code, mask
 from refundctl.domain.errors import InputMissing, RefundctlError, Refused, UsageError
 from refundctl.ledger import connection as ledgers
 from refundctl.ledger.connection import Clock, Ledger
@@ -220,6 +221,11 @@ def writing_ledger(
 
 
 def _record(journal: Journal, error: Refused, campaign: str | None) -> None:
+    if campaign is not None and error.code == "resource_not_found" and looks_like_code(campaign):
+        # A code that was typed where a campaign's name was wanted.
+        error.message = error.message.replace(campaign, mask(campaign))
+        campaign = mask(campaign)
+        journal = replace(journal, arguments={**journal.arguments, "campaign": campaign})
     # That the attempt can't be written down must not hide why it was refused.
     with suppress(RefundctlError):
         journal.record_attempt(error, campaign)

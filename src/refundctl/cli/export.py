@@ -14,14 +14,13 @@ from refundctl.domain.errors import UsageError
 from refundctl.exports.csv_text import encode
 from refundctl.exports.finance import COLUMNS
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links
-from refundctl.ledger import scope
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Journal, Outcome
 from refundctl.ledger.posting.batches import Batch, last_handed
 from refundctl.ledger.queries import last_transaction
 from refundctl.operations import export as operation
 from refundctl.operations import handover
-from refundctl.operations.terms import terms_of
+from refundctl.operations.terms import consider, terms_of
 
 Kind = Annotated[
     Literal["mail", "cards", "transactions", "publications", "bookings"],
@@ -99,7 +98,7 @@ def _export_mail(
             run = journal.begin(campaign=campaign)
             fresh_after = last_handed(ledger.connection, terms.stored.campaign_id, place.tool)
             if where.tests:
-                scope.consider(ledger.connection, terms.judge(where))
+                consider(ledger, terms, where)
                 fresh_after = last_transaction(ledger.connection)
             wanted = handover.Wanted(
                 terms.stored.campaign_id,

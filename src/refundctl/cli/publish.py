@@ -6,13 +6,12 @@ import typer
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, writing_ledger
-from refundctl.cli.rendering import Report, Screen, figures, number, plural, reasons, report
+from refundctl.cli.rendering import Report, Screen, figures, number, plural, reasons, report, warn
 from refundctl.domain.errors import ExitCode
-from refundctl.ledger import scope
 from refundctl.ledger.journal import Outcome
 from refundctl.ledger.posting import pool
 from refundctl.operations import publish as operation
-from refundctl.operations.terms import terms_of
+from refundctl.operations.terms import consider, terms_of
 
 MOST_CARDS = 2**63 - 1  # that SQLite can count
 
@@ -31,11 +30,13 @@ def publish(
     with writing_ledger(common, given, campaign) as (ledger, journal), ledger.writing(bulk=True) as writing:
         terms = terms_of(ledger, campaign)
         run = journal.begin(campaign=campaign)
-        scope.consider(ledger.connection, terms.judge(wanted))
+        consider(ledger, terms, wanted)
         result = operation.publish(ledger, terms, run.run_id, limit=limit)
         writing.keep = bool(result.published) and not common.dry_run
         if writing.keep:
-            journal.finish(run, Outcome(result.counts, partial=bool(result.short)))
+            journal.finish(run, Outcome(result.counts, partial=bool(result.short or result.capped)))
+    for warning in result.warnings:
+        warn(common, warning)
     return report(
         common,
         Report(
@@ -43,9 +44,9 @@ def publish(
             run_id=run.run_id if writing.keep else None,
             campaign=campaign,
             counts=result.counts,
-            extra={"not_eligible": result.not_eligible},
-            exit_code=ExitCode.PARTIAL if result.short else ExitCode.OK,
-            errors=pool_errors(campaign, result.short),
+            extra={"not_eligible": result.not_eligible, "warnings": result.warnings},
+            exit_code=ExitCode.PARTIAL if result.short or result.capped else ExitCode.OK,
+            errors=[*pool_errors(campaign, result.short), *cap_errors(campaign, result.capped)],
         ),
     )
 
@@ -61,6 +62,19 @@ def pool_advice(campaign: str, short: int, what: str = "eligible booking") -> st
         f"{campaign} has no cards left for {plural(short, what)}: raise vouchers_count and run "
         f"`refundctl create {campaign}`, or take in printed cards with `refundctl create {campaign} --codes FILE`; then "
         "publish again."
+    )
+
+
+def cap_errors(campaign: str, capped: int, what: str = "eligible booking") -> list[dict[str, str]]:
+    """What JSON says where the budget left so many out."""
+    return [{"code": "budget_exceeded", "message": cap_advice(campaign, capped, what)}] if capped else []
+
+
+def cap_advice(campaign: str, capped: int, what: str = "eligible booking") -> str:
+    """The same for a person."""
+    return (
+        f"{plural(capped, what)} of {campaign} would bring a card over budget.per_card or a customer over "
+        f"budget.per_customer: raise that and run `refundctl create {campaign}`, or look for a wrong amount."
     )
 
 
@@ -85,3 +99,5 @@ def _describe(out: Screen, campaign: str, result: operation.PublishResult) -> No
     figures(out, [*rows, ("skipped", reasons(result.skipped_by_reason)), *not_eligible_rows(campaign, result)])
     if result.short:
         out.print(pool_advice(campaign, result.short))
+    if result.capped:
+        out.print(cap_advice(campaign, result.capped))

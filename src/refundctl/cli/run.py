@@ -10,17 +10,19 @@ import typer
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, campaign_in_file, command, writing_ledger
 from refundctl.cli.load import check_rejects_option, source_chooser, stage
-from refundctl.cli.publish import not_eligible_rows, pool_advice, pool_errors
-from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, progress, reasons, report
+from refundctl.cli.publish import cap_advice, cap_errors, not_eligible_rows, pool_advice, pool_errors
+from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, progress, reasons, report, warn
 from refundctl.cli.topup import owed_otherwise
 from refundctl.domain.errors import ExitCode
 from refundctl.files.safe_write import Other, make_folder
 from refundctl.ledger.connection import Ledger
-from refundctl.ledger.journal import Journal, RunFile
+from refundctl.ledger.journal import Journal, Run, RunFile
 from refundctl.ledger.queries import campaign_named
 from refundctl.operations import batch as operation
 from refundctl.operations import handover, load
+from refundctl.operations.approval import by_plan, refuse_unapproved
 from refundctl.operations.handover import HandedOver
+from refundctl.operations.pause import refuse_paused
 
 
 @command("run", writes=True, short="Do all of these at once, and write the mail file.")
@@ -64,15 +66,26 @@ def run(
         "force": force,
     }
     with writing_ledger(common, given, campaign) as (ledger, journal), take.opened(files) as inputs:
-        resumed = _resume(common, ledger, journal, campaign, place)
-        finished = None if resumed is None else resumed.batch
+        resumed = resume_hand_over(common, ledger, journal, campaign, place)
         with stage(common, ledger, inputs, choose, encoding) as staged:
-            plan = operation.RunPlan(definition, staged, place, wanted, strict, force, finished)
-            result, handed = _run(common, ledger, journal, plan, rejects)
-    return report(common, _report(common, campaign, result, handed or resumed, staged.sources))
+            task = operation.Task(definition, staged, wanted, strict)
+            target = operation.Target(place, force, None if resumed is None else resumed.batch)
+            guard = _approval_guard(ledger, campaign, files)
+            result, handed = run_and_hand_over(common, ledger, journal, task, target, guard, rejects=rejects)
+    for warning in result.steps.warnings:
+        warn(common, warning)
+    return report(common, run_report(common, campaign, result, handed or resumed, staged.sources))
 
 
-def _resume(
+def _approval_guard(ledger: Ledger, campaign: str, files: list[str]) -> operation.Guard:
+    def after(steps: operation.Steps, _: Run) -> None:
+        if steps.gives:
+            refuse_unapproved(ledger, steps.terms, by_plan(campaign, files))
+
+    return operation.Guard(before=lambda: None, after=after)
+
+
+def resume_hand_over(
     common: Common, ledger: Ledger, journal: Journal, campaign: str, place: handover.Place
 ) -> HandedOver | None:
     """Finish the hand-over of an earlier run that was cut off, if there is one."""
@@ -80,7 +93,10 @@ def _resume(
         return None
     with ledger.reading():
         stored = campaign_named(ledger.connection, campaign)
-        batch = None if stored is None else handover.find_open(ledger, stored.campaign_id, place)
+        if stored is None:
+            return None
+        refuse_paused(ledger, stored)
+        batch = handover.find_open(ledger, stored.campaign_id, place)
     if batch is None:
         return None
     if common.dry_run:
@@ -89,22 +105,31 @@ def _resume(
         return handover.hand_over(ledger, journal, batch, lambda done, total: bar.of(done, total, done))
 
 
-def _run(
-    common: Common, ledger: Ledger, journal: Journal, plan: operation.RunPlan, rejects: str | None
+def run_and_hand_over(
+    common: Common,
+    ledger: Ledger,
+    journal: Journal,
+    task: operation.Task,
+    target: operation.Target,
+    guard: operation.Guard,
+    *,
+    rejects: str | None = None,
 ) -> tuple[operation.RunResult, HandedOver | None]:
-    paths = _rejects_paths(plan, rejects)
+    """One transaction for all steps, then the files; see batch.run()."""
+    folder = target.place.folder
+    paths = _rejects_paths(task.staged, folder, rejects)
 
     def write_rejects(hands_over: bool) -> list[RunFile]:
         if common.dry_run:
             return []
-        make_folder(plan.place.folder)
+        make_folder(folder)
         # Without a hand-over of its own, this run leaves those of an earlier one as they are.
-        alone = not hands_over and (plan.place.folder / handover.MANIFEST_FILE).exists()
-        written = load.write_rejects_files(ledger, plan.staged, paths, other=Other.REFUSE if alone else Other.KEEP)
-        return [replace(file, path=_short(Path(file.path), plan.place.folder)) for file in written]
+        alone = not hands_over and (folder / handover.MANIFEST_FILE).exists()
+        written = load.write_rejects_files(ledger, task.staged, paths, other=Other.REFUSE if alone else Other.KEEP)
+        return [replace(file, path=_short(Path(file.path), folder)) for file in written]
 
     with progress(common, "Posting") as bar, ledger.writing(bulk=True) as writing:
-        result = operation.run(ledger, journal, plan, bar.say, write_rejects)
+        result = operation.run(ledger, journal, task, target, bar.say, write_rejects, guard)
         writing.keep = result.changed and not common.dry_run
         if common.dry_run and result.batch is not None:
             return result, handover.preview(ledger, result.batch)
@@ -118,48 +143,54 @@ def _short(path: Path, folder: Path) -> str:
     return path.name if path.parent == folder else str(path)
 
 
-def _rejects_paths(plan: operation.RunPlan, rejects: str | None) -> dict[int, Path]:
+def _rejects_paths(staged: load.Staged, folder: Path, rejects: str | None) -> dict[int, Path]:
     """`rejects.csv` in the folder, or one per input where there are several."""
     if rejects is not None:
-        return {file.number: Path(rejects) for file in plan.staged.files}
-    if len(plan.staged.files) == 1:
-        return {1: plan.place.folder / "rejects.csv"}
-    return {
-        file.number: plan.place.folder / f"rejects-{file.number}-{Path(file.input.name).stem}.csv"
-        for file in plan.staged.files
-    }
+        return {file.number: Path(rejects) for file in staged.files}
+    if len(staged.files) == 1:
+        return {1: folder / "rejects.csv"}
+    return {file.number: folder / f"rejects-{file.number}-{Path(file.input.name).stem}.csv" for file in staged.files}
 
 
-def _report(
+def run_report(
     common: Common,
     campaign: str,
     result: operation.RunResult,
     handed: HandedOver | None,
     sources: Mapping[str, str],
 ) -> Report:
+    """What a run did, in JSON and for a person."""
+    steps = result.steps
     kept = result.changed and not common.dry_run
-    files = [*result.load.files, *(handed.files if handed and handed.files else result.rejects)]
+    files = [*steps.load.files, *(handed.files if handed and handed.files else result.rejects)]
     return Report(
         human=lambda out: _describe(out, campaign, result, handed),
         run_id=result.run_id if kept else None,
         campaign=campaign,
-        counts=result.counts,
-        totals=result.topup.totals,
+        counts=steps.counts,
+        totals=steps.topup.totals,
         files=[file.as_json() for file in files],
         extra={
-            "steps": result.steps,
-            "rejected_by_code": result.load.rejected_by_code,
-            "withdrawn": result.load.withdrawn,
-            "not_eligible": result.publish.not_eligible,
+            "steps": steps.as_json(),
+            "rejected_by_code": steps.load.rejected_by_code,
+            "withdrawn": steps.load.withdrawn,
+            "not_eligible": steps.publish.not_eligible,
             "sources": sources,
-            "mail": _mail(handed),
+            "mail": mail_json(handed),
+            "warnings": steps.warnings,
         },
-        exit_code=ExitCode.PARTIAL if result.partial else ExitCode.OK,
-        errors=pool_errors(campaign, result.publish.short),
+        exit_code=ExitCode.PARTIAL if steps.partial else ExitCode.OK,
+        errors=step_errors(campaign, steps),
     )
 
 
-def _mail(handed: HandedOver | None) -> dict[str, Any] | None:
+def step_errors(campaign: str, steps: operation.Steps) -> list[dict[str, str]]:
+    """What JSON says of eligible bookings that were left out."""
+    return [*pool_errors(campaign, steps.publish.short), *cap_errors(campaign, steps.publish.capped)]
+
+
+def mail_json(handed: HandedOver | None) -> dict[str, Any] | None:
+    """What was handed over, as it stands in JSON."""
     if handed is None:
         return None
     found = handed.figures
@@ -174,20 +205,57 @@ def _mail(handed: HandedOver | None) -> dict[str, Any] | None:
 
 def _title(result: operation.RunResult, handed: HandedOver | None) -> str:
     if result.changed:
-        funded = result.topup
-        anything = funded.funded or result.publish.published or result.load.changed
+        steps = result.steps
+        anything = steps.topup.funded or steps.publish.published or steps.load.changed
         if handed is not None and handed.figures.rows and not anything:
             return "no new refunds; cards that had waited for an e-mail address are handed over"
-        cards = plural(result.publish.published, "new card")
-        return f"{plural(funded.funded, 'refund')} on {cards}, {amount(funded.on_cards_minor, funded.currency)}"
+        return in_short(steps)
     if handed is not None:
         return f"nothing new; finished the files of run {handed.batch.run_id}, which was cut off"
     return "nothing new"
 
 
 def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: HandedOver | None) -> None:
-    loaded, published, funded = result.load, result.publish, result.topup
+    steps = result.steps
     out.print(f"{campaign}: {_title(result, handed)}")
+    rows = step_rows(campaign, steps)
+    if handed is not None:
+        rows += [
+            ("to be mailed", f"{number(handed.figures.rows)}  {amount(handed.figures.total_minor, handed.currency)}"),
+            (
+                "  without e-mail",
+                f"{number(handed.figures.unreachable)}  {amount(handed.figures.unreachable_minor, handed.currency)}",
+            ),
+        ]
+    figures(out, rows)
+    if handed is not None and handed.files:
+        out.print(
+            f"Files in {handed.batch.directory}: {', '.join([*(Path(f.path).name for f in handed.files), 'manifest.json'])}"
+        )
+        out.print(f"Seal: {handed.seal}")
+    describe_left_out(out, campaign, steps)
+    if steps.load.rejected and handed is not None and handed.files:
+        out.print("Mend the rejected rows in the rejects file, and run that into a new folder.")
+
+
+def describe_left_out(out: Screen, campaign: str, steps: operation.Steps) -> None:
+    """What to do about eligible bookings that were left out."""
+    if steps.publish.short:
+        out.print(pool_advice(campaign, steps.publish.short))
+    if steps.publish.capped:
+        out.print(cap_advice(campaign, steps.publish.capped))
+
+
+def in_short(steps: operation.Steps) -> str:
+    """`58 refunds on 57 new cards, EUR 21,967.91`."""
+    funded = steps.topup
+    cards = plural(steps.publish.published, "new card")
+    return f"{plural(funded.funded, 'refund')} on {cards}, {amount(funded.on_cards_minor, funded.currency)}"
+
+
+def step_rows(campaign: str, steps: operation.Steps) -> list[tuple[str, str]]:
+    """What became of rows, bookings and refunds."""
+    loaded, published, funded = steps.load, steps.publish, steps.topup
     rows = [("rows read", number(loaded.counts["rows"]))]
     rows += [
         (f"  {name}", number(count))
@@ -208,21 +276,4 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
         *((f"  {name}", sum_) for name, sum_ in owed_otherwise(funded)),
         ("  funded before", number(funded.already_funded)),
     ]
-    if handed is not None:
-        rows += [
-            ("to be mailed", f"{number(handed.figures.rows)}  {amount(handed.figures.total_minor, handed.currency)}"),
-            (
-                "  without e-mail",
-                f"{number(handed.figures.unreachable)}  {amount(handed.figures.unreachable_minor, handed.currency)}",
-            ),
-        ]
-    figures(out, rows)
-    if handed is not None and handed.files:
-        out.print(
-            f"Files in {handed.batch.directory}: {', '.join([*(Path(f.path).name for f in handed.files), 'manifest.json'])}"
-        )
-        out.print(f"Seal: {handed.seal}")
-    if published.short:
-        out.print(pool_advice(campaign, published.short))
-    if loaded.rejected and handed is not None and handed.files:
-        out.print("Mend the rejected rows in the rejects file, and run that into a new folder.")
+    return rows

@@ -7,6 +7,7 @@ import typer
 from refundctl.cli.common import Common, command, reading_ledger
 from refundctl.cli.rendering import Report, Screen, amount, figures, number, report
 from refundctl.operations import status as operation
+from refundctl.operations.budget import Limit
 
 
 @command("status", short="Show where each campaign stands.")
@@ -41,7 +42,8 @@ def _describe(out: Screen, common: Common, found: operation.Status) -> None:
 
 
 BAR_WIDTH = 30
-_TITLES = {"cash": "owed in cash"}
+_TITLES = {"cash": "owed in cash", "fee": "kept as fees"}
+_NOTED = ("unassigned", "deactivated", "unreachable", "not_handed_over", "funded_not_eligible", "undone")
 
 
 def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
@@ -54,12 +56,35 @@ def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
     rows += [
         (_TITLES.get(name, name.replace("_", " ")), amount(minor, currency))
         for name, minor in standing.totals.items()
-        if minor or name != "cash"
+        if (minor or name not in _TITLES) and not name.startswith("budget_")
     ]
+    rows += _budget_rows(standing)
     rows.append(("next expiry", standing.next_expiry or "none"))
-    for name in ("unassigned", "unreachable", "not_handed_over", "funded_not_eligible"):
+    for name in _NOTED:
         if counts.get(name):
             rows.append((name.replace("_", " "), number(counts[name])))
     figures(out, rows)
+    if standing.pause is not None:
+        out.print(f"  Paused {standing.pause}: `refundctl resume {standing.campaign}` lets it go on.")
+    for warning in standing.budget.warnings if standing.budget is not None else ():
+        out.print(f"  Warning: {warning}")
     for folder in standing.open_batches:
         out.print(f"  The hand-over to {folder} was cut off: run the same command again to finish it.")
+
+
+def _budget_rows(standing: operation.Standing) -> list[tuple[str, str]]:
+    def shown(limit: Limit, figure: int) -> str:
+        return number(figure) if limit.currency is None else amount(figure, limit.currency)
+
+    if standing.budget is None:
+        return []
+    return [
+        (
+            _LIMITS[limit.name],
+            f"{shown(limit, limit.used)} of {shown(limit, limit.limit)}, left {shown(limit, limit.left)}",
+        )
+        for limit in standing.budget.limits
+    ]
+
+
+_LIMITS = {"total": "budget used", "bonus": "of it bonus", "cards": "cards used"}

@@ -2,13 +2,13 @@
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, writing_ledger
-from refundctl.cli.publish import pool_advice, pool_errors
-from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, reasons, report
+from refundctl.cli.publish import cap_advice, cap_errors, pool_advice, pool_errors
+from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, reasons, report, warn
 from refundctl.domain.errors import ExitCode
-from refundctl.ledger import scope
 from refundctl.ledger.journal import Outcome
 from refundctl.operations import topup as operation
-from refundctl.operations.terms import terms_of
+from refundctl.operations.approval import by_plan, refuse_unapproved
+from refundctl.operations.terms import consider, terms_of
 
 
 @command("topup", writes=True, short="Post what each card is owed, once.")
@@ -22,11 +22,15 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
     ):
         terms = terms_of(ledger, campaign)
         run = journal.begin(campaign=campaign)
-        scope.consider(ledger.connection, terms.judge(wanted))
+        consider(ledger, terms, wanted)
         result = operation.top_up(ledger, terms, run.run_id)
-        writing.keep = bool(result.funded) and not common.dry_run
+        if result.on_cards_minor or result.cash_minor:
+            refuse_unapproved(ledger, terms, by_plan(campaign))
+        writing.keep = result.posted and not common.dry_run
         if writing.keep:
-            journal.finish(run, Outcome(result.counts, result.totals, partial=bool(result.short)))
+            journal.finish(run, Outcome(result.counts, result.totals, partial=bool(result.short or result.capped)))
+    for warning in result.warnings:
+        warn(common, warning)
     return report(
         common,
         Report(
@@ -35,8 +39,12 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
             campaign=campaign,
             counts=result.counts,
             totals=result.totals,
-            exit_code=ExitCode.PARTIAL if result.short else ExitCode.OK,
-            errors=pool_errors(campaign, result.short, "refund line"),
+            extra={"warnings": result.warnings},
+            exit_code=ExitCode.PARTIAL if result.short or result.capped else ExitCode.OK,
+            errors=[
+                *pool_errors(campaign, result.short, "refund line"),
+                *cap_errors(campaign, result.capped, "refund line"),
+            ],
         ),
     )
 
@@ -53,14 +61,20 @@ def _describe(out: Screen, campaign: str, result: operation.TopUpResult) -> None
     )
     if result.short:
         out.print(pool_advice(campaign, result.short, "refund line"))
+    if result.capped:
+        out.print(cap_advice(campaign, result.capped, "refund line"))
     if operation.NOT_PUBLISHED in result.skipped_by_reason:
         out.print(f"Some have no card yet: `refundctl publish {campaign}` gives them one.")
 
 
 def owed_otherwise(result: operation.TopUpResult) -> list[tuple[str, str]]:
-    """What of it is bonus, and what is owed in cash, where there is any."""
+    """What of it is bonus, what is owed in cash and what is kept back as fees, where there is any."""
     return [
         (name, amount(minor, result.currency))
-        for name, minor in (("of it bonus", result.bonus_minor), ("owed in cash", result.cash_minor))
+        for name, minor in (
+            ("of it bonus", result.bonus_minor),
+            ("owed in cash", result.cash_minor),
+            ("kept back as fees", result.fee_minor),
+        )
         if minor
     ]

@@ -11,25 +11,32 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
-    PlainValidator,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
 
+from refundctl.domain.campaign_rules import (
+    NAME,
+    Approval,
+    Budget,
+    DurationText,
+    Eligible,
+    Refund,
+    Strict,
+    Validity,
+    amounts_in,
+    clashes,
+)
 from refundctl.domain.codes import CODE_BITS_MIN, CodeConfigError, CodePattern
 from refundctl.domain.conditions import Condition
 from refundctl.domain.countries import country_code
-from refundctl.domain.mistakes import Mistake, MistakesFound, did_you_mean, placed, shown
+from refundctl.domain.mistakes import Mistake, did_you_mean, placed, shown
 from refundctl.domain.money import is_currency
-from refundctl.domain.validity import Duration, ValidityError, is_timezone
-
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+from refundctl.domain.validity import Duration, is_timezone
 
 #: A pool beyond this is a slip of the pen: no campaign has so many cards.
 VOUCHERS_COUNT_MAX = 10_000_000
@@ -38,8 +45,6 @@ _ZERO = re.compile(r"0+(?:\.0+)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 #: Names that mean another zone on another machine, or none.
 _NO_TIMEZONES = frozenset({"Factory", "localtime", "posixrules"})
-#: A duration that leaves the calendar from here is a slip of the pen.
-_FAR_DAY = date(2199, 12, 31)
 
 
 def campaign_name(name: str) -> str:
@@ -97,17 +102,6 @@ def _near_timezone(text: str) -> str:
     return did_you_mean(text, sorted(available_timezones() - _NO_TIMEZONES))
 
 
-def _duration(text: str) -> str:
-    try:
-        duration = Duration.parse(text)
-        duration.after(_FAR_DAY)
-    except ValidityError as error:
-        raise ValueError(str(error)) from None
-    # P12M and P1Y end on the same day, whatever the day they begin on.
-    years, months = divmod(duration.years * 12 + duration.months, 12)
-    return str(Duration(years, months, duration.days))
-
-
 def _day(given: object) -> object:
     if not isinstance(given, str):
         return given
@@ -126,40 +120,26 @@ def _country(text: str) -> str:
     return code
 
 
-def _condition(given: object) -> Condition:
-    if isinstance(given, Condition):
-        return given
-    try:
-        return Condition.parse(given)
-    except MistakesFound as error:
-        raise placed(error.mistakes) from None
-
-
 def _sorted(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(texts)))
 
 
 NoEffect = Annotated[None, BeforeValidator(_no_effect)]
-ConditionKey = Annotated[Condition, PlainValidator(_condition), PlainSerializer(Condition.written)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class Gift(_Strict):
+class Gift(Strict):
     """What a card is worth when it is made."""
 
     amount: Annotated[str, AfterValidator(_zero)] = Field(default="0.00", examples=['"0.00"'])
 
 
-class Redemption(_Strict):
+class Redemption(Strict):
     """How often a card may be used."""
 
     quantity: NoEffect = None
 
 
-class CodeConfig(_Strict):
+class CodeConfig(Strict):
     """How codes look; `pattern` between `prefix` and `postfix`, or `length` random signs of `charset`."""
 
     pattern: str | None = Field(default=None, examples=['"RF-####-####-####-####"'])
@@ -188,7 +168,7 @@ class CodeConfig(_Strict):
         return {"pattern": pattern.text, "charset": charset, **nothing}
 
 
-class Voucher(_Strict):
+class Voucher(Strict):
     """What kind of card it is."""
 
     type: Literal["GIFT_VOUCHER"] = "GIFT_VOUCHER"
@@ -197,26 +177,14 @@ class Voucher(_Strict):
     code_config: CodeConfig = CodeConfig()
 
 
-class Campaign(_Strict):
+class Campaign(Strict):
     """One campaign; `name` is its key in the file and no part of the definition.
 
     Raises pydantic's ValidationError with every mistake.
     """
 
     #: Keys that a later version takes.
-    LATER: ClassVar[frozenset[str]] = frozenset(
-        {
-            "refund",
-            "budget",
-            "approval",
-            "validity",
-            "invoice",
-            "minimum_order",
-            "mail",
-            "reminders",
-            "alerts",
-        }
-    )
+    LATER: ClassVar[frozenset[str]] = frozenset({"invoice", "minimum_order", "mail", "reminders", "alerts"})
 
     name: Annotated[str, AfterValidator(campaign_name)] = Field(exclude=True)
     description: Annotated[str, BeforeValidator(_text_or_none)] = Field(
@@ -233,17 +201,19 @@ class Campaign(_Strict):
     vouchers_count: Annotated[int, AfterValidator(_pool_size)] | None = Field(default=None, examples=["1000"])
     weak_codes: bool = False
     voucher: Voucher = Voucher()
-    activity_duration_after_publishing: Annotated[str, AfterValidator(_duration)] | None = Field(
-        default=None, examples=["P365D"]
-    )
+    activity_duration_after_publishing: DurationText | None = Field(default=None, examples=["P365D"])
     start_date: NoEffect = None
     expiration_date: Annotated[date | None, BeforeValidator(_day)] = Field(default=None, examples=["2027-12-31"])
     validity_day_of_week: NoEffect = None
     validity_hours: NoEffect = None
+    validity: tuple[Validity, ...] = Field(default=(), examples=["[{when: {tier: [gold]}, duration: P2Y}]"])
     no_expiry_in: Annotated[tuple[Annotated[str, AfterValidator(_country)], ...], AfterValidator(_sorted)] = Field(
         default=(), examples=["[US-ME]"]
     )
-    eligible: ConditionKey = Field(default=Condition(), examples=["{status: [cancelled]}"])
+    eligible: Eligible = Field(default=Condition(), examples=["{status: [cancelled]}"])
+    refund: Refund = Field(default=Refund(), examples=["{requires_acceptance: true}"])
+    budget: Budget | None = Field(default=None, examples=['{total: "250000.00"}'])
+    approval: Approval | None = Field(default=None, examples=['{above: "10000.00"}'])
     metadata: Mapping[str, str] = Field(default={}, examples=["{department: Customer care}"])
 
     @field_validator("vouchers_count")
@@ -279,13 +249,20 @@ class Campaign(_Strict):
             raise placed([Mistake(("code_config", "pattern"), sentence)])
         return voucher
 
-    @field_validator("eligible")
+    @field_validator("validity", "eligible", "refund", "budget", "approval", mode="wrap")
     @classmethod
-    def _amounts_of_the_currency(cls, eligible: Condition, info: ValidationInfo) -> Condition:
-        too_fine = eligible.too_fine_for(info.data["currency"]) if "currency" in info.data else ()
-        if too_fine:
-            raise placed(too_fine)
-        return eligible
+    def _amounts_of_the_currency(
+        cls, given: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> object:
+        with amounts_in(info.data.get("currency")):
+            return check(given)
+
+    @model_validator(mode="after")
+    def _rules_go_together(self) -> Self:
+        mistakes = clashes(self.model_dump(include={"currency", "refund", "validity"}))
+        if mistakes:
+            raise placed(mistakes)
+        return self
 
     @property
     def code_pattern(self) -> CodePattern:
@@ -317,4 +294,13 @@ class Campaign(_Strict):
         keys = json.loads(text)
         if not isinstance(keys, dict):
             raise ValueError(f"the definition of {name} in the ledger is no JSON object: restore a backup")
-        return cls.model_validate_json(json.dumps({**keys, "name": name}))
+        return cls.model_validate({**{key: _with_tuples(given) for key, given in keys.items()}, "name": name})
+
+
+def _with_tuples(given: object) -> object:
+    """What JSON holds, with tuples for lists, as the file's reader gives them."""
+    if isinstance(given, list):
+        return tuple(map(_with_tuples, given))
+    if isinstance(given, dict):
+        return {key: _with_tuples(below) for key, below in given.items()}
+    return given

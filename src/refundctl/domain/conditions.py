@@ -7,7 +7,7 @@ inclusive.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -34,6 +34,10 @@ TEXT_FIELDS = ("status", "source", "channel", "category", "tier", *CODED_FIELDS)
 #: Every field that a condition may name, besides `metadata.KEY`. No person's field is among them.
 FIELDS = (*TEXT_FIELDS, *AMOUNT_FIELDS, *COUNT_FIELDS, *DATE_FIELDS)
 METADATA_PREFIX = "metadata."
+#: A rule may also look at what all bookings of the customer add up to, in the campaign's currency and in minor units.
+CUSTOMER_TOTAL = "customer_total"
+#: Every field that the `when` of a rule may name, besides `metadata.KEY`.
+RULE_FIELDS = (*FIELDS, CUSTOMER_TOTAL)
 #: What an operator may also ask for; no rule of a campaign is for single bookings or people.
 ID_FIELDS = ("booking_id", "refund_id", "customer_id")
 
@@ -71,8 +75,12 @@ class AmountRange:
         """Whether the amount in minor units of the currency lies within; no amount never does."""
         if not isinstance(value, int):
             return False
-        low, high = _limits_minor(self.low, self.high, currency)
+        low, high = self.limits_minor(currency)
         return low <= value and (high is None or value <= high)
+
+    def limits_minor(self, currency: str) -> tuple[int, int | None]:
+        """Both limits in minor units; the upper one is None where there is none."""
+        return _limits_minor(self.low, self.high, currency)
 
     def written(self) -> dict[str, str]:
         """As it stands in a definition."""
@@ -138,8 +146,9 @@ class Condition:
     tests: tuple[tuple[str, Test], ...] = ()
 
     @classmethod
-    def parse(cls, given: object) -> Self:
-        """Read `{field: list or range}` as the campaigns file has it.
+    def parse(cls, given: object, fields: Collection[str] = RULE_FIELDS) -> Self:
+        """Read `{field: list or range}` as the campaigns file has it: `fields` are RULE_FIELDS for the `when` of a
+        rule, FIELDS for what chooses bookings.
 
         Raises MistakesFound with every mistake.
         """
@@ -149,7 +158,7 @@ class Condition:
         mistakes: list[Mistake] = []
         for field, wanted in given.items():
             try:
-                tests.append((str(field), _reader(str(field))(wanted)))
+                tests.append((str(field), _reader(str(field), fields)(wanted)))
             except MistakesFound as error:
                 mistakes += [mistake.below(str(field)) for mistake in error.mistakes]
         if mistakes:
@@ -163,7 +172,8 @@ class Condition:
         Raises MistakesFound with every mistake.
         """
         ids = tuple((field, AnyOf(frozenset({folded(wanted[field])}))) for field in ID_FIELDS if field in wanted)
-        rest = cls.parse({field: _exactly(field, text) for field, text in wanted.items() if field not in ID_FIELDS})
+        others = {field: _exactly(field, text) for field, text in wanted.items() if field not in ID_FIELDS}
+        rest = cls.parse(others, FIELDS)
         return cls(tuple(sorted((*ids, *rest.tests), key=lambda test: test[0])))
 
     @property
@@ -213,8 +223,13 @@ def _exactly(field: str, text: str) -> object:
     return {"from": text, "to": text} if field in DATE_FIELDS else [text]
 
 
-def _reader(field: str) -> Callable[[object], Test]:
-    if field in AMOUNT_FIELDS:
+def _reader(field: str, fields: Collection[str]) -> Callable[[object], Test]:
+    if field == CUSTOMER_TOTAL and field not in fields:
+        sentence = (
+            f"only the `when` of a rule can look at {shown(field)}, under `refund` or `validity`: leave it out here"
+        )
+        raise MistakesFound([Mistake((), sentence, at_key=True)])
+    if field in AMOUNT_FIELDS or field == CUSTOMER_TOTAL:
         return _read_amounts
     if field in DATE_FIELDS:
         return _read_dates
@@ -224,13 +239,13 @@ def _reader(field: str) -> Callable[[object], Test]:
         return partial(_read_list, read=partial(_code, read=CODED_FIELDS[field]), example=_EXAMPLES[field])
     if field in TEXT_FIELDS or field.removeprefix(METADATA_PREFIX) not in ("", field):
         return _read_texts
-    raise MistakesFound([Mistake((), _unknown_field(field), at_key=True)])
+    raise MistakesFound([Mistake((), _unknown_field(field, fields), at_key=True)])
 
 
-def _unknown_field(field: str) -> str:
+def _unknown_field(field: str, fields: Collection[str]) -> str:
     if field in ("metadata", METADATA_PREFIX):
         return "write the column with it, such as `metadata.hotel: [City]`"
-    near = did_you_mean(field, FIELDS) or f"; there are {', '.join(FIELDS)} and metadata.KEY"
+    near = did_you_mean(field, fields) or f"; there are {', '.join(fields)} and metadata.KEY"
     return f"a condition can't look at {shown(field)}{near}"
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _DURATION = re.compile("P(?:([0-9]{1,6})Y)?(?:([0-9]{1,6})M)?(?:([0-9]{1,6})D)?")
 _WEEKS = re.compile("P([0-9]{1,6})W")
 
+#: Up to whose end a card may be valid, and their length.
+PERIODS_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
 
 class ValidityError(ValueError):
     """A duration, day or time zone that can't be; the message says what to write instead."""
@@ -106,6 +109,29 @@ def last_valid_day(published_on: date, duration: Duration | None, expiration_dat
     if duration is None:
         return expiration_date
     ends_on = duration.after(published_on)
+    return ends_on if expiration_date is None else min(ends_on, expiration_date)
+
+
+def end_of(day: date, period: str) -> date:
+    """The last day of the `month`, calendar `quarter` or `year` that the day is in. Raises ValidityError for another period."""
+    months = PERIODS_MONTHS.get(period)
+    if months is None:
+        raise ValidityError(f"{period!r} is not a period; write {', '.join(PERIODS_MONTHS)}")
+    last_month = (day.month - 1) // months * months + months
+    return date(day.year, last_month, calendar.monthrange(day.year, last_month)[1])
+
+
+def last_day_by_rule(
+    published_on: date, duration: Duration, until_end_of: str | None, expiration_date: date | None
+) -> date:
+    """The same by a rule: the day where the duration ends, moved to the end of its `month`, `quarter` or `year`; the
+    earlier of that and the expiration date.
+
+    Raises ValidityError where the duration ends after the year 9999.
+    """
+    ends_on = duration.after(published_on)
+    if until_end_of is not None:
+        ends_on = end_of(ends_on, until_end_of)
     return ends_on if expiration_date is None else min(ends_on, expiration_date)
 
 

@@ -72,17 +72,19 @@ def _amount(minor: int, currency: str) -> str:
 
 
 def _booking(row: tuple[Any, ...], campaign: str, _: str) -> Row:
-    booking_id, order_amount, currency, refund_id, refund_amount, cash, back, *texts, card, paid, bonus, state = row
+    booking_id, order_amount, currency, refund_id, refund_amount, cash, back, *texts, card, paid, bonus, fee, state = (
+        row
+    )
     # Those that are funded or only wait for their top-up have no reason to be skipped.
     reason = _REASONS.get(state, State(state).label)
     ours = state in {State.FUNDED, State.FUNDED_NOT_ELIGIBLE, State.FUNDED_IN_CASH}
+    shown = ours or state in {State.KEPT, State.UNDONE}
     return (
         safe_cell(booking_id), format_amount(order_amount, currency), currency, safe_cell(refund_id),
         format_amount(refund_amount, currency), _amount(cash, currency), _amount(back, currency),
         *(safe_cell(None if text is None else str(text)) for text in texts),
         campaign if ours else "", f"c{card}" if ours and card is not None else "", "yes" if ours else "no",
-        format_amount(paid if ours else 0, currency), format_amount(bonus if ours else 0, currency),
-        format_amount(0, currency), reason,
+        *(format_amount(minor if shown else 0, currency) for minor in (paid, bonus, fee)), reason,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from refundctl.domain.campaign import Campaign
+from refundctl.domain.campaign_rules import clashes, rules_of
 from refundctl.domain.conditions import Condition
 from refundctl.domain.errors import BadCampaigns, CampaignProblem, InputMissing
 from refundctl.domain.mistakes import PLACED, Place, did_you_mean, folded, on_one_line, shown
@@ -122,6 +123,7 @@ class _Reading:
         self.spots[()] = _Spot(Mark(1, 1), document.root.mark, None, _Root)
         tree = self._value(document.root, _Root, ())
         self._check_source_names(tree)
+        self._check_rules(tree)
         try:
             root = _Root.model_validate(tree)
         except ValidationError as error:
@@ -155,9 +157,10 @@ class _Reading:
 
     def _items(self, node: Items, kinds: frozenset[object], place: Place) -> object:
         inner = _inner(kinds, tuple)
+        model = _model(_kinds(inner))
         values: list[object] = []
         for at, item in enumerate(node.items):
-            self.spots[(*place, at)] = _Spot(item.mark, item.mark)
+            self.spots[(*place, at)] = _Spot(item.mark, item.mark, None, model)
             if isinstance(item, Text) and str in _kinds(inner):
                 values.append(item.text)  # a NULL in a list of texts is one
             else:
@@ -196,15 +199,22 @@ class _Reading:
 
     def _check_source_names(self, tree: object) -> None:
         names = dict.fromkeys((DEFAULT_SOURCE, *_keys(tree, "sources")))
-        for campaign in _keys(tree, "campaigns"):
-            eligible: Place = ("campaigns", campaign, "eligible", "source")
-            wanted = _below(tree, *eligible)
+        for place in _source_tests(tree):
+            wanted = _below(tree, *place)
             for at, name in enumerate(wanted if isinstance(wanted, tuple) else ()):
                 if isinstance(name, str) and folded(name) not in names and folded(name) not in presets():
                     known = (*names, *presets())
                     advice = did_you_mean(name, known) or f"; there are {', '.join(known)}"
                     sentence = f"there is no source {shown(name)} in this file{advice}"
-                    self._problem(self.spots[*eligible, at].value, (*eligible, at), sentence)
+                    self._problem(self.spots[*place, at].value, (*place, at), sentence)
+
+    def _check_rules(self, tree: object) -> None:
+        """Rules beside each other; the models look at them only where each rule is right by itself."""
+        for name in _keys(tree, "campaigns"):
+            campaign = _below(tree, "campaigns", name)
+            for mistake in clashes(campaign) if isinstance(campaign, Mapping) else ():
+                place = ("campaigns", name, *mistake.place)
+                self._problem(self.spots[place].value, place, mistake.sentence)
 
     def _rejected(self, details: ErrorDetails) -> None:
         """One error of pydantic's, at its place or, for a key that isn't there, at the key above it."""
@@ -286,10 +296,22 @@ def _meaning(node: Text, kinds: frozenset[object]) -> object:
     return None if node.text in _NULLS else node.text
 
 
+def _source_tests(tree: object) -> Iterator[Place]:
+    """Where conditions look at the source."""
+    for name in _keys(tree, "campaigns"):
+        campaign: Place = ("campaigns", name)
+        yield (*campaign, "eligible", "source")
+        for place, _rule in rules_of(_below(tree, *campaign)):
+            yield (*campaign, *place, "when", "source")
+
+
 def _below(tree: object, *keys: str | int) -> object:
-    """What stands under these keys; None where something else does."""
+    """What stands under these keys and list positions; None where something else does."""
     for key in keys:
-        tree = tree.get(key) if isinstance(tree, Mapping) else None
+        if isinstance(tree, tuple) and isinstance(key, int):
+            tree = tree[key]
+        else:
+            tree = tree.get(key) if isinstance(tree, Mapping) else None
     return tree
 
 

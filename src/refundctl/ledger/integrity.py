@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from refundctl.ledger import schema, seals
 from refundctl.ledger.posting.bookings import METADATA_TEXT, PERSON_TEXT, register_functions
 from refundctl.ledger.posting.cards import CODE_KEY
+from refundctl.ledger.posting.credits import BACK_SLOT, CASH_SLOT
+from refundctl.ledger.settling import BONUS_SLOT, FEE_SLOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,19 @@ def check_file(connection: sqlite3.Connection) -> list[Finding]:
 def check_books(connection: sqlite3.Connection) -> Iterator[Finding]:
     """Everything that must be true of the rows, whatever campaign they belong to."""
     register_functions(connection)
-    for check in (_schema, _references, _seals, _people, _metadata, _codes, _credits, _balances):
+    for check in (
+        _schema,
+        _references,
+        _seals,
+        _people,
+        _metadata,
+        _codes,
+        _credits,
+        _undoings,
+        _approvals,
+        _pauses,
+        _balances,
+    ):
         try:
             yield from check(connection)
         except sqlite3.Error as error:
@@ -151,66 +165,241 @@ def _codes(connection: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding("code_index_broken", f"The code of card c{card} and the index of codes disagree.")
 
 
+# What a refund line is given settles the refund, but for bonuses; what a rule gives or keeps has the rule's name as reason.
+_SETTLED = "{row}.bucket <> 'bonus'"
+_BACK = "{row}.bucket = 'bonus' AND {row}.reason IS NULL"
+_CASH = "{row}.bucket = 'cash'"
+
+
 def _credits(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """A credit is what its refund line was owed, in the campaign's currency, on a card of that campaign and customer."""
+    """What a refund line was given is what it is owed, in the campaign's currency, on cards of that campaign and customer.
+
+    Asked of the funding that stands, as files may say something else after an undo.
+    """
     rows = connection.execute(
-        """
-        SELECT transactions.id
-        FROM transactions
-        LEFT JOIN refund_lines ON refund_lines.line = transactions.line
-        LEFT JOIN campaigns ON campaigns.id = transactions.campaign
-        LEFT JOIN cards ON cards.id = transactions.card
-        LEFT JOIN assignments ON assignments.card = transactions.card
-        WHERE entry IS NOT NULL AND (
-            amount_minor IS NOT CASE bucket
-                WHEN 'paid' THEN refund_lines.refund_amount_minor - refund_lines.cash_amount_minor
-                WHEN 'bonus' THEN refund_lines.bonus_amount_minor
-                WHEN 'cash' THEN refund_lines.cash_amount_minor
-            END
-            OR contra_account IS NOT iif(bucket = 'bonus', 'bonuses_owed', 'refunds_owed')
-            OR refund_lines.currency IS NOT campaigns.currency
-            OR (bucket <> 'cash' AND (
-                cards.campaign IS NOT transactions.campaign
-                OR coalesce(assignments.customer, cards.customer) IS NOT refund_lines.customer
+        f"""
+        SELECT first.id
+        FROM transactions AS first
+        -- Not the view refund_lines, all rows of which SQLite would put into a table for this.
+        LEFT JOIN line_versions AS line ON line.id = first.line AND line.version = 1
+        LEFT JOIN line_versions AS now ON now.id = coalesce(
+            (
+                SELECT later.id FROM line_versions AS later
+                WHERE later.booking = line.booking AND later.refund_id = line.refund_id AND later.version > 1
+                ORDER BY later.version DESC LIMIT 1
+            ),
+            line.id
+        )
+        LEFT JOIN campaigns ON campaigns.id = first.campaign
+        LEFT JOIN cards ON cards.id = first.card
+        LEFT JOIN assignments ON assignments.card = first.card
+        WHERE first.entry = 1 AND first.run_id NOT IN (SELECT undone_run FROM undoings) AND (
+            now.currency IS NOT campaigns.currency
+            OR (first.card IS NOT NULL AND (
+                cards.campaign IS NOT first.campaign
+                OR coalesce(assignments.customer, cards.customer) IS NOT now.customer
             ))
-            OR (entry = 1 AND (
-                SELECT 1 + count(*) FROM transactions AS further
-                WHERE further.line = transactions.line AND further.entry > 1
-            ) IS NOT
-                (refund_lines.refund_amount_minor > refund_lines.cash_amount_minor)
-                + (refund_lines.bonus_amount_minor > 0) + (refund_lines.cash_amount_minor > 0)
-            )
+            OR {_given(_SETTLED)} IS NOT {_still_owed("now.refund_amount_minor", _SETTLED)}
+            OR {_given(_BACK)} IS NOT {_still_owed("now.bonus_amount_minor", _BACK)}
+            -- More is owed in cash only where it is instead of what would be paid.
+            OR CASE
+                WHEN first.bucket = 'paid' THEN {_given(_CASH)} IS NOT now.cash_amount_minor
+                WHEN first.funding = 1 THEN {_given(_CASH)} < now.cash_amount_minor
+            END
         )
         """
     ).fetchmany(MOST_OF_ONE_KIND)
     for (transaction,) in rows:
         yield Finding("credit_wrong", f"Transaction {transaction} is not what its refund line is owed.")
     yield from _fundings(connection)
+    yield from _removals(connection)
+
+
+def _given(kind: str) -> str:
+    """SQL for what the funding that begins with `first` has given of a kind."""
+    return f"""(
+        iif({kind.format(row="first")}, first.amount_minor, 0) + coalesce((
+            SELECT sum(further.amount_minor) FROM transactions AS further
+            WHERE further.line = first.line AND further.funding = first.funding AND further.entry > 1
+                AND {kind.format(row="further")}
+        ), 0)
+    )"""
+
+
+def _still_owed(owed: str, kind: str) -> str:
+    """SQL for what is owed when a line is funded: the next time, less what is left of the times before, as it was spent."""
+    left = " + ".join(
+        f"""coalesce((
+            SELECT sum(own.amount_minor)
+            FROM transactions AS own JOIN transactions AS credit ON credit.id = coalesce(own.related_transaction, own.id)
+            WHERE own.line = first.line AND own.entry {entries} AND credit.funding < first.funding
+                AND {kind.format(row="credit")}
+        ), 0)"""
+        for entries in ("= 1", "> 1", "IS NULL")  # a partial index finds each
+    )
+    return f"iif(first.funding = 1, {owed}, max(0, {owed} - ({left})))"
 
 
 def _fundings(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """A refund line is funded by one run, in entries counted from 1, one for each part that it is owed."""
+    """A refund line is funded by one run onto one card; each part and each rule's share has its entry and account, once."""
     rows = connection.execute(
-        """
-        SELECT further.id
-        FROM transactions AS further
-        LEFT JOIN transactions AS first ON first.line = further.line AND first.entry = 1
-        WHERE further.entry > 1 AND (
-            first.run_id IS NOT further.run_id OR first.campaign IS NOT further.campaign
-            OR first.bucket IS further.bucket OR EXISTS (
-                SELECT 1 FROM transactions AS same
-                WHERE same.line = further.line AND same.entry > 1 AND same.bucket = further.bucket
-                    AND same.id <> further.id
-            )
-            OR further.entry <> (
-                SELECT count(*) FROM transactions AS own
-                WHERE own.line = further.line AND own.entry > 1 AND own.entry <= further.entry
-            ) + 1
-        )
+        f"""
+        SELECT own.id
+        FROM transactions AS own
+        WHERE own.entry IS NOT NULL AND (
+            own.contra_account = iif(own.bucket = 'bonus', 'bonuses_owed', 'refunds_owed')
+            AND CASE
+                WHEN own.entry = 1 THEN (own.bucket = 'bonus' OR (own.bucket = 'fee') = (own.reason IS NOT NULL))
+                    AND (own.funding = 1 OR {_REOPENED})
+                WHEN own.reason IS NULL THEN (own.bucket = 'bonus' AND own.entry = {BACK_SLOT})
+                    OR (own.bucket = 'cash' AND own.entry = {CASH_SLOT})
+                WHEN own.bucket = 'bonus' THEN own.entry BETWEEN {BONUS_SLOT} AND {FEE_SLOT - 1}
+                ELSE own.bucket = 'fee' AND own.entry >= {FEE_SLOT}
+            END
+            AND (own.entry = 1 OR {_BEGUN})
+            AND (own.reason IS NULL OR NOT {_TWICE})
+        ) IS NOT TRUE
         """
     ).fetchmany(MOST_OF_ONE_KIND)
     for (transaction,) in rows:
         yield Finding("credit_wrong", f"Transaction {transaction} does not belong to the funding of its refund line.")
+
+
+_REOPENED = """EXISTS (
+    SELECT 1 FROM transactions AS before JOIN reopenings ON reopenings.undone_run = before.run_id
+    WHERE before.line = own.line AND before.entry = 1 AND before.funding = own.funding - 1 AND reopenings.run_id < own.run_id
+)"""
+_BEGUN = """EXISTS (
+    SELECT 1 FROM transactions AS first
+    WHERE first.line = own.line AND first.entry = 1 AND first.funding = own.funding
+        AND first.run_id = own.run_id AND first.campaign = own.campaign
+        AND (own.card IS NULL OR own.card = first.card)
+        AND (own.bucket <> first.bucket OR own.reason IS NOT first.reason)
+        -- A rule's bonus is on what is paid, if only the time before.
+        AND (own.bucket <> 'bonus' OR own.reason IS NULL OR first.bucket = 'paid' OR first.funding > 1)
+)"""
+_TWICE = """EXISTS (
+    SELECT 1 FROM transactions AS same
+    WHERE same.line = own.line AND same.funding = own.funding AND same.entry > 1 AND same.entry > own.entry
+        AND same.bucket = own.bucket AND same.reason = own.reason
+)"""
+
+
+def _removals(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """What takes a credit back is of its line, card, bucket and accounts, by its undoing, and takes no more than there was."""
+    rows = connection.execute(
+        """
+        SELECT removal.id
+        FROM transactions AS removal
+        LEFT JOIN transactions AS credit ON credit.id = removal.related_transaction
+        WHERE removal.type = 'CREDITS_REMOVAL' AND removal.contra_account IN ('refunds_owed', 'bonuses_owed') AND (
+            credit.entry IS NULL OR credit.campaign IS NOT removal.campaign OR credit.line IS NOT removal.line
+            OR credit.card IS NOT removal.card OR credit.bucket IS NOT removal.bucket
+            OR credit.contra_account IS NOT removal.contra_account
+            OR credit.amount_minor + (
+                SELECT sum(amount_minor) FROM transactions AS other WHERE other.related_transaction = credit.id
+            ) < 0
+            OR NOT EXISTS (SELECT 1 FROM undoings WHERE undone_run = credit.run_id AND undoings.run_id = removal.run_id)
+        )
+        """
+    ).fetchmany(MOST_OF_ONE_KIND)
+    for (transaction,) in rows:
+        yield Finding("removal_wrong", f"Transaction {transaction} takes back what was not given like that.")
+
+
+def _undoings(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Batches are undone, by an undo after them; only what was undone is reopened; their lines and credits say so."""
+    rows = connection.execute(
+        """
+        SELECT undone_run FROM undoings
+        LEFT JOIN runs AS done ON done.id = undone_run
+        LEFT JOIN runs AS undo ON undo.id = undoings.run_id
+        WHERE coalesce(done.command NOT IN ('load', 'publish', 'topup', 'run', 'apply'), TRUE)
+            OR undo.command IS NOT 'undo' OR undone_run >= undoings.run_id
+        UNION
+        SELECT undone_run FROM reopenings LEFT JOIN runs AS undo ON undo.id = reopenings.run_id
+        WHERE undo.command IS NOT 'undo' OR NOT EXISTS (
+            SELECT 1 FROM undoings WHERE undoings.undone_run = reopenings.undone_run AND undoings.run_id < reopenings.run_id
+        )
+        UNION
+        SELECT undone_run FROM undone_lines
+        WHERE NOT EXISTS (
+            SELECT 1 FROM undoings
+            WHERE undoings.undone_run = undone_lines.undone_run AND undoings.run_id <= undone_lines.run_id
+        )
+        """
+    ).fetchmany(MOST_OF_ONE_KIND)
+    for (run_id,) in rows:
+        yield Finding("undoing_wrong", f"Run {run_id} was not undone, or reopened, as the ledger has it.")
+    yield from _undone_credits(connection)
+    rows = connection.execute(
+        """
+        SELECT card FROM card_events
+        WHERE event = 'deactivated' AND coalesce(
+            (SELECT sum(amount_minor) FROM transactions WHERE transactions.card = card_events.card), 0
+        ) <> 0
+        """
+    ).fetchmany(MOST_OF_ONE_KIND)
+    for (card,) in rows:
+        yield Finding("deactivated_with_balance", f"Card c{card} was deactivated and still has a balance.")
+
+
+def _undone_credits(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Of an undone top-up, cash and fees are taken back whole, and each line is set aside."""
+    rows = connection.execute(
+        """
+        SELECT own.id FROM transactions AS own
+        WHERE own.run_id IN (SELECT undone_run FROM undoings) AND (
+            (own.entry = 1 AND NOT EXISTS (
+                SELECT 1 FROM undone_lines WHERE undone_lines.line = own.line AND undone_run = own.run_id
+            ))
+            OR (own.entry IS NOT NULL AND own.card IS NULL AND own.amount_minor + coalesce(
+                (SELECT sum(amount_minor) FROM transactions AS other WHERE other.related_transaction = own.id), 0
+            ) <> 0)
+        )
+        """
+    ).fetchmany(MOST_OF_ONE_KIND)
+    for (transaction,) in rows:
+        yield Finding(
+            "undoing_wrong", f"Transaction {transaction} is of an undone run, and was not undone as it should be."
+        )
+
+
+def _approvals(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A plan is applied by the approval of that very plan, given before and by another user."""
+    rows = connection.execute(
+        """
+        SELECT applied_plans.run_id
+        FROM applied_plans
+        LEFT JOIN runs AS applying ON applying.id = applied_plans.run_id
+        LEFT JOIN approvals ON approvals.id = approval
+        LEFT JOIN runs AS approving ON approving.id = approvals.run_id
+        WHERE applying.command IS NOT 'apply' OR (approval IS NOT NULL AND (
+            approvals.plan IS NOT applied_plans.plan OR approvals.campaign IS NOT applying.campaign
+            OR approving.command IS NOT 'approve' OR approving.user_id IS applying.user_id
+            OR approvals.run_id >= applied_plans.run_id
+        ))
+        """
+    ).fetchmany(MOST_OF_ONE_KIND)
+    for (run_id,) in rows:
+        yield Finding("approval_wrong", f"Run {run_id} applied a plan that nobody else had approved like that.")
+
+
+def _pauses(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """A campaign is paused and resumed in turn."""
+    rows = connection.execute(
+        """
+        SELECT events.run_id, name FROM (
+            SELECT id, campaign, run_id, event, lag(event, 1, 'resumed') OVER (PARTITION BY campaign ORDER BY id) AS before
+            FROM campaign_events
+        ) AS events
+        LEFT JOIN campaigns ON campaigns.id = events.campaign
+        WHERE event IS before
+        ORDER BY events.id
+        """
+    ).fetchmany(MOST_OF_ONE_KIND)
+    for run_id, name in rows:
+        yield Finding("pause_wrong", f"Run {run_id} paused or resumed the campaign {name}, which was so already.")
 
 
 def _balances(connection: sqlite3.Connection) -> Iterator[Finding]:

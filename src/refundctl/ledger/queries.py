@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from refundctl.ledger.posting.batches import HANDED, find_unreachable
+from refundctl.ledger.budgets import GIVEN, published_cards
+from refundctl.ledger.posting.batches import DEAD, HANDED, any_undone, find_unreachable
+from refundctl.ledger.posting.credits import BUCKETS
 
 CARDS_PER_READ = 5_000
 
@@ -19,6 +21,7 @@ class StoredCampaign:
     name: str
     currency: str
     definition: str
+    definition_id: int
 
     @property
     def terms(self) -> Mapping[str, Any]:
@@ -36,7 +39,7 @@ def campaigns(connection: sqlite3.Connection) -> list[StoredCampaign]:
     """All campaigns, oldest first."""
     rows = connection.execute(
         """
-        SELECT campaigns.id, name, currency, definition
+        SELECT campaigns.id, name, currency, definition, definitions.id
         FROM campaigns JOIN definitions ON definitions.id = (
             SELECT max(id) FROM definitions WHERE definitions.campaign = campaigns.id
         )
@@ -44,6 +47,14 @@ def campaigns(connection: sqlite3.Connection) -> list[StoredCampaign]:
         """
     )
     return [StoredCampaign(*row) for row in rows]
+
+
+def earlier_definitions(connection: sqlite3.Connection, campaign: StoredCampaign) -> list[tuple[int, str]]:
+    """The ids and texts of the definitions that a campaign had before this one, the last one first."""
+    return connection.execute(
+        "SELECT id, definition FROM definitions WHERE campaign = ? AND id < ? ORDER BY id DESC",
+        (campaign.campaign_id, campaign.definition_id),
+    ).fetchall()
 
 
 def has_cards(connection: sqlite3.Connection, campaign: int) -> bool:
@@ -54,15 +65,17 @@ def has_cards(connection: sqlite3.Connection, campaign: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CampaignFigures:
-    """What a campaign has come to, in minor units of its currency."""
+    """What a campaign has come to, net of undo, in minor units of its currency."""
 
     published: int
+    deactivated: int
     unassigned: int
     funded: int
     unreachable: int
     not_handed_over: int
     paid_minor: int
     bonus_minor: int
+    fee_minor: int
     cash_minor: int
     balance_minor: int
     expired_minor: int
@@ -72,15 +85,14 @@ class CampaignFigures:
 
 def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) -> CampaignFigures:
     """Add up a campaign; `today` is the day in its time zone, by which a card has expired or not."""
-    published = connection.execute("SELECT count(*) FROM held_cards WHERE campaign = ?", (campaign,)).fetchone()[0]
+    published = published_cards(connection, campaign)
+    held = connection.execute("SELECT count(*) FROM held_cards WHERE campaign = ?", (campaign,)).fetchone()[0]
     made = connection.execute("SELECT count(*) FROM cards WHERE campaign = ?", (campaign,)).fetchone()[0]
-    funded, paid, bonus, cash, balance = connection.execute(
-        """
+    funded, paid, bonus, fee, cash, balance = connection.execute(
+        f"""
         SELECT
-            count(*) FILTER (WHERE entry = 1),
-            coalesce(sum(amount_minor) FILTER (WHERE type = 'CREDITS_ADDITION' AND bucket = 'paid'), 0),
-            coalesce(sum(amount_minor) FILTER (WHERE type = 'CREDITS_ADDITION' AND bucket = 'bonus'), 0),
-            coalesce(sum(amount_minor) FILTER (WHERE bucket = 'cash'), 0),
+            count(*) FILTER (WHERE entry = 1 AND bucket <> 'fee' AND run_id NOT IN (SELECT undone_run FROM undoings)),
+            {", ".join(f"coalesce(sum(amount_minor) FILTER (WHERE bucket = '{name}' AND {GIVEN}), 0)" for name in BUCKETS)},
             coalesce(sum(amount_minor) FILTER (WHERE card IS NOT NULL), 0)
         FROM transactions WHERE campaign = ?
         """,
@@ -100,12 +112,14 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
     ).fetchone()
     return CampaignFigures(
         published=published,
-        unassigned=made - published,
+        deactivated=held - published,
+        unassigned=made - held,
         funded=funded,
         unreachable=_unreachable(connection, campaign),
         not_handed_over=_not_handed_over(connection, campaign),
         paid_minor=paid,
         bonus_minor=bonus,
+        fee_minor=fee,
         cash_minor=cash,
         balance_minor=balance,
         expired_minor=expired,
@@ -129,6 +143,7 @@ def _unreachable(connection: sqlite3.Connection, campaign: int) -> int:
             FROM held_cards AS cards JOIN customers ON customers.id = cards.customer
             WHERE campaign = ? AND email IS NULL
                 AND EXISTS (SELECT 1 FROM transactions WHERE transactions.card = cards.id)
+                AND NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
             """,
             (campaign,),
         ).fetchone()[0]
@@ -136,12 +151,16 @@ def _unreachable(connection: sqlite3.Connection, campaign: int) -> int:
 
 
 def _not_handed_over(connection: sqlite3.Connection, campaign: int) -> int:
-    """How many credits no mail tool has been given."""
+    """How many credits no mail tool has been given, and that no undo has taken back."""
     return int(
         connection.execute(
             """
             SELECT
-                (SELECT count(*) FROM transactions WHERE campaign = ?1 AND type = 'CREDITS_ADDITION' AND card IS NOT NULL)
+                (
+                    SELECT count(*) FROM transactions
+                    WHERE campaign = ?1 AND type = 'CREDITS_ADDITION' AND card IS NOT NULL
+                        AND run_id NOT IN (SELECT undone_run FROM undoings)
+                )
                 - (
                     SELECT count(DISTINCT transactions.id)
                     FROM batch_ranges
@@ -149,6 +168,7 @@ def _not_handed_over(connection: sqlite3.Connection, campaign: int) -> int:
                     CROSS JOIN transactions
                         ON transactions.id BETWEEN first_transaction AND batch_ranges.last_transaction
                         AND transactions.campaign = ?1 AND type = 'CREDITS_ADDITION' AND card IS NOT NULL
+                        AND transactions.run_id NOT IN (SELECT undone_run FROM undoings)
                     WHERE batch_ranges.campaign = ?1
                 )
             """,
@@ -258,7 +278,7 @@ def batch_terms(connection: sqlite3.Connection, batch: int) -> tuple[StoredCampa
 
 
 def find_batch_cards(connection: sqlite3.Connection, batch: int) -> int:
-    """Collect the cards that a batch is about; give their number."""
+    """Collect the cards that a batch is about, those left out of which nobody is told any more; give their number."""
     connection.execute("DROP TABLE IF EXISTS temp.batch_cards")
     connection.execute("CREATE TEMP TABLE batch_cards (card INTEGER PRIMARY KEY)")
     connection.execute(
@@ -284,6 +304,8 @@ def find_batch_cards(connection: sqlite3.Connection, batch: int) -> int:
         """,
         (batch,),
     )
+    if any_undone(connection):
+        connection.execute(f"DELETE FROM batch_cards WHERE {DEAD.format(card='batch_cards.card')}")
     return int(connection.execute("SELECT count(*) FROM batch_cards").fetchone()[0])
 
 
@@ -291,7 +313,7 @@ def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: ran
     """The cards collected by find_batch_cards() with ids in `cards`, block by block, in order.
 
     Each row: email (None where there is none), name, code, balance in minor units, last valid day, bookings separated
-    by `;`, customer_id, locale.
+    by `;`, customer_id, locale. What was taken back since then counts: its holder must not be told of it.
     """
     after = cards.start - 1
     while True:
@@ -308,8 +330,11 @@ def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: ran
             ) AS page
             CROSS JOIN held_cards AS cards ON cards.id = page.card
             CROSS JOIN customers ON customers.id = cards.customer
-            CROSS JOIN transactions ON transactions.card = cards.id AND transactions.id <= :last
-            LEFT JOIN line_versions ON line_versions.id = transactions.line
+            CROSS JOIN transactions
+                ON transactions.card = cards.id AND (transactions.id <= :last OR transactions.type = 'CREDITS_REMOVAL')
+            LEFT JOIN line_versions
+                ON line_versions.id = transactions.line AND transactions.entry IS NOT NULL
+                AND transactions.run_id NOT IN (SELECT undone_run FROM undoings)
             LEFT JOIN bookings ON bookings.id = line_versions.booking
             GROUP BY cards.id
             ORDER BY cards.id
@@ -397,6 +422,8 @@ def card_rows(
                 {_BOOKING_IDS},
                 CASE
                     WHEN held_cards.id IS NULL THEN 'unassigned'
+                    WHEN EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
+                        THEN 'deactivated'
                     WHEN card_expiries.expires_on < ?2 THEN 'expired'
                     ELSE 'active'
                 END,
@@ -465,8 +492,29 @@ def publication_rows(
     )
 
 
-def booking_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """Every considered refund line with its customer, segment, credit (card, paid and bonus in minor units) and state."""
+def booking_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[tuple[Any, ...]]:
+    """Every considered refund line with its customer, segment, card, what it was given net of undo, and its state.
+
+    What it was given by the campaign is paid, bonus and fee, in minor units.
+    """
+    connection.execute("DROP TABLE IF EXISTS temp.given_lines")
+    connection.execute(
+        """
+        CREATE TEMP TABLE given_lines (
+            line INTEGER PRIMARY KEY, card INTEGER, paid_minor INTEGER, bonus_minor INTEGER, fee_minor INTEGER
+        )
+        """
+    )
+    connection.execute(
+        """
+        INSERT INTO given_lines
+        SELECT
+            line, max(card) FILTER (WHERE entry IS NOT NULL), sum(amount_minor) FILTER (WHERE bucket = 'paid'),
+            sum(amount_minor) FILTER (WHERE bucket = 'bonus'), sum(amount_minor) FILTER (WHERE bucket = 'fee')
+        FROM transactions WHERE campaign = ? AND line IS NOT NULL GROUP BY line
+        """,
+        (campaign,),
+    )
     return iter(
         connection.execute(
             """
@@ -478,15 +526,13 @@ def booking_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
                 refund_lines.booked_at, refund_lines.cancelled_at,
                 segments.channel, segments.category, segments.tier, refund_lines.tickets, segments.accepted,
                 customers.marketing_consent,
-                coalesce(credit.card, further.card), iif(credit.bucket = 'paid', credit.amount_minor, 0),
-                iif(credit.bucket = 'bonus', credit.amount_minor, coalesce(further.amount_minor, 0)), considered.state
+                given_lines.card, coalesce(given_lines.paid_minor, 0), coalesce(given_lines.bonus_minor, 0),
+                coalesce(given_lines.fee_minor, 0), considered.state
             FROM considered
             CROSS JOIN refund_lines ON refund_lines.line = considered.line
             CROSS JOIN customers ON customers.id = refund_lines.customer
             CROSS JOIN segments ON segments.id = refund_lines.segment
-            LEFT JOIN transactions AS credit ON credit.line = considered.line AND credit.entry = 1
-            LEFT JOIN transactions AS further
-                ON further.line = considered.line AND further.entry > 1 AND further.bucket = 'bonus'
+            LEFT JOIN given_lines ON given_lines.line = considered.line
             ORDER BY considered.booking, considered.line
             """
         )

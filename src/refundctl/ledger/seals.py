@@ -50,11 +50,18 @@ TABLES = (
     SealedTable(
         "transactions",
         "id",
-        "id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, reason, related_transaction",
+        "id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, reason, related_transaction",
     ),
     SealedTable("batches", "id", "id, campaign, tool, directory, file_name, everyone, last_transaction"),
     SealedTable("batch_ranges", "id", "id, batch, campaign, tool, first_transaction, last_transaction"),
     SealedTable("deliveries", "id", "id, batch, files"),
+    SealedTable("undoings", "id", "id, undone_run, reason"),
+    SealedTable("undone_lines", "id", "id, line, undone_run"),
+    SealedTable("reopenings", "id", "id, undone_run"),
+    SealedTable("card_events", "id", "id, card, event, reason"),
+    SealedTable("campaign_events", "id", "id, campaign, event, reason"),
+    SealedTable("approvals", "id", "id, plan, campaign"),
+    SealedTable("applied_plans", "id", "id, plan, approval"),
 )
 
 if TYPE_CHECKING:

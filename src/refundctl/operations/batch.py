@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from refundctl.ledger import scope
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Journal, Outcome, Run, RunFile
 from refundctl.ledger.posting.batches import Batch
-from refundctl.ledger.queries import last_transaction
+from refundctl.ledger.queries import campaign_named, last_transaction
 from refundctl.operations import create, handover, load, publish, topup
-from refundctl.operations.terms import terms_of
+from refundctl.operations.pause import refuse_paused
+from refundctl.operations.terms import Terms, consider, terms_of
 
 if TYPE_CHECKING:
     from refundctl.domain.campaign import Campaign
@@ -22,40 +22,55 @@ Say = Callable[[str], None]  # told which step begins
 
 
 @dataclass(frozen=True, slots=True)
-class RunPlan:
-    """What a run is to do."""
+class Task:
+    """What the steps of a run are to do."""
 
     campaign: "Campaign"
     staged: load.Staged
-    place: handover.Place
     expected: load.Expected
     strict: bool
-    force: bool
-    finished: Batch | None = None  # the hand-over of an earlier run that this command has just finished
 
 
 @dataclass(frozen=True, slots=True)
-class RunResult:
-    """What a run did. `batch` is what is now to be handed over, None where nothing is new; `run_id` likewise."""
+class Target:
+    """Where the files of a run go. `finished` is the hand-over of an earlier run that this command has just finished."""
 
-    run_id: int | None
+    place: handover.Place
+    force: bool
+    finished: Batch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What the steps have posted: all transactions after `last_before`; `terms` are the campaign's."""
+
+    parent: Run
+    terms: Terms
+    last_before: int
     created: bool
     load: load.LoadResult
     publish: publish.PublishResult
     topup: topup.TopUpResult
-    batch: Batch | None
-    rejects: Sequence[RunFile]
 
     @property
-    def changed(self) -> bool:
-        """Whether anything is to be kept."""
-        posted = self.publish.published or self.topup.funded
-        return bool(self.load.changed or self.created or posted or self.batch)
+    def posted(self) -> bool:
+        """Whether anything is new but what the files say of people."""
+        return bool(self.load.loaded or self.created or self.publish.published or self.topup.posted)
+
+    @property
+    def gives(self) -> bool:
+        """Whether money was given, on cards or in cash."""
+        return bool(self.topup.on_cards_minor or self.topup.cash_minor)
 
     @property
     def partial(self) -> bool:
         """Whether a person has something to mend."""
-        return bool(self.load.rejected or self.publish.short)
+        return bool(self.load.rejected or self.publish.short or self.publish.capped)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is nearly used up."""
+        return [*self.publish.warnings, *self.topup.warnings]
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -67,14 +82,47 @@ class RunResult:
             "funded": self.topup.funded,
         }
 
-    @property
-    def steps(self) -> Mapping[str, Any]:
-        """As they stand in JSON."""
+    def as_json(self) -> Mapping[str, Any]:
+        """Each step's counts and totals."""
         return {
             "load": {"counts": self.load.counts, "totals": self.load.totals},
             "publish": {"counts": self.publish.counts, "totals": {}},
             "topup": {"counts": self.topup.counts, "totals": self.topup.totals},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run did. `batch` is what is now to be handed over, None where nothing is new."""
+
+    steps: Steps
+    batch: Batch | None
+    rejects: Sequence[RunFile]
+
+    @property
+    def run_id(self) -> int:
+        """The run, which is kept where anything is changed."""
+        return self.steps.parent.run_id
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is to be kept."""
+        return bool(self.steps.posted or self.steps.load.changed or self.batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What must hold of a run besides: each raises Refused where it doesn't.
+
+    `before` is asked first in the transaction; `after` is told what the steps have posted, and may write for the run given.
+    """
+
+    before: Callable[[], None]
+    after: Callable[[Steps, Run], None]
+
+
+# Writes the rejects files, and gives what it wrote; it is told whether anything else will be written.
+WriteRejects = Callable[[bool], list[RunFile]]
 
 
 def refuse_changed_definition(ledger: Ledger, campaign: "Campaign") -> bool:
@@ -89,62 +137,80 @@ def refuse_changed_definition(ledger: Ledger, campaign: "Campaign") -> bool:
 
 
 def run(
-    ledger: Ledger, journal: Journal, plan: RunPlan, say: Say, write_rejects: Callable[[bool], list[RunFile]]
+    ledger: Ledger,
+    journal: Journal,
+    task: Task,
+    target: Target,
+    say: Say,
+    write_rejects: WriteRejects,
+    guard: Guard,
 ) -> RunResult:
     """Do all steps for the refund lines in the staged files; the caller holds the transaction and decides on keeping it.
 
-    `write_rejects` makes the folder, so that a full disk shows before the commit, and writes the rejects files there; it
-    is told whether anything else will be written.
+    `write_rejects` makes the folder, so that a full disk shows before the commit.
     """
-    is_new = refuse_changed_definition(ledger, plan.campaign)
-    parent = journal.begin(campaign=plan.campaign.name)
-    say("Posting bookings")
-    loading = journal.begin(campaign=plan.campaign.name, step="load", parent_id=parent.run_id)
-    loaded = load.load(ledger, plan.staged, loading)
-    if not (plan.strict and loaded.rejected):  # that is refused below, whatever the totals
-        load.check_expected(ledger, loaded, plan.expected)
-    journal.finish(loading, _load_outcome(loaded))
-    if is_new:
-        creating = journal.begin(campaign=plan.campaign.name, step="create", parent_id=parent.run_id)
-        journal.finish(creating, Outcome(create.create(ledger, plan.campaign, creating.run_id).counts))
-    before = last_transaction(ledger.connection)
-    published, topped_up = _fund(ledger, journal, plan, parent, loading, say)
-    own = journal.continued(parent)
+    guard.before()
+    stored = campaign_named(ledger.connection, task.campaign.name)
+    if stored is not None:
+        refuse_paused(ledger, stored)
+    steps = take_steps(ledger, journal, task, say, write_rejects)
+    own = journal.continued(steps.parent)
+    guard.after(steps, own)
     say("Reserving the batch")
     # A corrected name or status is no reason to replace the files of the last hand-over.
-    new = bool(loaded.loaded or is_new or published.published or topped_up.funded)
     wanted = handover.Wanted(
-        terms_of(ledger, plan.campaign.name).stored.campaign_id,
-        plan.place,
-        fresh_after=before,
+        steps.terms.stored.campaign_id,
+        target.place,
+        fresh_after=steps.last_before,
         considered_only=True,
-        empty=new,
-        force=plan.force,
-        finished=plan.finished,
+        empty=steps.posted,
+        force=target.force,
+        finished=target.finished,
     )
     batch = handover.reserve(ledger, wanted, own.run_id)
-    rejects = write_rejects(batch is not None) if loaded.rejected or batch else []
-    if plan.strict:
-        load.check_strict(loaded, [file.path for file in rejects])
-    result = RunResult(parent.run_id, is_new, loaded, published, topped_up, batch, rejects)
+    rejects = write_rejects(batch is not None) if steps.load.rejected or batch else []
+    result = RunResult(steps, batch, rejects)
     if result.changed:
-        journal.finish(own, Outcome(result.counts, topped_up.totals, [*loaded.files, *rejects], result.partial))
+        files = [*steps.load.files, *rejects]
+        journal.finish(own, Outcome(steps.counts, steps.topup.totals, files, steps.partial))
     return result
 
 
+def take_steps(ledger: Ledger, journal: Journal, task: Task, say: Say, write_rejects: WriteRejects) -> Steps:
+    """Load, create, publish and top up. Raises what any of these raises, StrictReject and ControlTotalMismatch."""
+    name = task.campaign.name
+    is_new = refuse_changed_definition(ledger, task.campaign)
+    parent = journal.begin(campaign=name)
+    say("Posting bookings")
+    loading = journal.begin(campaign=name, step="load", parent_id=parent.run_id)
+    loaded = load.load(ledger, task.staged, loading)
+    if task.strict and loaded.rejected:
+        load.check_strict(loaded, [file.path for file in write_rejects(False)])
+    load.check_expected(ledger, loaded, task.expected)
+    journal.finish(loading, _load_outcome(loaded))
+    if is_new:
+        creating = journal.begin(campaign=name, step="create", parent_id=parent.run_id)
+        journal.finish(creating, Outcome(create.create(ledger, task.campaign, creating.run_id).counts))
+    terms = terms_of(ledger, name)
+    before = last_transaction(ledger.connection)
+    published, topped_up = _fund(ledger, journal, terms, parent, loading, say)
+    return Steps(parent, terms, before, is_new, loaded, published, topped_up)
+
+
 def _fund(
-    ledger: Ledger, journal: Journal, plan: RunPlan, parent: Run, loading: Run, say: Say
+    ledger: Ledger, journal: Journal, terms: Terms, parent: Run, loading: Run, say: Say
 ) -> tuple[publish.PublishResult, topup.TopUpResult]:
-    terms = terms_of(ledger, plan.campaign.name)
-    scope.consider(ledger.connection, terms.judge(), lines_before=loading.since["line_versions"])
+    name = terms.stored.name
+    consider(ledger, terms, lines_before=loading.since["line_versions"])
     say("Publishing cards")
-    publishing = journal.begin(campaign=plan.campaign.name, step="publish", parent_id=parent.run_id)
+    publishing = journal.begin(campaign=name, step="publish", parent_id=parent.run_id)
     published = publish.publish(ledger, terms, publishing.run_id)
-    journal.finish(publishing, Outcome(published.counts, partial=bool(published.short)))
+    journal.finish(publishing, Outcome(published.counts, partial=bool(published.short or published.capped)))
     say("Topping up")
-    topping = journal.begin(campaign=plan.campaign.name, step="topup", parent_id=parent.run_id)
+    topping = journal.begin(campaign=name, step="topup", parent_id=parent.run_id)
     topped_up = topup.top_up(ledger, terms, topping.run_id)
-    journal.finish(topping, Outcome(topped_up.counts, topped_up.totals))
+    unfunded = bool(topped_up.short or topped_up.capped)
+    journal.finish(topping, Outcome(topped_up.counts, topped_up.totals, partial=unfunded))
     return published, topped_up
 
 

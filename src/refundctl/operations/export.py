@@ -7,10 +7,10 @@ from refundctl.domain.conditions import Condition
 from refundctl.exports.csv_text import encode
 from refundctl.exports.finance import COLUMNS, rendered
 from refundctl.files.safe_write import writing_to
-from refundctl.ledger import queries, scope
+from refundctl.ledger import queries
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import RunFile
-from refundctl.operations.terms import EVERYTHING, Terms, terms_of
+from refundctl.operations.terms import EVERYTHING, Terms, consider, terms_of
 
 
 def export(ledger: Ledger, kind: str, campaign: str, output: str | None, where: Condition = EVERYTHING) -> RunFile:
@@ -37,7 +37,7 @@ def _rows(copy: Ledger, kind: str, terms: Terms, where: Condition) -> Iterator[t
     campaign = terms.stored.campaign_id
     some = bool(where.tests)
     if some or kind == "bookings":
-        scope.consider(copy.connection, terms.judge(where))
+        consider(copy, terms, where)
     match kind:
         case "cards":
             today = terms.today(copy.clock.now).isoformat()
@@ -47,4 +47,4 @@ def _rows(copy: Ledger, kind: str, terms: Terms, where: Condition) -> Iterator[t
         case "publications":
             return queries.publication_rows(copy.connection, campaign, considered_only=some)
         case _:
-            return queries.booking_rows(copy.connection)
+            return queries.booking_rows(copy.connection, campaign)

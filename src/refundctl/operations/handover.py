@@ -217,7 +217,7 @@ def _hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> Ha
     mail, figures = _write_mail(ledger, batch, tick)
     files = [mail]
     totals = {stored.currency: figures.total_minor}
-    if entries[0]["command"] == "run":
+    if entries[0]["command"] in {"run", "apply"}:
         summary = summary_of(entries, figures, stored.currency)
         written = write_whole(folder / SUMMARY_FILE, _json(summary))
         files += [*_rejects_of(entries), RunFile(SUMMARY_FILE, 1, written.sha256, output=True)]

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from refundctl.domain.codes import make_codes
@@ -10,6 +10,8 @@ from refundctl.ledger import scope
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.posting import cards, pool
 from refundctl.ledger.scope import State
+from refundctl.operations.budget import check_cards
+from refundctl.operations.pause import refuse_paused
 from refundctl.operations.terms import Terms
 
 CASH_ONLY = "cash_only"
@@ -21,7 +23,8 @@ class PublishResult:
 
     In a campaign with one card per customer, `published` counts the cards, and a customer's further bookings count as
     already published. `remaining` are those that --limit left; `short` those for whom the pool of cards had none left,
-    which are among the skipped ones too. `not_eligible` says of what the campaign doesn't take, why.
+    which are among the skipped ones too, as are the `capped` ones, whose card or customer would get more than the budget
+    allows one. `not_eligible` says of what the campaign doesn't take, why.
     """
 
     eligible: int
@@ -30,6 +33,8 @@ class PublishResult:
     short: int
     skipped_by_reason: dict[str, int]
     not_eligible: Mapping[str, int]
+    capped: int = 0
+    warnings: Sequence[str] = ()
 
     @property
     def already_published(self) -> int:
@@ -50,26 +55,32 @@ class PublishResult:
 
 
 def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = None) -> PublishResult:
-    """Publish cards for the lines considered (see ledger.scope); `limit` is a number of cards."""
+    """Publish cards for the lines considered (see operations.terms); `limit` is a number of cards.
+
+    Raises CampaignPaused, and BudgetExceeded where the campaign would have more cards than its budget.
+    """
+    refuse_paused(ledger, terms.stored)
     connection = ledger.connection
     found = scope.count_bookings(connection)
-    skipped = {state.label: count for state, count in found.items() if state.is_skipped}
+    skipped = scope.count_skipped(found)
     if in_cash := found.get(State.CASH_ONLY, 0) + found.get(State.FUNDED_IN_CASH, 0):
         skipped[CASH_ONLY] = in_cash
     eligible = sum(found.values()) - sum(skipped.values())
+    capped = sum(count for state, count in found.items() if state.is_capped)
     why = _why_not(ledger, terms) if found.get(State.NOT_ELIGIBLE) else {}
     if not found.get(State.OPEN):
-        return PublishResult(eligible, 0, 0, 0, skipped, why)
+        return PublishResult(eligible, 0, 0, 0, skipped, why, capped)
     holding = terms.holding(ledger.clock.now)
     pattern = terms.code_pattern
     posted = cards.publish(connection, holding, run_id, lambda count: make_codes(pattern, count, os.urandom), limit)
+    warnings = check_cards(ledger, terms) if posted.published else []
     without = 0
     if posted.short or limit is not None:  # else everyone who is eligible has a card now
         without = cards.bookings_without_cards(connection, holding)
     short = without if posted.short else 0
     if short:
         skipped[pool.EMPTY] = short
-    return PublishResult(eligible, posted.published, without - short, short, skipped, why)
+    return PublishResult(eligible, posted.published, without - short, short, skipped, why, capped, warnings)
 
 
 def _why_not(ledger: Ledger, terms: Terms) -> dict[str, int]:

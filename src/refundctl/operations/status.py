@@ -4,10 +4,41 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from refundctl.ledger import queries, scope
+from refundctl.domain.policy import Budget
+from refundctl.ledger import budgets, queries, scope
 from refundctl.ledger.connection import Ledger
+from refundctl.ledger.posting.campaigns import Pause, pause_of
 from refundctl.ledger.scope import State
-from refundctl.operations.terms import Terms, terms_of
+from refundctl.operations.budget import Limit, limits, warnings_of
+from refundctl.operations.terms import Terms, consider, terms_of, with_earlier
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetStanding:
+    """What is used of a campaign's budget, net of undo; `limits` are those for all cards together, as far as there are any.
+
+    `warnings` are sentences for people.
+    """
+
+    budget: Budget
+    limits: Sequence[Limit]
+    warnings: Sequence[str]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """What stands among the campaign's totals, where the whole is limited."""
+        whole = next((limit for limit in self.limits if limit.name == "total"), None)
+        return {} if whole is None else {"budget_used": whole.used, "budget_left": whole.left}
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in JSON output: amounts in minor units."""
+        found = {limit.name: {"limit": limit.limit, "used": limit.used, "left": limit.left} for limit in self.limits}
+        return {
+            **{name: found.get(name) for name in ("total", "bonus", "cards")},
+            "per_card": self.budget.per_card_minor,
+            "per_customer": self.budget.per_customer_minor,
+            "warnings": list(self.warnings),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +52,8 @@ class Standing:
     totals: Mapping[str, int]
     next_expiry: str | None
     open_batches: Sequence[str]
+    budget: BudgetStanding | None
+    pause: Pause | None
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in JSON output."""
@@ -31,6 +64,8 @@ class Standing:
             "totals": {self.currency: dict(self.totals)},
             "next_expiry": self.next_expiry,
             "open_batches": list(self.open_batches),
+            "budget": None if self.budget is None else self.budget.as_json(),
+            "pause": None if self.pause is None else self.pause.as_json(),
         }
 
 
@@ -55,26 +90,28 @@ def status(ledger: Ledger | None, campaign: str | None) -> Status:
         if campaign is not None:
             wanted = [terms_of(ledger, campaign)]
         else:
-            wanted = [Terms(stored) for stored in queries.campaigns(ledger.connection)]
+            wanted = [with_earlier(ledger, stored) for stored in queries.campaigns(ledger.connection)]
         return Status(rehearsal, [_standing(ledger, terms) for terms in wanted])
 
 
 def _standing(ledger: Ledger, terms: Terms) -> Standing:
-    scope.consider(ledger.connection, terms.judge())
+    consider(ledger, terms)
     lines, bookings = scope.count_lines(ledger.connection), scope.count_bookings(ledger.connection)
     today = terms.today(ledger.clock.now).isoformat()
     figures = queries.campaign_figures(ledger.connection, terms.stored.campaign_id, today)
-    until = terms.stored.terms["expiration_date"]
+    budget, pause = _budget(ledger, terms), pause_of(ledger.connection, terms.stored.campaign_id)
     return Standing(
         campaign=terms.stored.name,
-        state="ended" if until is not None and until < today else "active",
+        state="paused" if pause is not None else _state(terms, today),
         currency=terms.stored.currency,
         counts={
             "bookings": sum(count for state, count in bookings.items() if not state.is_skipped),
             "refund_lines": sum(count for state, count in lines.items() if not state.is_skipped),
             "published": figures.published,
             "unassigned": figures.unassigned,
+            "deactivated": figures.deactivated,
             "funded": figures.funded,
+            "undone": lines.get(State.UNDONE, 0),
             "unreachable": figures.unreachable,
             "not_handed_over": figures.not_handed_over,
             "funded_not_eligible": lines.get(State.FUNDED_NOT_ELIGIBLE, 0),
@@ -83,11 +120,27 @@ def _standing(ledger: Ledger, terms: Terms) -> Standing:
             "paid": figures.paid_minor,
             "bonus": figures.bonus_minor,
             "cash": figures.cash_minor,
+            "fee": figures.fee_minor,
             "redeemed": 0,
             "expired": figures.expired_minor,
             "cashed_out": 0,
             "outstanding": figures.balance_minor - figures.expired_minor,
+            **({} if budget is None else budget.totals),
         },
         next_expiry=figures.next_expiry,
         open_batches=figures.open_batches,
+        budget=budget,
+        pause=pause,
     )
+
+
+def _state(terms: Terms, today: str) -> str:
+    until = terms.stored.terms["expiration_date"]
+    return "ended" if until is not None and until < today else "active"
+
+
+def _budget(ledger: Ledger, terms: Terms) -> BudgetStanding | None:
+    if terms.budget == Budget():
+        return None
+    used = budgets.used(ledger.connection, terms.stored.campaign_id)
+    return BudgetStanding(terms.budget, list(limits(terms, used)), warnings_of(terms, used))

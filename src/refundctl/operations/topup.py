@@ -1,13 +1,16 @@
 """Posting what each card is owed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger import scope
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.posting import pool
-from refundctl.ledger.posting.credits import note_cash
+from refundctl.ledger.posting.credits import note_others
 from refundctl.ledger.posting.credits import top_up as post_credits
 from refundctl.ledger.scope import State
+from refundctl.operations.budget import check_amounts
+from refundctl.operations.pause import refuse_paused
 from refundctl.operations.terms import Terms
 
 NOT_PUBLISHED = "not_published"
@@ -17,7 +20,8 @@ NOT_PUBLISHED = "not_published"
 class TopUpResult:
     """Counts of refund lines, and what was paid in minor units of the campaign's currency.
 
-    `short` are those without a card for whose customers the pool of cards has none left; they are skipped too.
+    `short` are those without a card for whose customers the pool of cards has none left, `capped` those whose card or
+    customer would get more than the budget allows one, `kept` those of which fees take all, noted now; all are skipped.
     """
 
     funded: int
@@ -28,6 +32,15 @@ class TopUpResult:
     bonus_minor: int
     cash_minor: int
     currency: str
+    fee_minor: int = 0
+    kept: int = 0
+    capped: int = 0
+    warnings: Sequence[str] = ()
+
+    @property
+    def posted(self) -> bool:
+        """Whether anything was written."""
+        return bool(self.funded or self.kept)
 
     @property
     def counts(self) -> dict[str, object]:
@@ -46,7 +59,7 @@ class TopUpResult:
             self.currency: {
                 "paid": self.paid_minor,
                 "bonus": self.bonus_minor,
-                "fee": 0,
+                "fee": self.fee_minor,
                 "cash": self.cash_minor,
                 "total": self.on_cards_minor,
             }
@@ -59,19 +72,25 @@ class TopUpResult:
 
 
 def top_up(ledger: Ledger, terms: Terms, run_id: int) -> TopUpResult:
-    """Fund the open lines considered (see ledger.scope) whose customer has a live card."""
+    """Fund the open lines considered (see operations.terms) whose customer has a live card.
+
+    Raises CampaignPaused, and BudgetExceeded where the campaign would give more than its budget.
+    """
+    refuse_paused(ledger, terms.stored)
     connection = ledger.connection
     found = scope.count_lines(connection)
-    skipped = {state.label: count for state, count in found.items() if state.is_skipped}
+    skipped = scope.count_skipped(found)
+    capped = sum(count for state, count in found.items() if state.is_capped)
     open_lines = found.get(State.OPEN, 0) + found.get(State.CASH_ONLY, 0)
     already = sum(found.values()) - sum(skipped.values()) - open_lines
-    if not open_lines:
-        return TopUpResult(0, already, skipped, 0, 0, 0, 0, terms.stored.currency)
+    if not open_lines and not found.get(State.NOTHING_LEFT):
+        return TopUpResult(0, already, skipped, 0, 0, 0, 0, terms.stored.currency, capped=capped)
     campaign = terms.stored.campaign_id
     if found.get(State.OPEN):
         posted = post_credits(connection, terms.holding(ledger.clock.now), run_id)
     else:
-        posted = note_cash(connection, campaign, run_id)
+        posted = note_others(connection, campaign, run_id)
+    warnings = check_amounts(ledger, terms) if posted.paid_minor or posted.bonus_minor else []
     without = open_lines - posted.funded
     short = without if without and not terms.makes_codes and not pool.free_cards(connection, campaign) else 0
     if without:
@@ -85,4 +104,8 @@ def top_up(ledger: Ledger, terms: Terms, run_id: int) -> TopUpResult:
         posted.bonus_minor,
         posted.cash_minor,
         terms.stored.currency,
+        posted.fee_minor,
+        posted.kept,
+        capped,
+        warnings,
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from refundctl.domain.errors import Busy
 from refundctl.ledger.scope import State
 
 # Ranges never overlap, so the last one that begins before a credit tells whether the credit is in any.
@@ -41,31 +42,31 @@ class Batch:
 
 def open_batch(connection: sqlite3.Connection, campaign: int, tool: str) -> Batch | None:
     """The batch whose files were not all written yet, if there is one."""
-    return _open_one(connection, "campaign = ? AND tool = ?", (campaign, tool))
+    return next(iter(open_batches(connection, "campaign = ? AND tool = ?", (campaign, tool))), None)
 
 
-def _open_one(connection: sqlite3.Connection, condition: str, parameters: Sequence[Any]) -> Batch | None:
-    row = connection.execute(
+def open_batches(
+    connection: sqlite3.Connection, condition: str = "TRUE", parameters: Sequence[Any] = ()
+) -> list[Batch]:
+    """The batches whose files were not all written yet, and for which `condition` (SQL) holds, oldest first."""
+    rows = connection.execute(
         f"""
         SELECT id, campaign, tool, directory, file_name, everyone, last_transaction, run_id
         FROM batches WHERE {condition} AND id NOT IN (SELECT batch FROM deliveries)
-        ORDER BY id LIMIT 1
+        ORDER BY id
         """,
         parameters,
-    ).fetchone()
-    if row is None:
-        return None
-    batch_id, campaign, tool, directory, file_name, everyone, last_transaction, run_id = row
-    return Batch(batch_id, campaign, tool, directory, file_name, bool(everyone), last_transaction, run_id)
+    )
+    return [
+        Batch(batch_id, campaign, tool, directory, file_name, bool(everyone), last_transaction, run_id)
+        for batch_id, campaign, tool, directory, file_name, everyone, last_transaction, run_id in rows
+    ]
 
 
 def open_batch_in(connection: sqlite3.Connection, directory: str, file_names: Sequence[str]) -> Batch | None:
     """A batch of any campaign whose files are still to be written to this place."""
-    return _open_one(
-        connection,
-        f"directory = ? AND file_name IN ({', '.join('?' * len(file_names))})",
-        (directory, *file_names),
-    )
+    condition = f"directory = ? AND file_name IN ({', '.join('?' * len(file_names))})"
+    return next(iter(open_batches(connection, condition, (directory, *file_names))), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,12 @@ class Delivered:
 
 
 def last_delivered(connection: sqlite3.Connection, directory: str, file_name: str) -> Delivered | None:
-    """What was last written to this place, by any campaign."""
+    """What was last written to this place, by any campaign; for a batch that an undo has closed, nothing was."""
     row = connection.execute(
         """
         SELECT batches.run_id, deliveries.files ->> '$[0].sha256'
         FROM deliveries JOIN batches ON batches.id = deliveries.batch
-        WHERE directory = ? AND file_name = ?
+        WHERE directory = ? AND file_name = ? AND deliveries.files <> '[]'
         ORDER BY deliveries.id DESC LIMIT 1
         """,
         (directory, file_name),
@@ -105,16 +106,17 @@ def find_new_credits(
 ) -> bool:
     """Collect the campaign's credits that this tool has not been handed yet, as ranges; tell whether there are any.
 
-    Credits whose holder has no e-mail address wait until there is one. All credits after `fresh_after` are known to be
-    new; the others are looked at one by one, `considered_only` those of the cards that a considered line is on or that have
-    a new credit: a card is mailed with all that is on it, so nothing of it is left to be mailed again.
+    Credits whose holder has no e-mail address wait until there is one; nobody is told of what was undone. All credits after
+    `fresh_after` are known to be new; the others are looked at one by one, `considered_only` those of the cards that a
+    considered line is on or that have a new credit: a card is mailed with all that is on it, so nothing of it is left to be
+    mailed again.
     """
     connection.execute("DROP TABLE IF EXISTS temp.new_ranges")
     connection.execute("CREATE TEMP TABLE new_ranges (first_transaction INTEGER, last_transaction INTEGER)")
     parameters = {"campaign": campaign, "tool": tool, "after": fresh_after}
-    reachable = "AND card NOT IN (SELECT card FROM unreachable_cards)" if find_unreachable(connection, campaign) else ""
-    if reachable:
-        _collect(connection, parameters, f"id > :after {reachable}")
+    mailed = _mailed(connection, campaign)
+    if mailed:
+        _collect(connection, parameters, f"id > :after {mailed}")
     else:
         connection.execute(
             f"""
@@ -125,22 +127,56 @@ def find_new_credits(
         )
     if _any_left(connection, parameters):
         asked_for = f"AND card IN ({_ASKED_FOR})" if considered_only else ""
-        _collect(connection, parameters, f"id <= :after AND NOT ({HANDED}) {asked_for} {reachable}")
+        _collect(connection, parameters, f"id <= :after AND NOT ({HANDED}) {asked_for} {mailed}")
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM new_ranges)").fetchone()[0])
 
 
+def _mailed(connection: sqlite3.Connection, campaign: int) -> str:
+    """SQL that leaves out the credits of which nobody is to be told, or not yet; nothing where there are none."""
+    unreachable = find_unreachable(connection, campaign)
+    clauses = ["AND card NOT IN (SELECT card FROM unreachable_cards)"] if unreachable else []
+    if any_undone(connection):
+        # Of an undone credit nothing is left; where its card has more on it, that is some other credit's.
+        clauses.append("AND run_id NOT IN (SELECT undone_run FROM undoings)")
+        clauses.append(f"AND NOT {_DEACTIVATED.format(card='transactions.card')}")
+    return " ".join(clauses)
+
+
+_DEACTIVATED = "EXISTS (SELECT 1 FROM card_events WHERE card_events.card = {card} AND event = 'deactivated')"
+# A card that nobody is told of any more: it is deactivated, or all its credits were undone and nothing is left on it.
+DEAD = f"""
+    (
+        {_DEACTIVATED} OR (
+            NOT EXISTS (
+                SELECT 1 FROM transactions AS own
+                WHERE own.card = {{card}} AND own.type = 'CREDITS_ADDITION'
+                    AND own.run_id NOT IN (SELECT undone_run FROM undoings)
+            )
+            AND (SELECT coalesce(sum(amount_minor), 0) FROM transactions AS own WHERE own.card = {{card}}) = 0
+        )
+    )
+"""
+
+
+def any_undone(connection: sqlite3.Connection) -> bool:
+    """Whether a run was ever undone or a card deactivated: if not, a million cards need not be asked."""
+    found = "SELECT EXISTS (SELECT 1 FROM undoings) OR EXISTS (SELECT 1 FROM card_events)"
+    return bool(connection.execute(found).fetchone()[0])
+
+
 def find_unreachable(connection: sqlite3.Connection, campaign: int) -> bool:
-    """Collect the campaign's cards whose holder has no e-mail address; tell whether there are any."""
+    """Collect the campaign's cards whose holder has no e-mail address, dead ones left out; tell whether there are any."""
     connection.execute("DROP TABLE IF EXISTS temp.unreachable_cards")
     connection.execute("CREATE TEMP TABLE unreachable_cards (card INTEGER PRIMARY KEY)")
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM customers WHERE email IS NULL)").fetchone()[0]:
         return False
+    alive = f"AND NOT {DEAD.format(card='held_cards.id')}" if any_undone(connection) else ""
     return bool(
         connection.execute(
-            """
+            f"""
             INSERT INTO unreachable_cards
             SELECT held_cards.id FROM held_cards CROSS JOIN customers ON customers.id = held_cards.customer
-            WHERE campaign = ? AND email IS NULL
+            WHERE campaign = ? AND email IS NULL {alive}
             """,
             (campaign,),
         ).rowcount
@@ -226,7 +262,14 @@ def is_delivered(connection: sqlite3.Connection, batch: Batch) -> bool:
 def mark_delivered(
     connection: sqlite3.Connection, batch: Batch, files: Sequence[Mapping[str, Any]], run_id: int
 ) -> None:
-    """The batch's files are complete and in place; `files` is what its manifest says of them."""
+    """The batch's files are complete and in place; `files` is what its manifest says of them, empty where an undo closes it.
+
+    Raises Busy where that was noted already: by the undo of its run, as commands that write files look before they begin.
+    """
+    if is_delivered(connection, batch):
+        raise Busy(
+            f"The run that {batch.directory}/{batch.file_name} was written for was undone meanwhile: mail nobody from there."
+        )
     connection.execute(
         "INSERT INTO deliveries (batch, files, run_id) VALUES (?, ?, ?)",
         (batch.batch_id, json.dumps(files, separators=(",", ":"), sort_keys=True), run_id),

@@ -103,7 +103,8 @@ class PostedBookings:
 def compare(connection: sqlite3.Connection) -> None:
     """Hold the staged rows against the ledger: find the known lines, and set aside what may not be.
 
-    A funded line that now says another amount, currency or customer is a booking_conflict, as is a line that
+    A funded line that now says another amount, currency or customer is a booking_conflict (one whose funding was undone may
+    be corrected), as is a line that
     contradicts another line of its booking in the ledger; new lines that together exceed the order amount go, all of them.
     """
     run_script(connection, _WORK_TABLES)
@@ -300,7 +301,8 @@ def _set_aside_funded(connection: sqlite3.Connection) -> None:
                 || 'nothing was changed: find out which is right'
         FROM known CROSS JOIN staged ON staged.id = known.staged_id
         WHERE money_differs AND EXISTS (
-            SELECT 1 FROM transactions WHERE transactions.line = known.line AND entry = 1
+            SELECT 1 FROM transactions
+            WHERE transactions.line = known.line AND entry = 1 AND run_id NOT IN (SELECT undone_run FROM undoings)
         )
         """
     )

@@ -1,8 +1,8 @@
 """Making cards and giving them to their holders."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from refundctl.domain.codes import code_key
 from refundctl.domain.errors import Refused
@@ -16,13 +16,17 @@ MakeCodes = Callable[[int], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Who holds a card in a campaign, and until when: `today` and `expires_on` are ISO dates in its time zone."""
+    """Who holds a card in a campaign, and until when: `today` and all days are ISO dates in its time zone.
+
+    A card's last day stands under its `valid_by`, as `considered` has it, with 0 where no rule is for it; None for none.
+    `extends_to` is likewise the day to which a later top-up extends a card, None where it gives no more time.
+    """
 
     campaign: int
     per_customer: bool
     today: str
-    expires_on: str | None
-    extends: bool  # whether a later top-up gives a card more time, as a duration does
+    expires_on: Mapping[int, str | None] = field(default_factory=dict)
+    extends_to: Mapping[int, str | None] = field(default_factory=dict)
     makes_codes: bool = True  # whether cards are made as they are published, once the pool is empty
 
     @property
@@ -41,11 +45,32 @@ class Holding:
 
     def parameters(self) -> dict[str, str | int | None]:
         """What the SQL here takes."""
-        return {"campaign": self.campaign, "today": self.today, "expires_on": self.expires_on}
+        return {"campaign": self.campaign, "today": self.today}
+
+    @property
+    def last_day(self) -> str:
+        """SQL for the last day of a holder's new card: of several lines the latest; NULL for none."""
+        day = day_of(self.expires_on)
+        return f"iif(max(never_expires OR {day} IS NULL), NULL, max({day}))"
+
+
+def day_of(days: Mapping[int, str | None]) -> str:
+    """SQL for the day that stands under `valid_by`."""
+    written = {number: "NULL" if day is None else f"'{day}'" for number, day in days.items()}
+    if len(set(written.values())) == 1:
+        return next(iter(written.values()))
+    return f"CASE valid_by {' '.join(f'WHEN {number} THEN {day}' for number, day in written.items())} END"
+
+
+def live(connection: sqlite3.Connection) -> str:
+    """SQL for whether `cards` can still be topped up today: not expired, and not deactivated."""
+    if not connection.execute("SELECT EXISTS (SELECT 1 FROM card_events)").fetchone()[0]:
+        return _VALID
+    return f"{_VALID} AND NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')"
 
 
 # A card is valid through the end of its last day; extensions are rare, so they are looked at last.
-LIVE = """
+_VALID = """
     (
         cards.expires_on IS NULL OR cards.expires_on >= :today
         OR EXISTS (SELECT 1 FROM extensions WHERE extensions.card = cards.id AND extensions.expires_on >= :today)
@@ -137,13 +162,12 @@ class _Posting:
         """SQL for the holders who need a card: customer, booking, ordinal and last day of each."""
         booking, holder = ("NULL", "customer") if self.holding.per_customer else ("booking", "booking")
         ordinal = f"1 + coalesce((SELECT max(ordinal) FROM {cards} WHERE {self.holding.place}), 0)"
-        needs_one = f"NOT EXISTS (SELECT 1 FROM {cards} WHERE {self.holding.match} AND {LIVE})"
+        needs_one = f"NOT EXISTS (SELECT 1 FROM {cards} WHERE {self.holding.match} AND {live(self.connection)})"
         if not self._has_published(cards):
             ordinal, needs_one = "1", "TRUE"
         return f"""
             SELECT
-                customer, {booking} AS booking, {ordinal} AS ordinal,
-                iif(max(never_expires), NULL, :expires_on) AS expires_on
+                customer, {booking} AS booking, {ordinal} AS ordinal, {self.holding.last_day} AS expires_on
             FROM considered
             WHERE state = {State.OPEN:d} AND {needs_one}
             GROUP BY {holder} ORDER BY {holder} LIMIT :limit
@@ -243,7 +267,7 @@ def bookings_without_cards(connection: sqlite3.Connection, holding: Holding) -> 
         connection.execute(
             f"""
             SELECT count(DISTINCT booking) FROM considered
-            WHERE state = {State.OPEN:d} AND NOT EXISTS (SELECT 1 FROM {cards} WHERE {holding.match} AND {LIVE})
+            WHERE state = {State.OPEN:d} AND NOT EXISTS (SELECT 1 FROM {cards} WHERE {holding.match} AND {live(connection)})
             """,
             holding.parameters(),
         ).fetchone()[0]

@@ -207,8 +207,10 @@ CREATE TABLE extensions (
 CREATE INDEX extensions_card ON extensions (card);
 
 -- Every movement of money, in minor units of the campaign's currency, signed from the card's point of view. What is owed
--- in cash has no card. entry numbers the credits by which one refund line is funded: 1, then perhaps 2 and 3 in other
--- buckets.
+-- in cash, and what is kept back as a fee, has no card. A refund line is funded by one entry 1 and perhaps further ones;
+-- funding 2 is the next time, after the first was undone and reopened. reason is the name of the rule that made a bonus or
+-- a fee, or the operator's word. What takes a credit back names it as related_transaction, and has its line and contra
+-- account: so what a campaign has given, net of undo, is the sum over these accounts.
 CREATE TABLE transactions (
     id INTEGER PRIMARY KEY,
     campaign INTEGER NOT NULL,
@@ -218,21 +220,87 @@ CREATE TABLE transactions (
     type TEXT NOT NULL CHECK (
         type = 'CREDITS_ADDITION' OR type = 'CREDITS_REDEMPTION' OR type = 'CREDITS_REFUND' OR type = 'CREDITS_REMOVAL'
     ),
-    bucket TEXT NOT NULL CHECK (bucket = 'paid' OR bucket = 'bonus' OR bucket = 'cash'),
+    bucket TEXT NOT NULL CHECK (bucket = 'paid' OR bucket = 'bonus' OR bucket = 'cash' OR bucket = 'fee'),
     amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
-    contra_account TEXT NOT NULL CHECK (contra_account IN ('refunds_owed', 'bonuses_owed')),
+    contra_account TEXT NOT NULL CHECK (
+        contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'sales'
+    ),
     entry INTEGER CHECK (entry >= 1),
+    funding INTEGER CHECK (funding >= 1),
     reason TEXT,
     related_transaction INTEGER REFERENCES transactions,
     run_id INTEGER NOT NULL,
     CHECK (card IS NOT NULL OR line IS NOT NULL),
-    CHECK ((bucket = 'cash') = (card IS NULL)),
+    CHECK ((bucket = 'cash' OR bucket = 'fee') = (card IS NULL)),
     CHECK ((entry IS NOT NULL) = (type = 'CREDITS_ADDITION' AND line IS NOT NULL)),
+    CHECK ((entry IS NULL) = (funding IS NULL)),
     CHECK ((type IN ('CREDITS_ADDITION', 'CREDITS_REFUND')) = (amount_minor > 0))
 ) STRICT;
-CREATE UNIQUE INDEX transactions_funded_line ON transactions (line) WHERE entry = 1;
-CREATE INDEX transactions_further_entries ON transactions (line) WHERE entry > 1;
-CREATE INDEX transactions_card ON transactions (card);
+CREATE UNIQUE INDEX transactions_funded_line ON transactions (line, funding) WHERE entry = 1;
+CREATE UNIQUE INDEX transactions_further_entries ON transactions (line, funding, entry) WHERE entry > 1;
+CREATE INDEX transactions_other_lines ON transactions (line) WHERE entry IS NULL AND line IS NOT NULL;
+CREATE INDEX transactions_related ON transactions (related_transaction) WHERE related_transaction IS NOT NULL;
+CREATE INDEX transactions_card ON transactions (card) WHERE card IS NOT NULL;
+
+-- A run, or a step of one, was taken back as far as it was unspent.
+CREATE TABLE undoings (
+    id INTEGER PRIMARY KEY,
+    undone_run INTEGER NOT NULL UNIQUE REFERENCES runs,
+    reason TEXT,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- The refund lines of an undone run: they are not funded again until it is reopened.
+CREATE TABLE undone_lines (
+    id INTEGER PRIMARY KEY,
+    line INTEGER NOT NULL REFERENCES line_versions,
+    undone_run INTEGER NOT NULL REFERENCES undoings (undone_run),
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE UNIQUE INDEX undone_lines_line ON undone_lines (line, undone_run);
+
+-- The lines of an undone run may be funded again.
+CREATE TABLE reopenings (
+    id INTEGER PRIMARY KEY,
+    undone_run INTEGER NOT NULL UNIQUE REFERENCES undoings (undone_run),
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- What became of a card after it was published.
+CREATE TABLE card_events (
+    id INTEGER PRIMARY KEY,
+    card INTEGER NOT NULL REFERENCES cards,
+    event TEXT NOT NULL CHECK (event = 'deactivated'),
+    reason TEXT,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE UNIQUE INDEX card_events_deactivated ON card_events (card) WHERE event = 'deactivated';
+
+-- The kill switch: the last event of a campaign says whether it is paused.
+CREATE TABLE campaign_events (
+    id INTEGER PRIMARY KEY,
+    campaign INTEGER NOT NULL REFERENCES campaigns,
+    event TEXT NOT NULL CHECK (event IN ('paused', 'resumed')),
+    reason TEXT,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE INDEX campaign_events_campaign ON campaign_events (campaign);
+
+-- Another person has agreed to a plan; plan is the SHA-256 that the plan's file carries.
+CREATE TABLE approvals (
+    id INTEGER PRIMARY KEY,
+    plan TEXT NOT NULL UNIQUE CHECK (length(plan) = 64),
+    campaign TEXT NOT NULL,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- The runs that did what a plan said, each plan once; approval is NULL where none was needed.
+CREATE TABLE applied_plans (
+    id INTEGER PRIMARY KEY,
+    plan TEXT NOT NULL UNIQUE CHECK (length(plan) = 64),
+    approval INTEGER REFERENCES approvals,
+    run_id INTEGER NOT NULL UNIQUE REFERENCES runs
+) STRICT;
 
 -- Credits that are handed over together: reserved by the transaction that funds, so that nobody is mailed twice.
 -- Balances in its file are as of last_transaction. everyone is 1 for --all.
@@ -308,6 +376,20 @@ CREATE TRIGGER batch_ranges_no_update BEFORE UPDATE ON batch_ranges BEGIN SELECT
 CREATE TRIGGER batch_ranges_no_delete BEFORE DELETE ON batch_ranges BEGIN SELECT RAISE(ABORT, 'batch_ranges is append-only: add a row instead'); END;
 CREATE TRIGGER deliveries_no_update BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries is append-only: add a row instead'); END;
 CREATE TRIGGER deliveries_no_delete BEFORE DELETE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries is append-only: add a row instead'); END;
+CREATE TRIGGER undoings_no_update BEFORE UPDATE ON undoings BEGIN SELECT RAISE(ABORT, 'undoings is append-only: add a row instead'); END;
+CREATE TRIGGER undoings_no_delete BEFORE DELETE ON undoings BEGIN SELECT RAISE(ABORT, 'undoings is append-only: add a row instead'); END;
+CREATE TRIGGER undone_lines_no_update BEFORE UPDATE ON undone_lines BEGIN SELECT RAISE(ABORT, 'undone_lines is append-only: add a row instead'); END;
+CREATE TRIGGER undone_lines_no_delete BEFORE DELETE ON undone_lines BEGIN SELECT RAISE(ABORT, 'undone_lines is append-only: add a row instead'); END;
+CREATE TRIGGER reopenings_no_update BEFORE UPDATE ON reopenings BEGIN SELECT RAISE(ABORT, 'reopenings is append-only: add a row instead'); END;
+CREATE TRIGGER reopenings_no_delete BEFORE DELETE ON reopenings BEGIN SELECT RAISE(ABORT, 'reopenings is append-only: add a row instead'); END;
+CREATE TRIGGER card_events_no_update BEFORE UPDATE ON card_events BEGIN SELECT RAISE(ABORT, 'card_events is append-only: add a row instead'); END;
+CREATE TRIGGER card_events_no_delete BEFORE DELETE ON card_events BEGIN SELECT RAISE(ABORT, 'card_events is append-only: add a row instead'); END;
+CREATE TRIGGER campaign_events_no_update BEFORE UPDATE ON campaign_events BEGIN SELECT RAISE(ABORT, 'campaign_events is append-only: add a row instead'); END;
+CREATE TRIGGER campaign_events_no_delete BEFORE DELETE ON campaign_events BEGIN SELECT RAISE(ABORT, 'campaign_events is append-only: add a row instead'); END;
+CREATE TRIGGER approvals_no_update BEFORE UPDATE ON approvals BEGIN SELECT RAISE(ABORT, 'approvals is append-only: add a row instead'); END;
+CREATE TRIGGER approvals_no_delete BEFORE DELETE ON approvals BEGIN SELECT RAISE(ABORT, 'approvals is append-only: add a row instead'); END;
+CREATE TRIGGER applied_plans_no_update BEFORE UPDATE ON applied_plans BEGIN SELECT RAISE(ABORT, 'applied_plans is append-only: add a row instead'); END;
+CREATE TRIGGER applied_plans_no_delete BEFORE DELETE ON applied_plans BEGIN SELECT RAISE(ABORT, 'applied_plans is append-only: add a row instead'); END;
 
 -- Only a card of the campaign's own pool gets a holder.
 CREATE TRIGGER assignments_from_pool BEFORE INSERT ON assignments
@@ -316,7 +398,7 @@ BEGIN SELECT RAISE(ABORT, 'only a card of the campaign''s pool can be assigned')
 
 -- No bucket of a card goes below zero.
 CREATE TRIGGER transactions_no_overdraft BEFORE INSERT ON transactions
-WHEN NEW.amount_minor < 0
+WHEN NEW.amount_minor < 0 AND NEW.card IS NOT NULL
 BEGIN
     SELECT RAISE(ABORT, 'a card''s bucket can''t go below zero')
     WHERE NEW.amount_minor + (
@@ -324,16 +406,47 @@ BEGIN
     ) < 0;
 END;
 
+-- Nobody applies a plan with an approval of their own, or with one of another plan.
+CREATE TRIGGER applied_plans_four_eyes BEFORE INSERT ON applied_plans WHEN NEW.approval IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'a plan is applied with another person''s approval of it')
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM approvals
+        JOIN runs AS approving ON approving.id = approvals.run_id
+        JOIN runs AS applying ON applying.id = NEW.run_id
+        WHERE approvals.id = NEW.approval AND approvals.plan = NEW.plan AND approving.user_id <> applying.user_id
+    );
+END;
+
+-- A campaign that is paused can only be resumed, and the other way round.
+CREATE TRIGGER campaign_events_in_turn BEFORE INSERT ON campaign_events
+WHEN NEW.event = coalesce(
+    (SELECT event FROM campaign_events WHERE campaign = NEW.campaign ORDER BY id DESC LIMIT 1), 'resumed'
+)
+BEGIN SELECT RAISE(ABORT, 'a campaign is paused and resumed in turn'); END;
+
+-- A refund line is funded again only after the time before was undone and reopened.
+CREATE TRIGGER transactions_funded_again BEFORE INSERT ON transactions
+WHEN NEW.entry = 1 AND NEW.funding > 1
+BEGIN
+    SELECT RAISE(ABORT, 'a refund line is funded again only after its funding was undone and reopened')
+    WHERE NOT EXISTS (
+        SELECT 1 FROM transactions AS before JOIN reopenings ON reopenings.undone_run = before.run_id
+        WHERE before.line = NEW.line AND before.entry = 1 AND before.funding = NEW.funding - 1
+    );
+END;
+
 -- INSERT OR REPLACE walks past a delete trigger in connections that have recursive_triggers off; refundctl's have it on.
 CREATE TRIGGER runs_no_replace BEFORE INSERT ON runs WHEN EXISTS (SELECT 1 FROM runs WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'runs is append-only: add a row instead'); END;
 CREATE TRIGGER run_outcomes_no_replace BEFORE INSERT ON run_outcomes WHEN EXISTS (SELECT 1 FROM run_outcomes WHERE run_id = NEW.run_id)
 BEGIN SELECT RAISE(ABORT, 'run_outcomes is append-only: add a row instead'); END;
-CREATE TRIGGER seals_no_replace BEFORE INSERT ON seals WHEN EXISTS (SELECT 1 FROM seals WHERE id = NEW.id)
+CREATE TRIGGER seals_no_replace BEFORE INSERT ON seals WHEN EXISTS (SELECT 1 FROM seals WHERE id = NEW.id OR run_id = NEW.run_id)
 BEGIN SELECT RAISE(ABORT, 'seals is append-only: add a row instead'); END;
 CREATE TRIGGER ledger_no_replace BEFORE INSERT ON ledger WHEN EXISTS (SELECT 1 FROM ledger WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'ledger is append-only: add a row instead'); END;
-CREATE TRIGGER campaigns_no_replace BEFORE INSERT ON campaigns WHEN EXISTS (SELECT 1 FROM campaigns WHERE id = NEW.id)
+CREATE TRIGGER campaigns_no_replace BEFORE INSERT ON campaigns WHEN EXISTS (SELECT 1 FROM campaigns WHERE id = NEW.id OR name = NEW.name)
 BEGIN SELECT RAISE(ABORT, 'campaigns is append-only: add a row instead'); END;
 CREATE TRIGGER definitions_no_replace BEFORE INSERT ON definitions WHEN EXISTS (SELECT 1 FROM definitions WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'definitions is append-only: add a row instead'); END;
@@ -349,6 +462,20 @@ CREATE TRIGGER assignments_no_replace BEFORE INSERT ON assignments WHEN EXISTS (
 BEGIN SELECT RAISE(ABORT, 'assignments is append-only: add a row instead'); END;
 CREATE TRIGGER segments_no_replace BEFORE INSERT ON segments WHEN EXISTS (SELECT 1 FROM segments WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'segments is append-only: add a row instead'); END;
+CREATE TRIGGER undoings_no_replace BEFORE INSERT ON undoings WHEN EXISTS (SELECT 1 FROM undoings WHERE id = NEW.id OR undone_run = NEW.undone_run)
+BEGIN SELECT RAISE(ABORT, 'undoings is append-only: add a row instead'); END;
+CREATE TRIGGER undone_lines_no_replace BEFORE INSERT ON undone_lines WHEN EXISTS (SELECT 1 FROM undone_lines WHERE id = NEW.id OR (line = NEW.line AND undone_run = NEW.undone_run))
+BEGIN SELECT RAISE(ABORT, 'undone_lines is append-only: add a row instead'); END;
+CREATE TRIGGER reopenings_no_replace BEFORE INSERT ON reopenings WHEN EXISTS (SELECT 1 FROM reopenings WHERE id = NEW.id OR undone_run = NEW.undone_run)
+BEGIN SELECT RAISE(ABORT, 'reopenings is append-only: add a row instead'); END;
+CREATE TRIGGER card_events_no_replace BEFORE INSERT ON card_events WHEN EXISTS (SELECT 1 FROM card_events WHERE id = NEW.id OR (card = NEW.card AND event = 'deactivated' AND NEW.event = 'deactivated'))
+BEGIN SELECT RAISE(ABORT, 'card_events is append-only: add a row instead'); END;
+CREATE TRIGGER campaign_events_no_replace BEFORE INSERT ON campaign_events WHEN EXISTS (SELECT 1 FROM campaign_events WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'campaign_events is append-only: add a row instead'); END;
+CREATE TRIGGER approvals_no_replace BEFORE INSERT ON approvals WHEN EXISTS (SELECT 1 FROM approvals WHERE id = NEW.id OR plan = NEW.plan)
+BEGIN SELECT RAISE(ABORT, 'approvals is append-only: add a row instead'); END;
+CREATE TRIGGER applied_plans_no_replace BEFORE INSERT ON applied_plans WHEN EXISTS (SELECT 1 FROM applied_plans WHERE id = NEW.id OR plan = NEW.plan OR run_id = NEW.run_id)
+BEGIN SELECT RAISE(ABORT, 'applied_plans is append-only: add a row instead'); END;
 
 -- A credit is in one batch per mail tool at most.
 CREATE TRIGGER batch_ranges_apart BEFORE INSERT ON batch_ranges

@@ -1,0 +1,80 @@
+"""refundctl approve"""
+
+from typing import Annotated
+
+import typer
+
+from refundctl.cli import arguments as take
+from refundctl.cli.common import Common, command, writing_ledger
+from refundctl.cli.plan import describe_amounts, plan_json, totals_json
+from refundctl.cli.rendering import Report, Screen, amount, figures, number, reasons, report
+from refundctl.files.plan_file import BYTES_MAX, Plan, read_plan, sha256_of
+from refundctl.ledger.journal import Outcome, RunFile
+from refundctl.ledger.plans import Approved
+from refundctl.operations import approval as operation
+
+PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="The file that `refundctl plan` has written.")]
+
+
+@command("approve", writes=True, short="Agree to a plan that another person has made.")
+def approve(common: Common, plan: PlanName) -> int:
+    """Agree to a plan that another person has made, and show it. A third person, or the planner, applies it.
+
+    Nothing else changes. The real user counts, and is recorded.
+    """
+    found, file = read_named(plan)
+    given = {"plan": plan, "digest": found.digest}
+    totals = totals_json(found)
+    with writing_ledger(common, given, found.campaign) as (ledger, journal), ledger.writing() as writing:
+        run = journal.begin(campaign=found.campaign)
+        earlier = operation.approve(ledger, found, plan, journal.operator, run.run_id)
+        writing.keep = earlier is None and not common.dry_run
+        counts = {"approved": int(earlier is None)}
+        if writing.keep:
+            journal.finish(run, Outcome(counts, totals, [file]))
+    return report(
+        common,
+        Report(
+            human=lambda out: _describe(out, found, plan, earlier),
+            run_id=run.run_id if writing.keep else None,
+            campaign=found.campaign,
+            counts=counts,
+            totals=totals,
+            files=[file.as_json()],
+            extra={"plan": plan_json(found)},
+        ),
+    )
+
+
+def read_named(name: str) -> tuple[Plan, RunFile]:
+    """The plan in the file named, and that file for the journal. Raises InputMissing and BadPlan."""
+    with take.opened([name]) as [given]:
+        content = given.stream.read(BYTES_MAX + 1)
+    plan = read_plan(content, given.name)
+    return plan, RunFile(given.name, 1, sha256_of(content.decode()))
+
+
+def _describe(out: Screen, plan: Plan, name: str, earlier: Approved | None) -> None:
+    out.print(f"{plan.campaign}: a plan by {plan.made_by.operator} of {plan.made_at}")
+    rows = [
+        ("rows read", number(plan.counts.rows)),
+        ("new cards", number(plan.counts.published)),
+        ("refunds to be funded", number(plan.counts.funded)),
+        ("  funded before", number(plan.counts.already_funded)),
+        ("  skipped", reasons(plan.counts.skipped_by_reason)),
+    ]
+    for currency, sums in plan.totals.items():
+        minor = (
+            ("to be paid", sums.paid),
+            ("bonus on top", sums.bonus),
+            ("on cards", sums.total),
+            ("owed in cash", sums.cash),
+            ("kept back as fees", sums.fee),
+        )
+        rows += [(word, amount(each, currency)) for word, each in minor if each]
+    figures(out, rows)
+    describe_amounts(out, plan)
+    if earlier is None:
+        out.print(f"Approved {name}. Somebody else applies it: `refundctl apply {name} --out DIR`")
+    else:
+        out.print(f"Approved already, by {earlier.operator} in run {earlier.run_id}. Nothing to do.")

@@ -1,0 +1,111 @@
+"""What a campaign has given so far, net of undo, and which cards its budget leaves out."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from refundctl.domain.policy import Budget
+from refundctl.ledger.posting.cards import Holding
+from refundctl.ledger.scope import State
+
+#: Credits and what takes them back; what customers spend stands in other accounts.
+GIVEN = "contra_account IN ('refunds_owed', 'bonuses_owed')"
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What counts against a budget: paid and bonus, of it bonus, in minor units; and cards with a holder that are not dead."""
+
+    total_minor: int
+    bonus_minor: int
+    cards: int
+
+
+def used(connection: sqlite3.Connection, campaign: int) -> Used:
+    """Add up a campaign."""
+    total, bonus = connection.execute(
+        f"""
+        SELECT coalesce(sum(amount_minor), 0), coalesce(sum(amount_minor) FILTER (WHERE bucket = 'bonus'), 0)
+        FROM transactions WHERE campaign = ? AND card IS NOT NULL AND {GIVEN}
+        """,
+        (campaign,),
+    ).fetchone()
+    return Used(total, bonus, published_cards(connection, campaign))
+
+
+def published_cards(connection: sqlite3.Connection, campaign: int) -> int:
+    """How many cards have a holder and were not deactivated."""
+    return int(
+        connection.execute(
+            """
+            SELECT
+                (SELECT count(*) FROM held_cards WHERE campaign = ?1)
+                - (
+                    SELECT count(*) FROM card_events CROSS JOIN held_cards ON held_cards.id = card_events.card
+                    WHERE event = 'deactivated' AND campaign = ?1
+                )
+            """,
+            (campaign,),
+        ).fetchone()[0]
+    )
+
+
+def leave_out_capped(connection: sqlite3.Connection, holding: Holding, budget: Budget) -> None:
+    """Put the open considered lines aside whose card or customer would get more than the budget allows one.
+
+    All lines of such a card or customer that are open now, as giving some of them would depend on their order.
+    """
+    if budget.per_card_minor is not None:
+        _find_given(connection, holding.campaign, "customer" if holding.per_customer else "booking")
+        _leave_out(
+            connection, "customer" if holding.per_customer else "booking", budget.per_card_minor, State.OVER_CARD_CAP
+        )
+    if budget.per_customer_minor is not None:
+        _find_given(connection, holding.campaign, "customer", all_cards=True)
+        _leave_out(connection, "customer", budget.per_customer_minor, State.OVER_CUSTOMER_CAP)
+
+
+def _find_given(connection: sqlite3.Connection, campaign: int, holder: str, *, all_cards: bool = False) -> None:
+    """Collect what each holder's card has been given; with `all_cards` their dead cards and earlier ones too."""
+    connection.execute("DROP TABLE IF EXISTS temp.given")
+    connection.execute("CREATE TEMP TABLE given (holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL)")
+    newest = f"""
+        AND held_cards.ordinal = (
+            SELECT max(later.ordinal) FROM held_cards AS later
+            WHERE later.campaign = held_cards.campaign AND later.{holder} = held_cards.{holder}
+        )
+    """
+    connection.execute(
+        f"""
+        INSERT INTO given
+        SELECT held_cards.{holder}, sum(amount_minor)
+        FROM transactions CROSS JOIN held_cards ON held_cards.id = transactions.card
+        WHERE transactions.campaign = ? AND {GIVEN} AND held_cards.{holder} IS NOT NULL
+            {"" if all_cards or not _has_successors(connection, campaign) else newest}
+        GROUP BY 1
+        """,
+        (campaign,),
+    )
+
+
+def _has_successors(connection: sqlite3.Connection, campaign: int) -> bool:
+    found = "SELECT EXISTS (SELECT 1 FROM held_cards WHERE campaign = ? AND ordinal > 1)"
+    return bool(connection.execute(found, (campaign,)).fetchone()[0])
+
+
+def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, state: State) -> None:
+    connection.execute("DROP TABLE IF EXISTS temp.capped")
+    connection.execute("CREATE TEMP TABLE capped (holder INTEGER PRIMARY KEY)")
+    connection.execute(
+        f"""
+        INSERT INTO capped
+        SELECT holder FROM (
+            SELECT {holder} AS holder, sum(paid_minor + bonus_minor) AS more_minor
+            FROM considered WHERE state = {State.OPEN:d} GROUP BY {holder}
+        ) AS open
+        WHERE more_minor + coalesce((SELECT minor FROM given WHERE given.holder = open.holder), 0) > ?
+        """,
+        (limit_minor,),
+    )
+    connection.execute(
+        f"UPDATE considered SET state = {state:d} WHERE state = {State.OPEN:d} AND {holder} IN (SELECT holder FROM capped)"
+    )

@@ -1,0 +1,110 @@
+"""`refundctl approve`: agreeing to what another person has planned. With real users: test_cli_two_people.py."""
+
+from pathlib import Path
+
+import pytest
+
+from books import read
+from command_line import CAMPAIGN, CommandLine
+from desk import LEDGER, booking
+from plan_desk import PlanDesk
+
+
+@pytest.fixture
+def desk(run_in_process: CommandLine, tmp_path: Path) -> PlanDesk:
+    made = PlanDesk(run_in_process, tmp_path)
+    made.campaign(approval={"above": "10.00"}, refund={"fees": [{"name": "service", "fixed": "1.00"}]})
+    made.bookings(booking("B1", "100.00", email="a@example.org"), booking("B2", "50.00", email="a@example.org"))
+    return made
+
+
+def test_another_persons_plan_is_approved_and_shown(desk: PlanDesk) -> None:
+    desk.made_by_another()
+    plan = desk.file()
+    lines = desk.approve().ok().stdout.splitlines()
+    assert lines == [
+        f"flight-refunds: a plan by ana of {plan['made_at']}",
+        "  rows read             2",
+        "  new cards             2",
+        "  refunds to be funded  2",
+        "    funded before       0",
+        "    skipped             0",
+        "  to be paid            EUR 148.00",
+        "  on cards              EUR 148.00",
+        "  kept back as fees     EUR 2.00",
+        "By rule:",
+        "  fee service  EUR 2.00  of 2 refunds",
+        "Largest:",
+        "  B1  EUR 99.00",
+        "  B2  EUR 49.00",
+        "Look at this first:",
+        "  2 bookings: another customer has the same e-mail address (B1, B2)",
+        "Approved plan.json. Somebody else applies it: `refundctl apply plan.json --out DIR`",
+    ]
+    assert read(desk.folder / LEDGER, "SELECT plan, campaign, run_id FROM approvals") == [(plan["digest"], CAMPAIGN, 1)]
+    desk.command_line("verify").ok()
+
+
+def test_it_is_a_run_of_its_own(desk: PlanDesk) -> None:
+    desk.made_by_another()
+    answer = desk.approve("--json", "--no-input").ok().json()
+    assert (answer["run_id"], answer["campaign"], answer["counts"]) == (1, CAMPAIGN, {"approved": 1})
+    assert answer["totals"]["EUR"]["total"] == 14_800
+    assert answer["plan"]["warnings"][0]["code"] == "same_email"
+    [run] = desk.command_line("runs", "--json").ok().json()["runs"]
+    assert (run["command"], run["status"], run["totals"]) == ("approve", "ok", answer["totals"])
+    assert run["files"] == answer["files"]
+    assert run["arguments"] == {"plan": "plan.json", "digest": desk.file()["digest"]}
+
+
+def test_twice_is_nothing(desk: PlanDesk) -> None:
+    desk.made_by_another()
+    desk.approve().ok()
+    again = desk.approve("--json").ok().json()
+    assert (again["run_id"], again["counts"]) == (None, {"approved": 0})
+    assert desk.approve().ok().stdout.splitlines()[-1].endswith("in run 1. Nothing to do.")
+    assert len(desk.command_line("runs", "--json").json()["runs"]) == 1
+
+
+def test_a_dry_run_keeps_nothing(desk: PlanDesk) -> None:
+    desk.made_by_another()
+    assert desk.approve("-n").ok().stdout.splitlines()[-1] == "Dry run: nothing was kept."
+    assert not (desk.folder / LEDGER).exists()
+
+
+def test_the_planner_is_refused_and_the_try_is_recorded(desk: PlanDesk) -> None:
+    desk().ok()
+    desk.command_line("init").ok()
+    assert desk.unchanged_by("approve", "plan.json") == (4, "approval_refused")
+    tried = desk.command_line("runs", "--json").ok().json()["runs"][-1]
+    assert (tried["command"], tried["campaign"], tried["error"]["code"]) == ("approve", CAMPAIGN, "approval_refused")
+
+
+def test_an_edited_plan_is_refused(desk: PlanDesk) -> None:
+    desk.made_by_another()
+    desk.edit(needs_approval=False)
+    desk.command_line("init").ok()
+    assert desk.unchanged_by("approve", "plan.json") == (4, "plan_edited")
+
+
+def test_a_plan_for_another_ledger_is_refused(desk: PlanDesk) -> None:
+    desk.command_line("init").ok()
+    desk.made_by_another()
+    desk.command_line("init", "--ledger", "other.db").ok()
+    refused = desk.approve("--ledger", "other.db", "--json")
+    assert (refused.exit, refused.json()["errors"][0]["code"]) == (4, "plan_other_ledger")
+
+
+def test_what_is_no_plan_is_bad_input(desk: PlanDesk) -> None:
+    (desk.folder / "plan.json").write_text("{}")
+    for content, exit_code, code in (("{}", 65, "bad_plan"), ("", 65, "bad_plan")):
+        (desk.folder / "plan.json").write_text(content)
+        assert desk.unchanged_by("approve", "plan.json") == (exit_code, code)
+    assert desk.unchanged_by("approve", "missing.json") == (66, "input_missing")
+    assert not (desk.folder / LEDGER).exists()
+
+
+def test_a_plan_comes_from_stdin_too(desk: PlanDesk) -> None:
+    desk.made_by_another()
+    desk.command_line("approve", "-", stdin=(desk.folder / "plan.json").read_bytes()).ok()
+    assert read(desk.folder / LEDGER, "SELECT plan FROM approvals") == [(desk.file()["digest"],)]
