@@ -377,6 +377,8 @@ JSON_OF = (
     ["pause", CAMPAIGN, "--ledger", "new.db"],
     ["resume", CAMPAIGN, "--ledger", "new.db"],
     ["explain", "R-1001", "--ledger", "new.db"],
+    ["undo", "2", "--ledger", "new.db"],
+    ["undo", "--reopen", "2", "--ledger", "new.db"],
     ["status", "--ledger", "new.db"],
     ["runs", "--ledger", "new.db"],
     ["verify", "--ledger", "new.db"],
@@ -462,7 +464,14 @@ def test_the_readme_begins_with_its_two_commands() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["docs/getting-started.md", "docs/sources.md", "docs/loading.md", "docs/commands.md", "docs/undo.md", "docs/plans.md"],
+    [
+        "docs/getting-started.md",
+        "docs/sources.md",
+        "docs/loading.md",
+        "docs/commands.md",
+        "docs/undo.md",
+        "docs/plans.md",
+    ],
 )
 def test_every_example_of_a_page_says_what_the_page_says(name: str, tmp_path: Path, golden: Golden) -> None:
     """Typed from top to bottom; `pytest --update-golden` writes the answers into the page."""

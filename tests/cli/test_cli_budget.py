@@ -1,11 +1,12 @@
 """A campaign's budget: what would pass it is refused whole, or skipped card by card; nothing else is stopped."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from books import everything, facts
+from books import LATER, everything, facts
 from command_line import CAMPAIGN
 from desk import booking, column, only
 from policy_desk import PolicyDesk
@@ -185,6 +186,24 @@ def test_a_cap_of_a_card_counts_all_that_was_put_on_it(desk: PolicyDesk) -> None
     assert answer["steps"]["topup"]["counts"]["skipped_by_reason"] == {"per_card": 1}
     desk.run(of_ana("B3", "40.00"), out="more")
     assert desk.sold()["per_card"] == 10_000
+
+
+def test_what_was_put_on_a_card_that_has_expired_leaves_its_successor_free(desk: PolicyDesk) -> None:
+    desk.say(budget={"per_card": "100.00"}, card_per="customer", activity_duration_after_publishing="P30D")
+    desk.run(of_ana("B1", "80.00"))
+    later = replace(desk, now=LATER)
+    assert later.run(of_ana("B2", "50.00"), out="later")["totals"]["EUR"]["paid"] == 5_000
+    assert later.run(of_ana("B3", "50.01"), out="too-much", exits=3)["totals"]["EUR"]["paid"] == 0
+
+
+def test_a_further_refund_over_the_cap_is_reported_beside_one_that_was_funded_before(desk: PolicyDesk) -> None:
+    first, further = (booking("B1", "200.00", refund_id=name, refund_amount="60.00") for name in ("one", "two"))
+    desk.say(budget={"per_card": "100.00"})
+    desk.run(first)
+    answer = desk.run(first, further, out="further", exits=3)
+    assert only(answer["errors"])["code"] == "budget_exceeded"
+    assert desk.publish(exits=3)["counts"]["already_published"] == 1
+    assert desk.top_up(exits=3)["counts"]["skipped_by_reason"] == {"per_card": 1}
 
 
 def test_what_is_skipped_doesn_t_count_for_the_budget_nor_for_a_rules_total(desk: PolicyDesk) -> None:

@@ -136,6 +136,11 @@ def test_a_third_person_may_apply_and_what_was_approved_no_longer_counts(office:
     refused = office(CY, "run", CAMPAIGN, "cent.csv", "--out", "cent", "--json")
     assert (refused.exit, refused.json()["errors"][0]["code"]) == (4, "approval_required")
 
+    # What is taken back of an approved run makes no room for what nobody has approved.
+    [approved] = [run for run in office(CY, "runs", "--json").ok().json()["runs"] if run["command"] == "apply"]
+    office(CY, "undo", str(approved["run_id"])).ok()
+    assert office(CY, "run", CAMPAIGN, "cent.csv", "--out", "cent").exit == 4
+
     # Who wants to approve what is applied already has nothing left to approve.
     late = office(CY, "approve", "plan.json", "--json")
     assert (late.exit, late.json()["errors"][0]["code"]) == (4, "approval_refused")

@@ -1,6 +1,7 @@
 """A ledger with rows in every table, made once and copied for each test that damages it."""
 
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,4 +92,5 @@ def approve_as_another_person(folder: Path, name: str) -> None:
         journal = Journal(ledger, another, "approve", {"plan": name, "digest": plan.digest})
         run = journal.begin(campaign=plan.campaign)
         assert approve(ledger, plan, name, another, run.run_id) is None
-        journal.finish(run, Outcome({"approved": 1}, plan.totals))
+        totals = {currency: asdict(sums) for currency, sums in plan.totals.items()}
+        journal.finish(run, Outcome({"approved": 1}, totals))

@@ -343,6 +343,7 @@ def test_no_time_is_left_out(connection: sqlite3.Connection, funding: int) -> No
     """Line 14 was funded by run 25, which was undone and reopened, and again by run 35, which stands."""
     with pytest.raises(sqlite3.IntegrityError, match=AGAIN):
         insert(connection, "transactions", {**CREDIT, "line": 14, "funding": funding})
+    insert(connection, "undoings", {"undone_run": 35, "run_id": 28})
     insert(connection, "reopenings", {"undone_run": 35, "run_id": 29})
     if funding == 3:
         insert(connection, "transactions", {**CREDIT, "line": 14, "funding": funding})
@@ -374,7 +375,34 @@ def test_what_happens_once_stands_once(
 ) -> None:
     with pytest.raises(sqlite3.IntegrityError, match=r"UNIQUE|append-only"):
         insert(connection, table, {**row, **again})
+    if table == "reopenings":
+        insert(connection, "undoings", {"undone_run": row["undone_run"], "run_id": 28})
     insert(connection, table, row)
+
+
+def test_nothing_is_reopened_that_was_not_undone(connection: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        insert(connection, "reopenings", {"undone_run": 7, "run_id": 29})
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        insert(connection, "undone_lines", {"line": 1, "undone_run": 7, "run_id": 28})
+
+
+def test_a_plan_is_applied_with_another_persons_approval_of_it(connection: sqlite3.Connection) -> None:
+    """Run 37 is the approval of plan 2 by another person than all other runs' operator."""
+    insert(connection, "approvals", {"plan": ANOTHER_PLAN, "campaign": "'hotel-refunds'", "run_id": 32})
+    own = "(SELECT id FROM approvals WHERE run_id = 32)"
+    for approval in (own, "(SELECT min(id) FROM approvals)"):
+        with pytest.raises(sqlite3.IntegrityError, match="another person"):
+            insert(connection, "applied_plans", {"plan": ANOTHER_PLAN, "approval": approval, "run_id": 32})
+
+
+def test_a_campaign_is_paused_and_resumed_in_turn(connection: sqlite3.Connection) -> None:
+    events = {"campaign": 1, "run_id": 30}
+    with pytest.raises(sqlite3.IntegrityError, match="in turn"):
+        insert(connection, "campaign_events", {**events, "event": "'resumed'"})
+    insert(connection, "campaign_events", {**events, "event": "'paused'"})
+    with pytest.raises(sqlite3.IntegrityError, match="in turn"):
+        insert(connection, "campaign_events", {**events, "event": "'paused'"})
 
 
 @pytest.mark.parametrize(

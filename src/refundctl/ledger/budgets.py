@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.policy import Budget
-from refundctl.ledger.posting.cards import Holding
+from refundctl.ledger.posting.cards import Holding, live
 from refundctl.ledger.scope import State
 
 #: Credits and what takes them back; what customers spend stands in other accounts.
@@ -55,41 +55,29 @@ def leave_out_capped(connection: sqlite3.Connection, holding: Holding, budget: B
     All lines of such a card or customer that are open now, as giving some of them would depend on their order.
     """
     if budget.per_card_minor is not None:
-        _find_given(connection, holding.campaign, "customer" if holding.per_customer else "booking")
-        _leave_out(
-            connection, "customer" if holding.per_customer else "booking", budget.per_card_minor, State.OVER_CARD_CAP
-        )
+        holder = "customer" if holding.per_customer else "booking"
+        # A dead card's money counts for that card only: its holder gets another one.
+        _find_given(connection, holding, holder, live(connection))
+        _leave_out(connection, holder, budget.per_card_minor, State.OVER_CARD_CAP)
     if budget.per_customer_minor is not None:
-        _find_given(connection, holding.campaign, "customer", all_cards=True)
+        _find_given(connection, holding, "customer", "TRUE")
         _leave_out(connection, "customer", budget.per_customer_minor, State.OVER_CUSTOMER_CAP)
 
 
-def _find_given(connection: sqlite3.Connection, campaign: int, holder: str, *, all_cards: bool = False) -> None:
-    """Collect what each holder's card has been given; with `all_cards` their dead cards and earlier ones too."""
+def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, counted: str) -> None:
+    """Collect what each holder has been given on those `cards` for which `counted` (SQL) holds."""
     connection.execute("DROP TABLE IF EXISTS temp.given")
     connection.execute("CREATE TEMP TABLE given (holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL)")
-    newest = f"""
-        AND held_cards.ordinal = (
-            SELECT max(later.ordinal) FROM held_cards AS later
-            WHERE later.campaign = held_cards.campaign AND later.{holder} = held_cards.{holder}
-        )
-    """
     connection.execute(
         f"""
         INSERT INTO given
-        SELECT held_cards.{holder}, sum(amount_minor)
-        FROM transactions CROSS JOIN held_cards ON held_cards.id = transactions.card
-        WHERE transactions.campaign = ? AND {GIVEN} AND held_cards.{holder} IS NOT NULL
-            {"" if all_cards or not _has_successors(connection, campaign) else newest}
+        SELECT cards.{holder}, sum(amount_minor)
+        FROM transactions CROSS JOIN held_cards AS cards ON cards.id = transactions.card
+        WHERE transactions.campaign = :campaign AND {GIVEN} AND cards.{holder} IS NOT NULL AND {counted}
         GROUP BY 1
         """,
-        (campaign,),
+        holding.parameters(),
     )
-
-
-def _has_successors(connection: sqlite3.Connection, campaign: int) -> bool:
-    found = "SELECT EXISTS (SELECT 1 FROM held_cards WHERE campaign = ? AND ordinal > 1)"
-    return bool(connection.execute(found, (campaign,)).fetchone()[0])
 
 
 def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, state: State) -> None:

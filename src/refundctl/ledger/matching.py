@@ -72,15 +72,13 @@ class Matcher:
 
     def sql(self, segment_bits: str, name: str) -> str:
         """The bits of `now` as SQL, from those of its segment. `name` is that of the function made by register()."""
-        failing = {
-            1 << at: f"iif({' AND '.join(tests)}, 0, {1 << at})"
+        failing = [
+            # A line of a segment that the condition isn't for needs no look at its values.
+            f"iif({segment_bits} & {1 << at}, iif({' AND '.join(tests)}, 0, {1 << at}), 0)"
             for at, condition in enumerate(self.conditions)
             if (tests := [_sql(name, test, self.currency) for name, test in self._ranges(condition)])
-        }
-        bits = segment_bits
-        if failing:
-            # Most lines are of segments for which no such condition is.
-            bits = f"iif({segment_bits} & {sum(failing)}, {segment_bits} & ~({' | '.join(failing.values())}), {segment_bits})"
+        ]
+        bits = f"({segment_bits} & ~({' | '.join(failing)}))" if failing else segment_bits
         asked = self._asked()
         if not asked:
             return bits
@@ -134,19 +132,29 @@ def matcher(connection: sqlite3.Connection, conditions: Sequence[Condition], cur
 
 
 def find_customer_totals(connection: sqlite3.Connection, currency: str) -> None:
-    """Collect what each customer's bookings in a currency add up to: their order amounts, each booking once."""
+    """Collect what each customer's bookings in a currency add up to: their order amounts, each booking once.
+
+    Bookings that an undone load has brought in don't count, nor do those that their source leaves out now.
+    """
     connection.execute("DROP TABLE IF EXISTS temp.customer_totals")
     connection.execute("CREATE TEMP TABLE customer_totals (customer INTEGER PRIMARY KEY, total_minor INTEGER NOT NULL)")
     # Where each booking is one row, as is usual, nothing needs to be put together.
     plain = connection.execute(
-        "SELECT (SELECT count(*) FROM bookings) = (SELECT count(*) FROM line_versions)"
+        """
+        SELECT (SELECT count(*) FROM bookings) = (SELECT count(*) FROM line_versions)
+            AND NOT EXISTS (SELECT 1 FROM undone_lines)
+        """
     ).fetchone()[0]
     if plain:
         bookings = "SELECT customer, order_amount_minor FROM line_versions WHERE currency = ?"
     else:
         bookings = """
             SELECT customer, max(order_amount_minor) AS order_amount_minor FROM refund_lines
-            WHERE currency = ? AND NOT withdrawn GROUP BY booking
+            WHERE currency = ? AND NOT withdrawn AND line NOT IN (
+                SELECT line FROM undone_lines CROSS JOIN runs ON runs.id = undone_run
+                WHERE command = 'load' AND undone_run NOT IN (SELECT undone_run FROM reopenings)
+            )
+            GROUP BY booking
         """
     connection.execute(
         f"INSERT INTO customer_totals SELECT customer, sum(order_amount_minor) FROM ({bookings}) GROUP BY customer",

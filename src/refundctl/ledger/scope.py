@@ -269,6 +269,12 @@ def count_bookings(connection: sqlite3.Connection) -> dict[State, int]:
     return {State(state): count for state, count in rows}
 
 
+def count_capped_bookings(connection: sqlite3.Connection) -> int:
+    """How many considered bookings have a line for which a cap stands in the way, whatever their other lines are."""
+    capped = f"state IN ({State.OVER_CARD_CAP:d}, {State.OVER_CUSTOMER_CAP:d})"
+    return int(connection.execute(f"SELECT count(DISTINCT booking) FROM considered WHERE {capped}").fetchone()[0])
+
+
 def bookings_in_state(connection: sqlite3.Connection, state: State) -> list[str]:
     """The ids of bookings with a considered line in `state`."""
     rows = connection.execute(

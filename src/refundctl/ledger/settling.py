@@ -1,8 +1,7 @@
 """What each open refund line is given: fees, what goes onto a card or is owed in cash, and bonuses, by the policy.
 
 The policy becomes one statement of SQL, the same for one line and for a million. It works in whole minor units and rounds
-half up; a million lines are settled in about a second, and those that no rule is for are not looked at again. What every
-rule gives a line stands in a temporary table `settled_N` for each definition, whose columns `rule_columns` names, and in
+half up; lines that no rule is for are not looked at again. What every rule gives a line stands in a temporary table `settled_N` for each definition, whose columns `rule_columns` names, and in
 the view `shares` a row for each.
 """
 
@@ -85,6 +84,8 @@ def _definitions(connection: sqlite3.Connection, judge: Judge, today: str) -> It
     if not earlier or not _find_earlier(connection, judge, today):
         yield 0, newest.policy, "TRUE"
         return
+    in_use = {row[0] for row in connection.execute("SELECT DISTINCT definition FROM earlier_lines")}
+    earlier = {at: each for at, each in earlier.items() if each.definition_id in in_use}
     ids = ", ".join(str(each.definition_id) for each in earlier.values())
     yield 0, newest.policy, f"considered.line NOT IN (SELECT line FROM earlier_lines WHERE definition IN ({ids}))"
     for at, each in earlier.items():
@@ -158,8 +159,8 @@ def _find_kept(connection: sqlite3.Connection) -> bool:
         return False
     found = connection.execute(
         f"""
-        INSERT INTO kept_lines
-        SELECT DISTINCT considered.line, 0
+        INSERT INTO kept_lines (line)
+        SELECT DISTINCT considered.line
         FROM considered CROSS JOIN transactions ON transactions.line = considered.line AND transactions.entry = 1
         WHERE {_OPEN}
         """
@@ -176,8 +177,13 @@ def _find_kept(connection: sqlite3.Connection) -> bool:
             ON CONFLICT DO UPDATE SET minor = minor + excluded.minor
             """
         )
+    kept = "coalesce((SELECT sum(minor) FROM kept WHERE kept.line = kept_lines.line AND {}), 0)"
     connection.execute(
-        "UPDATE kept_lines SET paid_minor = coalesce((SELECT minor FROM kept WHERE kept.line = kept_lines.line AND bucket = 'paid'), 0)"
+        f"""
+        UPDATE kept_lines SET
+            paid_minor = {kept.format("bucket = 'paid'")}, otherwise_minor = {kept.format("bucket IN ('cash', 'fee')")},
+            rule_bonus_minor = {kept.format("bucket = 'bonus' AND rule <> ''")}
+        """
     )
     _take_off_kept(connection)
     return bool(found)
@@ -250,7 +256,9 @@ def _find_waves(connection: sqlite3.Connection, judge: Judge, group: _Group) -> 
         """
         DROP TABLE IF EXISTS temp.waves;
         DROP TABLE IF EXISTS temp.fees_taken;
-        CREATE TEMP TABLE waves (line INTEGER PRIMARY KEY, wave INTEGER NOT NULL);
+        CREATE TEMP TABLE waves (
+            wave INTEGER NOT NULL, booking INTEGER NOT NULL, line INTEGER NOT NULL, PRIMARY KEY (wave, booking, line)
+        ) WITHOUT ROWID;
         CREATE TEMP TABLE fees_taken (
             booking INTEGER NOT NULL, rule TEXT NOT NULL, minor INTEGER NOT NULL, PRIMARY KEY (booking, rule)
         ) WITHOUT ROWID;
@@ -259,7 +267,9 @@ def _find_waves(connection: sqlite3.Connection, judge: Judge, group: _Group) -> 
     connection.execute(
         f"""
         INSERT INTO waves
-        SELECT considered.line, row_number() OVER (PARTITION BY considered.booking ORDER BY line_versions.refund_id)
+        SELECT
+            row_number() OVER (PARTITION BY considered.booking ORDER BY line_versions.refund_id),
+            considered.booking, considered.line
         FROM considered CROSS JOIN line_versions ON line_versions.id = considered.line WHERE {group.affected}
         """
     )
@@ -268,11 +278,7 @@ def _find_waves(connection: sqlite3.Connection, judge: Judge, group: _Group) -> 
             f"""
             INSERT INTO fees_taken
             SELECT own.booking, credit.reason, sum(transactions.amount_minor)
-            FROM (
-                SELECT DISTINCT considered.booking
-                FROM waves CROSS JOIN line_versions AS first ON first.id = waves.line
-                CROSS JOIN considered ON considered.booking = first.booking AND considered.line = first.id
-            ) AS own
+            FROM (SELECT booking FROM waves WHERE wave = 1) AS own
             CROSS JOIN line_versions AS sibling ON sibling.booking = own.booking AND sibling.version = 1
             CROSS JOIN transactions ON transactions.line = sibling.id AND {entry}
             JOIN transactions AS credit ON credit.id = coalesce(transactions.related_transaction, transactions.id)
@@ -302,12 +308,17 @@ def _settled(group: _Group, columns: Sequence[str], *, in_waves: bool) -> str:
     due, fees = _names("due", policy.fees), _names("fee", policy.fees)
     raw, bonuses = _names("raw", policy.bonuses), _names("bonus", policy.bonuses)
     capped = [f"min({' + '.join(due[: at + 1])}, cap)" for at in range(len(due))]
+    # What rules have given a reopened line before, and was spent, counts for whichever rules there are now.
+    stacked_ = _names("stacked", policy.bonuses) if group.kept else bonuses
     rest = f"cap - ({' + '.join(fees) or '0'})"
     levels = [
         _step(capped, fees),
         [f"iif(offer = 0, {rest}, 0) AS paid", f"iif(offer = 1, cash_before + {rest}, cash_before) AS cash"],
         [f"{_bonus(rule, at, group)} AS raw_{at}" for at, rule in enumerate(policy.bonuses)],
-        [f"{sql} AS {name}" for sql, name in zip(_stacked(raw, policy.stacking), bonuses, strict=True)],
+        [f"{sql} AS {name}" for sql, name in zip(_stacked(raw, policy.stacking), stacked_, strict=True)],
+        _step([f"max(0, {' + '.join(stacked_[: at + 1])} - kept_bonus)" for at in range(len(raw))], bonuses)
+        if group.kept
+        else [],
     ]
     sql = _lines(group, in_waves=in_waves)
     for expressions in levels:
@@ -328,7 +339,7 @@ def _lines(group: _Group, *, in_waves: bool) -> str:
         offer = f"iif({waits}, {_NOT_ACCEPTED}, {offer})"
     given = f"{offer} < 2" if whens or policy.requires_acceptance else "TRUE"
     due = [f"{_due(rule, bits.fee(at), in_waves=in_waves)} AS due_{at}" for at, rule in enumerate(policy.fees)]
-    kept = "coalesce((SELECT paid_minor FROM kept_lines WHERE kept_lines.line = considered.line), 0)"
+    kept = "coalesce((SELECT {} FROM kept_lines WHERE kept_lines.line = considered.line), 0)"
     selected = [
         "considered.booking",
         "considered.line",
@@ -337,13 +348,16 @@ def _lines(group: _Group, *, in_waves: bool) -> str:
         f"iif({given}, considered.paid_minor, 0) AS cap",
         f"iif({given}, considered.cash_minor, 0) AS cash_before",
         f"iif({given}, considered.bonus_minor, 0) AS back",
-        f"{kept if group.kept else 0} AS kept_paid",
         *due,
+        *(
+            [f"{kept.format('paid_minor')} AS kept_paid", f"{kept.format('rule_bonus_minor')} AS kept_bonus"]
+            * group.kept
+        ),
+        *([f"now.refund_amount_minor - {kept.format('otherwise_minor')} AS refundable"] * group.kept),
     ]
     return f"""
         SELECT {", ".join(selected)}
-        FROM considered
-        {"CROSS JOIN waves ON waves.line = considered.line AND wave = :wave" if in_waves else ""}
+        FROM {f"waves CROSS JOIN considered ON {_IN_WAVE}" if in_waves else "considered"}
         CROSS JOIN line_versions AS now ON now.id = considered.line_version
         WHERE {group.affected}
     """
@@ -365,16 +379,17 @@ def _due(rule: Rule, bit: int, *, in_waves: bool) -> str:
 
 def _bonus(rule: Rule, at: int, group: _Group) -> str:
     """What a bonus rule alone gives a line: on what is paid, and on what was paid already of a reopened one."""
-    paid = "(paid + kept_paid)" if group.kept else "paid"
+    paid = "paid"
+    if group.kept:
+        # More may have been spent than is owed now, after a correction.
+        fees = "".join(f" - fee_{fee}" for fee in range(len(group.policy.fees)))
+        paid = f"max(0, min(paid + kept_paid, refundable - cash{fees}))"
     parts = [str(rule.fixed_minor)] if rule.fixed_minor else []
     if rule.percentage.numerator:
         parts.append(_percentage(paid, rule.percentage))
     bonus = " + ".join(parts) or "0"
     if rule.at_most_minor is not None:
         bonus = f"min({bonus}, {rule.at_most_minor})"
-    if group.kept:
-        before = f"SELECT minor FROM kept WHERE kept.line = steps.line AND bucket = 'bonus' AND rule = '{rule.name}'"
-        bonus = f"max(0, {bonus} - coalesce(({before}), 0))"
     return f"iif(rules & {group.bits.bonus(at)} AND offer = 0 AND {paid} > 0, {bonus}, 0)"
 
 
@@ -426,14 +441,19 @@ def limit_totals(
     left: dict[str, int] = {}
     for table in reversed(tables):  # where definitions differ, the total of the newest counts
         left |= {name: total for _, name, total in table.rules if total is not None}
-    left = {name: max(0, total - _given(connection, campaign, name)) for name, total in left.items()}
+    left = {
+        name: max(0, total - _given(connection, campaign, name) - _unlimited(connection, name, funded, parameters))
+        for name, total in left.items()
+    }
     if all(minor <= left[name] for name, minor in _wanted(connection, tables).items()):
         return
     changed: dict[str, list[tuple[int, ...]]] = {table.table: [] for table in tables}
-    for table, row, amounts in _in_order(connection, tables, funded, parameters):
-        limits = [left[name] if total is not None else None for _, name, total in table.rules]
+    kept = _kept_bonuses(connection)
+    for table, row, line, amounts in _in_order(connection, tables, funded, parameters):
+        before = kept.get(line, {})
+        limits = [None if total is None else left[name] + before.get(name, 0) for _, name, total in table.rules]
         could = [minor if limit is None else min(minor, limit) for minor, limit in zip(amounts, limits, strict=True)]
-        given = stacked(could, table.stacking)
+        given = _less(stacked(could, table.stacking), sum(before.values()))
         for minor, (_, name, total) in zip(given, table.rules, strict=True):
             if total is not None:
                 left[name] -= minor
@@ -444,11 +464,31 @@ def limit_totals(
         _note_bonuses(connection, table)
 
 
+def _kept_bonuses(connection: sqlite3.Connection) -> dict[int, dict[str, int]]:
+    """What is left of bonuses that rules gave reopened lines before: by line and rule."""
+    found: dict[int, dict[str, int]] = {}
+    for line, rule, minor in connection.execute(
+        "SELECT line, rule, minor FROM kept WHERE bucket = 'bonus' AND rule <> ''"
+    ):
+        found.setdefault(line, {})[rule] = minor
+    return found
+
+
+def _less(amounts: Sequence[int], minor: int) -> list[int]:
+    """The amounts without the first `minor` of them."""
+    left = []
+    for amount in amounts:
+        taken = min(amount, minor)
+        minor -= taken
+        left.append(amount - taken)
+    return left
+
+
 def _limited(connection: sqlite3.Connection) -> Iterator[_Limited]:
     tables = connection.execute(
         """
         SELECT settled, stacking FROM rule_columns WHERE bucket = 'bonus'
-        GROUP BY settled HAVING count(total_minor) > 0 ORDER BY settled
+        GROUP BY settled HAVING count(total_minor) > 0 ORDER BY length(settled), settled
         """
     ).fetchall()
     for table, stacking in tables:
@@ -457,6 +497,25 @@ def _limited(connection: sqlite3.Connection) -> Iterator[_Limited]:
             (table,),
         )
         yield _Limited(table, stacking, rules.fetchall())
+
+
+def _unlimited(connection: sqlite3.Connection, name: str, funded: str, parameters: Mapping[str, Any]) -> int:
+    """What definitions by which this rule has no total give by it now."""
+    columns = connection.execute(
+        "SELECT settled, name FROM rule_columns WHERE bucket = 'bonus' AND rule = ? AND total_minor IS NULL", (name,)
+    ).fetchall()
+    return sum(
+        connection.execute(
+            f"""
+            SELECT coalesce(sum({column}), 0)
+            FROM {table} AS settled
+            CROSS JOIN considered ON considered.booking = settled.booking AND considered.line = settled.line
+            WHERE state = {State.OPEN:d} AND {column} > 0 AND {funded}
+            """,
+            parameters,
+        ).fetchone()[0]
+        for table, column in columns
+    )
 
 
 def _wanted(connection: sqlite3.Connection, tables: Sequence[_Limited]) -> dict[str, int]:
@@ -472,12 +531,12 @@ def _wanted(connection: sqlite3.Connection, tables: Sequence[_Limited]) -> dict[
 
 def _in_order(
     connection: sqlite3.Connection, tables: Sequence[_Limited], funded: str, parameters: Mapping[str, Any]
-) -> Iterator[tuple[_Limited, int, list[int]]]:
+) -> Iterator[tuple[_Limited, int, int, list[int]]]:
     """The lines that are to be funded and that a rule gives something, with what each rule alone would give."""
     width = max(len(table.rules) for table in tables)
     selects = [
         f"""
-        SELECT booking_id, refund_id, {at}, settled.rowid AS row,
+        SELECT booking_id, refund_id, {at}, settled.rowid AS row, settled.line,
             {", ".join([*(column.replace("bonus", "raw") for column in table.columns), *["0"] * (width - len(table.rules))])}
         FROM {table.table} AS settled
         CROSS JOIN considered ON considered.booking = settled.booking AND considered.line = settled.line
@@ -488,15 +547,19 @@ def _in_order(
         for at, table in enumerate(tables)
     ]
     rows = connection.execute(f"{' UNION ALL '.join(selects)} ORDER BY 1, 2", parameters).fetchall()
-    for _, _, at, row, *amounts in rows:
-        yield tables[at], row, amounts[: len(tables[at].rules)]
+    for _, _, at, row, line, *amounts in rows:
+        yield tables[at], row, line, amounts[: len(tables[at].rules)]
 
 
 def _note_bonuses(connection: sqlite3.Connection, table: _Limited) -> None:
     bonuses = " + ".join(table.columns)
     connection.execute(
         f"""
-        UPDATE considered SET bonus_minor = back + {bonuses}, rule_bonus_minor = {bonuses} FROM {table.table} AS settled
+        UPDATE considered SET
+            bonus_minor = back + {bonuses}, rule_bonus_minor = {bonuses},
+            -- Of a reopened line, nothing may be left to give.
+            state = iif(paid_minor + back + {bonuses} + cash_minor + fee_minor = 0, {State.FUNDED:d}, state)
+        FROM {table.table} AS settled
         WHERE considered.booking = settled.booking AND considered.line = settled.line
             AND state = {State.OPEN:d} AND rule_bonus_minor <> {bonuses}
         """
@@ -550,6 +613,8 @@ def _note(connection: sqlite3.Connection, group: _Group) -> None:
 
 def _make_shares(connection: sqlite3.Connection) -> None:
     columns = connection.execute("SELECT settled, name, bucket, rule, slot FROM rule_columns ORDER BY slot").fetchall()
+    # A view takes no more than 500 of these.
+    columns = [row for row in columns if _any(connection, f"temp.{row[0]} WHERE {row[1]} > 0")]
     selects = [
         f"SELECT booking, line, '{bucket}' AS bucket, '{rule}' AS rule, {name} AS amount_minor, {slot} AS slot "
         f"FROM temp.{settled} WHERE {name} > 0"
@@ -557,6 +622,10 @@ def _make_shares(connection: sqlite3.Connection) -> None:
     ]
     nothing = "SELECT 0 AS booking, 0 AS line, '' AS bucket, '' AS rule, 0 AS amount_minor, 0 AS slot WHERE FALSE"
     connection.execute(f"CREATE TEMP VIEW shares AS {' UNION ALL '.join(selects or [nothing])}")
+
+
+def _any(connection: sqlite3.Connection, rows: str) -> bool:
+    return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})").fetchone()[0])
 
 
 def _names(what: str, rules: Sequence[Rule]) -> list[str]:
@@ -568,6 +637,7 @@ def _step(sums: Sequence[str], names: Sequence[str]) -> list[str]:
     return [f"{now} - {before} AS {name}" for before, now, name in zip(["0", *sums], sums, names, strict=False)]
 
 
+_IN_WAVE = "wave = :wave AND considered.booking = waves.booking AND considered.line = waves.line"
 # The three indexes by which all transactions of a line are found.
 _ENTRIES = ("transactions.entry = 1", "transactions.entry > 1", "transactions.entry IS NULL")
 _TABLES = """
@@ -580,10 +650,14 @@ _TABLES = """
         settled TEXT NOT NULL, name TEXT NOT NULL, bucket TEXT NOT NULL, rule TEXT NOT NULL, slot INTEGER NOT NULL,
         total_minor INTEGER, stacking TEXT NOT NULL
     );
-    -- what is left of earlier fundings of reopened lines, by bucket and rule, and of it what was paid
+    -- what is left of earlier fundings of reopened lines, by bucket and rule; and of it what was paid, what was
+    -- owed in cash or kept as fees, and what bonus rules gave
     CREATE TEMP TABLE kept (
         line INTEGER NOT NULL, bucket TEXT NOT NULL, rule TEXT NOT NULL, minor INTEGER NOT NULL,
         PRIMARY KEY (line, bucket, rule)
     ) WITHOUT ROWID;
-    CREATE TEMP TABLE kept_lines (line INTEGER PRIMARY KEY, paid_minor INTEGER NOT NULL);
+    CREATE TEMP TABLE kept_lines (
+        line INTEGER PRIMARY KEY, paid_minor INTEGER NOT NULL DEFAULT 0, otherwise_minor INTEGER NOT NULL DEFAULT 0,
+        rule_bonus_minor INTEGER NOT NULL DEFAULT 0
+    );
 """

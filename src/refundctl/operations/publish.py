@@ -66,7 +66,7 @@ def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = No
     if in_cash := found.get(State.CASH_ONLY, 0) + found.get(State.FUNDED_IN_CASH, 0):
         skipped[CASH_ONLY] = in_cash
     eligible = sum(found.values()) - sum(skipped.values())
-    capped = sum(count for state, count in found.items() if state.is_capped)
+    capped = scope.count_capped_bookings(connection)
     why = _why_not(ledger, terms) if found.get(State.NOT_ELIGIBLE) else {}
     if not found.get(State.OPEN):
         return PublishResult(eligible, 0, 0, 0, skipped, why, capped)

@@ -235,7 +235,7 @@ def _taken_back(connection: sqlite3.Connection) -> TakenBack | None:
     sums = ", ".join(f"coalesce(sum(taken_minor) FILTER (WHERE bucket = '{name}'), 0)" for name in buckets)
     refunds, currency, paid, bonus, cash, fee = connection.execute(
         f"""
-        SELECT count(DISTINCT line) FILTER (WHERE taken_minor > 0), max(campaigns.currency), {sums}
+        SELECT count(DISTINCT line) FILTER (WHERE taken_minor > 0 AND bucket <> 'fee'), max(campaigns.currency), {sums}
         FROM undone_credits
         CROSS JOIN transactions ON transactions.id = undone_credits.credit
         CROSS JOIN campaigns ON campaigns.id = transactions.campaign
