@@ -254,3 +254,23 @@ def test_it_warns_once_so_much_is_used(desk: PolicyDesk) -> None:
     warned = desk.call("topup", CAMPAIGN).ok()
     assert "80" in warned.stderr
     assert "100.00" in warned.stderr
+
+
+def test_what_a_cap_leaves_out_is_eligible_and_shown(desk: PolicyDesk) -> None:
+    """Two bookings of one customer together pass the cap; the third customer's doesn't."""
+    desk.say(budget={"per_customer": "150.00"})
+    rows = [booking(name, customer_id="ana", email="ana@example.org") for name in ("B1", "B2")]
+    answer = desk.run(*rows, booking("B3"), exits=3)
+    counts = answer["steps"]["publish"]["counts"]
+    assert {name: counts[name] for name in ("eligible", "published", "already_published", "skipped_by_reason")} == {
+        "eligible": 3,
+        "published": 1,
+        "already_published": 0,
+        "skipped_by_reason": {"per_customer": 2},
+    }
+    [error] = answer["errors"]
+    assert error["message"].startswith(
+        "2 eligible bookings of flight-refunds would bring a customer over budget.per_customer:"
+    )
+    counts = desk.status()["counts"]
+    assert (counts["bookings"], counts["refund_lines"], counts["funded"], counts["over_cap"]) == (3, 3, 1, 2)

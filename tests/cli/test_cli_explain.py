@@ -95,6 +95,7 @@ def test_a_funded_line_by_its_rules(run_in_process: CommandLine, tmp_path: Path)
                         "card_id": "c1",
                         "code": f"****{code[-4:]}",
                         "definition": {"number": 1, "run_id": 1},
+                        "order_amount": 4_600,
                         "refundable": 4_600,
                         "settled_before": 0,
                         "owed_in_cash": 0,
@@ -102,10 +103,16 @@ def test_a_funded_line_by_its_rules(run_in_process: CommandLine, tmp_path: Path)
                         "offer_rule": None,
                         "cash": 0,
                         "fee": 1_460,
-                        "fees": [{"name": "service", "amount": 1_000}, {"name": "late", "amount": 460}],
+                        "fees": [
+                            {"name": "service", "amount": 1_000, "terms": "EUR 10.00"},
+                            {"name": "late", "amount": 460, "terms": "10% of the order"},
+                        ],
                         "paid": 3_140,
                         "bonus_given_back": 0,
-                        "bonuses": [{"name": "gold", "amount": 500}, {"name": "sorry", "amount": 100}],
+                        "bonuses": [
+                            {"name": "gold", "amount": 500, "terms": "20%, at most EUR 5.00"},
+                            {"name": "sorry", "amount": 100, "terms": "EUR 1.00"},
+                        ],
                         "bonus": 600,
                         "total": 3_740,
                         "taken_back": [],
@@ -141,12 +148,12 @@ def test_the_same_for_a_person(run_in_process: CommandLine, tmp_path: Path) -> N
         "order amount EUR 46.00",
         "refundable EUR 46.00",
         "owed in cash EUR 6.00 as the file says",
-        "fee service EUR 10.00",
+        "fee service EUR 10.00 (EUR 10.00)",
         "paid EUR 30.00",
         "adds up cash EUR 6.00 + fee EUR 10.00 + paid EUR 30.00 = EUR 46.00",
         "bonus given back EUR 2.00",
-        "bonus gold EUR 5.00",
-        "bonus sorry EUR 1.00",
+        "bonus gold EUR 5.00 (20%, at most EUR 5.00)",
+        "bonus sorry EUR 1.00 (EUR 1.00)",
         "onto the card EUR 38.00",
         f"card c1, code ****{code[-4:]}",
         f"Now in {CAMPAIGN}: funded.",
@@ -232,9 +239,31 @@ def test_under_which_definition(run_in_process: CommandLine, tmp_path: Path) -> 
     assert [(funding["definition"]["number"], funding["fee"]) for funding in fundings] == [(1, 1_000), (2, 100)]
     assert would == [1_000, 100]
     assert [funding["fees"] for funding in fundings] == [
-        [{"name": "service", "amount": 1_000}],
-        [{"name": "less", "amount": 100}],
+        [{"name": "service", "amount": 1_000, "terms": "EUR 10.00"}],
+        [{"name": "less", "amount": 100, "terms": "EUR 1.00"}],
     ]
+
+
+TERMS: tuple[tuple[str, Row, str], ...] = (
+    ("fees", {"fixed": "5.00", "per_ticket": "2.00"}, "EUR 5.00 + EUR 2.00 per ticket"),
+    ("fees", {"fixed": "5.00", "percentage": "7.50"}, "EUR 5.00 + 7.5% of the order"),
+    ("fees", {"percentage": "10"}, "10% of the order"),
+    ("bonuses", {"percentage": "20", "at_most": "1000.00"}, "20%, at most EUR 1,000.00"),
+    ("bonuses", {"fixed": "1.00", "percentage": "0.25", "total": "50.00"}, "EUR 1.00 + 0.25%, EUR 50.00 in all"),
+)
+
+
+@pytest.mark.parametrize(("kind", "keys", "terms"), TERMS, ids=[entry[2] for entry in TERMS])
+def test_the_terms_of_a_rule(kind: str, keys: Row, terms: str, run_in_process: CommandLine, tmp_path: Path) -> None:
+    """Of an open line and of a funded one; later terms of the same name are not those that counted."""
+    prepare(run_in_process, tmp_path, booking("B1", "46.00", tickets="2"), refund={kind: [{"name": "own", **keys}]})
+    assert only(now_of(run_in_process, "B1")["would_give"][kind])["terms"] == terms
+    fund(run_in_process)
+    changed = small_campaigns(refund={kind: [{"name": "own", "fixed": "0.01"}]})
+    (tmp_path / "campaigns.yaml").write_text(changed)
+    run_in_process("create", CAMPAIGN, now=NOW).ok()
+    assert only(only(line_of(run_in_process, "B1")["fundings"])[kind])["terms"] == terms
+    assert any(line.endswith(f"({terms})") for line in said_of(run_in_process, "B1"))
 
 
 # --- What is the case now ---
@@ -289,7 +318,60 @@ def test_a_cap_stands_in_the_way(limit: str, run_in_process: CommandLine, tmp_pa
     prepare(run_in_process, tmp_path, booking("B1", "46.00"), refund={}, budget={limit: "45.99"})
     entry = now_of(run_in_process, "B1")
     assert (entry["state"], entry["would_give"]) == (limit, None)
-    assert entry["why"] == f"it would pass the budget {limit.replace('_', ' ')}"
+    assert entry["why"] == CAPPED[limit].format("45.99")
+
+
+CAPPED = {
+    "per_card": "what its card has got and what is open would together pass the budget per card of EUR {}",
+    "per_customer": "what its customer has got and what is open would together pass the budget per customer of EUR {}",
+}
+
+
+@pytest.mark.parametrize("limit", ["per_card", "per_customer"])
+def test_a_cap_counts_the_customers_other_bookings(limit: str, run_in_process: CommandLine, tmp_path: Path) -> None:
+    """Neither of two bookings fits, as a run finds too; the booking of another customer does."""
+    keys = {"refund": {}, "card_per": "customer", "budget": {limit: "1500.00"}}
+    rows = [booking(name, "1000.00", customer_id="C1", email="ana@example.org", name="Ana") for name in ("B1", "B2")]
+    prepare(run_in_process, tmp_path, *rows, booking("B3", "1000.00"), **keys)
+    told = {name: now_of(run_in_process, name) for name in ("B1", "B2", "B3")}
+    assert [(entry["state"], entry["would_give"] is None) for entry in told.values()] == [
+        (limit, True),
+        (limit, True),
+        ("open", False),
+    ]
+    why = CAPPED[limit].format("1,500.00")
+    assert told["B1"]["why"] == why
+    assert f"Now in {CAMPAIGN}: left out, as {why}." in said_of(run_in_process, "B1")
+    fund(run_in_process)
+    assert [len(line_of(run_in_process, name)["fundings"]) for name in told] == [0, 0, 1]
+
+
+def test_a_cap_counts_what_the_customer_has_got(run_in_process: CommandLine, tmp_path: Path) -> None:
+    same = {"customer_id": "C1", "email": "ana@example.org", "name": "Ana"}
+    prepare(run_in_process, tmp_path, booking("B1", **same), refund={}, budget={"per_customer": "150.00"})
+    fund(run_in_process)
+    load(run_in_process, tmp_path, booking("B2", **same))
+    assert [now_of(run_in_process, name)["state"] for name in ("B1", "B2")] == ["funded", "per_customer"]
+
+
+def test_a_card_per_booking_is_capped_by_its_own_booking(run_in_process: CommandLine, tmp_path: Path) -> None:
+    rows = [booking(name, customer_id="C1", email="ana@example.org", name="Ana") for name in ("B1", "B2")]
+    prepare(run_in_process, tmp_path, *rows, refund={}, budget={"per_card": "150.00"})
+    assert [now_of(run_in_process, name)["would_give"]["paid"] for name in ("B1", "B2")] == [10_000, 10_000]
+
+
+def test_a_bonus_with_a_total_goes_to_the_customers_earlier_booking_first(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    """Where a cap makes all of a customer's bookings count."""
+    bonuses = [{"name": "sorry", "fixed": "10.00", "total": "15.00"}]
+    rows = [booking(name, customer_id="C1", email="ana@example.org", name="Ana") for name in ("B1", "B2")]
+    prepare(run_in_process, tmp_path, *rows, refund={"bonuses": bonuses}, budget={"per_customer": "500.00"})
+    told = [now_of(run_in_process, name)["would_give"] for name in ("B1", "B2")]
+    assert [would["bonus"] for would in told] == [1_000, 500]
+    fund(run_in_process)
+    fundings = [only(line_of(run_in_process, name)["fundings"]) for name in ("B1", "B2")]
+    assert [{name: funding[name] for name in would} for funding, would in zip(fundings, told, strict=True)] == told
 
 
 def test_a_paused_campaign_says_so(run_in_process: CommandLine, tmp_path: Path) -> None:
@@ -360,6 +442,33 @@ def test_an_undone_line_and_a_reopened_one(run_in_process: CommandLine, tmp_path
     assert [funding["paid"] for funding in (first, second)] == [3_040, 3_040]
     assert [len(funding["taken_back"]) for funding in (first, second)] == [1, 0]
     assert "It was reopened by run 6" in " ".join(said_of(run_in_process, "B1"))
+
+
+def test_each_funding_with_the_amounts_of_its_time(run_in_process: CommandLine, tmp_path: Path) -> None:
+    refund = {"fees": [{"name": "agency", "percentage": "10"}]}
+    (tmp_path / "campaigns.yaml").write_text(small_campaigns(refund=refund))
+    for name, amount in (("first", "100.00"), ("second", "40.00")):
+        write_bookings(tmp_path / "bookings.csv", booking("B1", amount))
+        run_in_process("run", CAMPAIGN, "bookings.csv", "--out", name, now=NOW).ok()
+        if name == "first":
+            run_in_process("undo", "1", now=NOW).ok()
+            run_in_process("undo", "--reopen", "1", now=NOW).ok()
+    names = ("order_amount", "refundable", "settled_before", "fee", "paid")
+    fundings = line_of(run_in_process, "B1")["fundings"]
+    assert [tuple(funding[name] for name in names) for funding in fundings] == [
+        (10_000, 10_000, 0, 1_000, 9_000),
+        (4_000, 4_000, 0, 400, 3_600),
+    ]
+    said = said_of(run_in_process, "B1")
+    assert said[0] == "Booking B1 of customer C-B1: order EUR 40.00, 1 refund line"
+    assert [line for line in said if line.startswith(("order amount", "refundable", "fee agency"))] == [
+        "order amount EUR 100.00",
+        "refundable EUR 100.00",
+        "fee agency EUR 10.00 (10% of the order)",
+        "order amount EUR 40.00",
+        "refundable EUR 40.00",
+        "fee agency EUR 4.00 (10% of the order)",
+    ]
 
 
 def test_a_whole_run_that_was_undone_is_named_by_its_own_number(run_in_process: CommandLine, tmp_path: Path) -> None:

@@ -259,7 +259,9 @@ def test_rejected_rows_are_counted_and_written_only_where_asked(desk: PlanDesk) 
     result = desk("--json")
     assert (result.exit, result.json()["rejected_by_code"]) == (3, {"malformed_amount": 1})
     assert sorted(files_in(desk.folder)) == ["bookings.csv", "campaigns.yaml", "plan.json"]
-    desk.made("--rejects", "rejects.csv", exit_code=3)
+    told = desk("--rejects", "rejects.csv")
+    assert told.exit == 3
+    assert "Wrote plan.json, rejects.csv. Nothing else has changed.\n" in told.stdout
     assert (desk.folder / "rejects.csv").read_text().splitlines()[1].startswith("B2,")
     assert desk.refusal("--strict") == (65, "rows_rejected")
     assert desk.refusal("--rejects", "rejects.csv", files="bookings.csv bookings.csv") == (2, "usage")

@@ -36,6 +36,7 @@ def test_every_figure(run_in_process: CommandLine, tmp_path: Path, campaigns: Pa
             "deactivated": 0,
             "funded": 3,
             "undone": 0,
+            "over_cap": 0,
             "unreachable": 1,
             "not_handed_over": 1,
             "funded_not_eligible": 0,

@@ -51,8 +51,10 @@ def balances(folder: Path) -> dict[str, int]:
     return dict(read(folder / LEDGER, sql))
 
 
-def undo(cli: CommandLine, run_id: int, *options: str) -> dict[str, Any]:
-    return cli("undo", str(run_id), *options, "--json").ok().json()
+def undo(cli: CommandLine, run_id: int, *options: str, exits: int = 0) -> dict[str, Any]:
+    result = cli("undo", str(run_id), *options, "--json")
+    assert result.exit == exits, f"{result.argv} ended with {result.exit}:\n{result.stdout}"
+    return result.json()
 
 
 def run_of(folder: Path, command: str) -> int:
@@ -238,10 +240,15 @@ def test_a_card_with_another_topups_money_stays_and_says_what_to_undo_first(
 ) -> None:
     step_by_step(run_in_process, tmp_path, booking("B1"), booking("B2"))
     publish, topup = run_of(tmp_path, "publish"), run_of(tmp_path, "topup")
-    answer = undo(run_in_process, publish)
-    assert (answer["run_id"], answer["counts"]) == (None, {**NOTHING, "cards_kept": 2})
-    assert answer["kept"] == [{"card_id": "c1", "run_id": topup}, {"card_id": "c2", "run_id": topup}]
-    assert f"undo run {topup} first" in run_in_process("undo", str(publish)).ok().stdout
+    refused = undo(run_in_process, publish, exits=4)
+    assert only(refused["errors"])["code"] == "not_undoable"
+    told = run_in_process("undo", str(publish), "--quiet")
+    assert (told.exit, told.stdout) == (4, "")
+    assert told.stderr == (
+        f"Error: Nothing of run {publish} can be undone: 2 cards stay, with money of other top-ups: undo run {topup} first, "
+        "then this one again.\n"
+    )
+    assert read(tmp_path / LEDGER, "SELECT count(*) FROM undoings") == [(0,)]
     undo(run_in_process, topup)
     assert undo(run_in_process, publish)["counts"] == {**NOTHING, "cards": 2}
 
@@ -252,7 +259,7 @@ def test_cards_that_had_to_stay_go_when_the_run_is_undone_again(
     campaigns.write_text(small_campaigns(card_per="customer"))
     run_id = run(run_in_process, tmp_path, booking("B1", customer_id="ana"), booking("B2", customer_id="bo"))["run_id"]
     later = run(run_in_process, tmp_path, booking("B3", customer_id="ana"), out="later")["run_id"]
-    answer = undo(run_in_process, run_id)
+    answer = undo(run_in_process, run_id, exits=3)
     assert answer["counts"] == {**NOTHING, "refunds": 2, "cards": 1, "lines": 2, "cards_kept": 1}
     assert balances(tmp_path) == {"c1": 10_000, "c2": 0}
     topup = only(answer["kept"])["run_id"]
@@ -267,8 +274,8 @@ def test_cards_that_had_to_stay_go_when_the_run_is_undone_again(
 def test_loaded_lines_that_another_run_has_funded_stay(run_in_process: CommandLine, tmp_path: Path) -> None:
     step_by_step(run_in_process, tmp_path, booking("B1"), booking("B2", status="flown"))
     load, topup = run_of(tmp_path, "load"), run_of(tmp_path, "topup")
-    answer = undo(run_in_process, load)
-    assert answer["counts"] == {**NOTHING, "lines": 1, "lines_kept": 1}
+    answer = undo(run_in_process, load, exits=3)
+    assert (answer["status"], answer["counts"]) == ("partial", {**NOTHING, "lines": 1, "lines_kept": 1})
     assert answer["kept"] == [{"booking_id": "B1", "refund_id": "B1", "run_id": topup}]
     assert balances(tmp_path) == {"c1": 10_000}
     undo(run_in_process, topup)
@@ -319,8 +326,7 @@ def test_a_changed_line_that_was_funded_since_stays(run_in_process: CommandLine,
     write_bookings(tmp_path / "first.csv", booking("B1", "100.00"))
     run_in_process("load", "first.csv").ok()
     step_by_step(run_in_process, tmp_path, booking("B1", "70.00"))
-    answer = undo(run_in_process, run_of(tmp_path, "load"))
-    assert (answer["run_id"], answer["counts"]) == (None, {**NOTHING, "lines_kept": 1})
+    assert only(undo(run_in_process, run_of(tmp_path, "load"), exits=4)["errors"])["code"] == "not_undoable"
     assert balances(tmp_path) == {"c1": 7_000}
     run_in_process("verify").ok()
 
@@ -434,6 +440,79 @@ def test_a_corrected_file_may_say_another_amount_and_customer(run_in_process: Co
     run_in_process("verify").ok()
 
 
+def test_what_the_wrong_customer_has_spent_is_not_given_to_the_right_one(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    run_id = run(run_in_process, tmp_path, booking("B1", "100.00", customer_id="ana"))["run_id"]
+    spend(tmp_path, "c1", 3_000)
+    undo(run_in_process, run_id)
+    write_bookings(tmp_path / "corrected.csv", booking("B1", "100.00", customer_id="bo"))
+    run_in_process("load", "corrected.csv").ok()
+    undo(run_in_process, run_id, "--reopen")
+    run(run_in_process, tmp_path, booking("B1", "100.00", customer_id="bo"), out="again")
+    assert balances(tmp_path) == {"c1": 0, "c2": 7_000}
+    run_in_process("verify").ok()
+
+
+def test_an_undone_topup_leaves_a_card_its_later_last_day(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    campaigns.write_text(small_campaigns(card_per="customer", activity_duration_after_publishing="P30D"))
+    later = "2020-05-20T12:00:00Z"
+    for booking_id, now in (("B1", "2020-05-01T12:00:00Z"), ("B2", later)):
+        write_bookings(tmp_path / "bookings.csv", booking(booking_id, customer_id="ana"))
+        run_in_process("run", CAMPAIGN, "bookings.csv", "--out", booking_id, now=now).ok()
+    run_in_process("undo", str(run_of(tmp_path, "run")), now=later).ok()
+    cards = run_in_process("export", "cards", CAMPAIGN, "-o", "-", now=later).ok().stdout
+    assert [(row["balance"], row["expires_on"]) for row in rows_of(cards)] == [("100.00", "2020-06-19")]
+
+
+def test_a_line_that_was_ever_funded_keeps_its_currency(run_in_process: CommandLine, tmp_path: Path) -> None:
+    """What was spent of it counts when it is funded again, so both must be in one currency."""
+    run_id = run(run_in_process, tmp_path, booking("B1", "100.00"), booking("B2", "50.00"))["run_id"]
+    spend(tmp_path, "c1", 5_000)
+    undo(run_in_process, run_id)
+    yen = [booking(name, "7000", currency="JPY") for name in ("B1", "B2", "B3")]
+    write_bookings(tmp_path / "yen.csv", *yen)
+    answer = run_in_process("load", "yen.csv", "--json").json()
+    assert (answer["counts"]["loaded"], answer["rejected_by_code"]) == (1, {"booking_conflict": 2})
+    assert [row["_reason"] for row in rows_of(tmp_path / "yen.rejects.csv")] == [
+        f"booking {name} was funded in EUR before that was undone, and keeps this currency; nothing was changed: correct "
+        "the file, or give the booking another booking_id"
+        for name in ("B1", "B2")
+    ]
+    assert read(tmp_path / LEDGER, "SELECT booking_id, currency FROM refund_lines") == [
+        ("B1", "EUR"),
+        ("B2", "EUR"),
+        ("B3", "JPY"),
+    ]
+
+
+def test_a_changed_line_keeps_the_currency_that_it_was_funded_in(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    """Undoing the load that has brought it to that currency leaves the line as it is."""
+    flown = booking("B2", "80", currency="JPY", status="flown")
+    for rows in (
+        (booking("B1", "100.00"), flown),
+        (booking("B1", "7000", currency="JPY"), {**flown, "order_amount": "90"}),
+    ):
+        write_bookings(tmp_path / "bookings.csv", *rows)
+        run_in_process("load", "bookings.csv").ok()
+    load = run_of(tmp_path, "load")
+    campaigns.write_text(small_campaigns(currency="JPY"))
+    for command in ("create", "publish", "topup"):
+        run_in_process(command, CAMPAIGN).ok()
+    spend(tmp_path, "c1", 5_000)
+    undo(run_in_process, run_of(tmp_path, "topup"))
+    answer = run_in_process("undo", str(load), "--json").json()
+    assert answer["counts"] == {**NOTHING, "lines_restored": 1, "lines_kept": 1}
+    assert answer["kept"] == [{"booking_id": "B1", "refund_id": "B1", "run_id": None}]
+    said = "SELECT booking_id, order_amount_minor, currency FROM refund_lines"
+    assert read(tmp_path / LEDGER, said) == [("B1", 7_000, "JPY"), ("B2", 80, "JPY")]
+    run_in_process("verify").ok()
+
+
 def test_lines_that_would_exceed_their_order_are_not_reopened(run_in_process: CommandLine, tmp_path: Path) -> None:
     whole = booking("B1", "100.00", refund_id="one", refund_amount="60.00")
     write_bookings(tmp_path / "first.csv", whole)
@@ -531,6 +610,44 @@ def test_a_hand_over_with_others_in_it_stays_open_and_leaves_out_the_dead(
     run(run_in_process, tmp_path, *rows, out="out")
     mailed = [(row["customer_id"], row["balance"], row["booking_id"]) for row in rows_of(tmp_path / "out" / "mail.csv")]
     assert mailed == [("ana", "10.00", "B1")]
+
+
+def test_a_late_mail_file_tells_of_its_own_credits_only(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    """What was put on the card later, and taken back, is neither added nor taken off."""
+    campaigns.write_text(small_campaigns(card_per="customer"))
+    rows = booking("B1", "100.00", customer_id="ana")
+    run(run_in_process, tmp_path, rows)
+    cut_off(run_in_process, tmp_path, "out")
+    write_bookings(tmp_path / "more.csv", booking("B2", "50.00", customer_id="ana"))
+    run_in_process("load", "more.csv").ok()
+    run_in_process("topup", CAMPAIGN).ok()
+    undo(run_in_process, run_of(tmp_path, "topup"))
+    run(run_in_process, tmp_path, rows)
+    row = only(rows_of(tmp_path / "out" / "mail.csv"))
+    assert (row["balance"], row["booking_id"]) == ("100.00", "B1")
+
+
+def test_a_late_mail_file_never_tells_of_less_than_nothing(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    """Of the two credits that it counts, 60 were spent; the first is taken back whole, as the card holds a third one."""
+    campaigns.write_text(small_campaigns(card_per="customer"))
+    step_by_step(run_in_process, tmp_path, booking("B1", "100.00", customer_id="ana"))
+    first = run_of(tmp_path, "topup")
+    spend(tmp_path, "c1", 6_000)
+    rows = booking("B2", "50.00", customer_id="ana")
+    run(run_in_process, tmp_path, rows)
+    cut_off(run_in_process, tmp_path, "out")
+    write_bookings(tmp_path / "more.csv", booking("B3", "200.00", customer_id="ana"))
+    run_in_process("load", "more.csv").ok()
+    run_in_process("topup", CAMPAIGN).ok()
+    assert undo(run_in_process, first)["totals"]["EUR"]["total"] == 10_000
+    run(run_in_process, tmp_path, rows)
+    [finished] = (tmp_path / "out").glob("mail-run*.csv")
+    assert only(rows_of(finished))["balance"] == "0.00"
+    assert only(rows_of(tmp_path / "out" / "mail.csv"))["balance"] == "190.00"
 
 
 def test_a_file_that_is_just_being_written_is_waited_for(run_in_process: CommandLine, tmp_path: Path) -> None:

@@ -380,6 +380,8 @@ def test_how_much_is_in_memory_never_matters(
 
 
 @given(LINES)
+@example([("R-1", "a@b.org", "2.50", "EUR", "refunded"), ("R-1", "a@b.org", "-1.00", "EUR", "refunded")])
+@example([("R-1", "a@b.org", "1.00", "EUR", "refunded"), ("R-1", "a@b.org", "-1.00", "EUR", "refunded")])
 def test_a_booking_is_what_its_rows_are_together(lines: list[tuple[str, ...]]) -> None:
     """Held against the plainest program that does the same."""
     found = read(content_of(lines), REFUNDED)
@@ -412,12 +414,12 @@ def amount_of(rows: list[tuple[str, ...]]) -> int | None:
     amounts = [fields[2] for fields in rows if fields[2]]
     if amounts and not currencies and all(amount == "3 EUR" for amount in amounts):
         currencies = {"EUR"}
-    if emails not in ({"a@b.org"}, {"c@d.org"}) or len(currencies) != 1 or {"x", "-1.00"} & set(amounts):
+    if emails not in ({"a@b.org"}, {"c@d.org"}) or len(currencies) != 1 or "x" in amounts:
         return None
     if "3 EUR" in amounts and currencies != {"EUR"}:
         return None
     total = sum(round(float(amount.removesuffix(" EUR")) * 100) for amount in amounts)
-    return total or None
+    return total if total > 0 else None  # a discount is taken off, but nobody owes by being refunded
 
 
 def test_the_second_process_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_a_ledger_names_itself_in_its_header(run_in_process: CommandLine, tmp_pa
     run_in_process("init").ok()
     assert read(tmp_path / LEDGER, "PRAGMA application_id") == [(0x52464E44,)]
     assert (tmp_path / LEDGER).read_bytes()[68:72] == b"RFND"
-    assert read(tmp_path / LEDGER, "PRAGMA user_version") == [(len(schema.MIGRATIONS),)]
+    assert read(tmp_path / LEDGER, "PRAGMA user_version") == [(schema.SCHEMA_VERSION,)]
 
 
 def test_a_ledger_is_one_file_in_journal_mode_delete(books: Path) -> None:
@@ -558,6 +558,20 @@ def test_a_newer_ledger_is_refused_untouched(run_in_process: CommandLine, books:
     assert result.exit == 65
     assert result.stderr.startswith(f"Error: {LEDGER} was written by a newer refundctl")
     assert result.stderr.count("\n") == 1
+    assert books.read_bytes() == before
+
+
+@pytest.mark.usefixtures("bookings", "campaigns")
+@pytest.mark.parametrize("argv", COMMANDS)
+def test_a_ledger_from_before_the_first_release_is_refused_untouched(
+    run_in_process: CommandLine, books: Path, argv: tuple[str, ...]
+) -> None:
+    with closing(sqlite3.connect(books)) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.OLDEST_SCHEMA_VERSION - 1}")
+    before = books.read_bytes()
+    result = run_in_process(*argv, now=BEFORE_RELEASE)
+    assert result.exit == 65
+    assert result.stderr.startswith(f"Error: {LEDGER} was written by a refundctl from before its first release")
     assert books.read_bytes() == before
 
 

@@ -8,6 +8,7 @@ import pytest
 from command_line import CAMPAIGN, CommandLine, small_campaigns
 from desk import LEDGER, booking, write_bookings
 from refundctl.ledger.posting.cards import Holding, cards_of
+from refundctl.ledger.posting.undoing import take_back
 from sql_log import sql_log
 
 
@@ -52,4 +53,57 @@ def test_columns_that_a_file_lacks_are_carried_over_by_one_statement(
     connection = sqlite3.connect(tmp_path / LEDGER)
     kept = "SELECT tier, count(*) FROM refund_lines JOIN segments ON segments.id = refund_lines.segment GROUP BY tier"
     assert connection.execute(kept).fetchall() == [("gold", 40)]
+    connection.close()
+
+
+# --- Undo ---
+
+
+@pytest.fixture
+def one_card(campaigns: Path) -> None:
+    """A customer's bookings go onto one card."""
+    campaigns.write_text(small_campaigns(card_per="customer"), encoding="utf-8")
+
+
+def steps_to_take_back(cli: CommandLine, folder: Path, bookings: int) -> int:
+    """Hundreds of SQLite's own steps that it takes to take back so many credits of one card, the trigger left out."""
+    ledger = folder / f"{bookings}.db"
+    rows = [booking(f"B{number}", "10.00", customer_id="agency") for number in range(bookings)]
+    write_bookings(folder / "bookings.csv", *rows)
+    cli("run", CAMPAIGN, "bookings.csv", "--out", f"out-{bookings}", "--ledger", ledger.name).ok()
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection = sqlite3.connect(ledger)
+    connection.execute("DROP TRIGGER transactions_no_overdraft")
+    topup = connection.execute("SELECT id FROM runs WHERE command = 'topup'").fetchone()[0]
+    connection.set_progress_handler(count, 100)
+    taken = take_back(connection, topup, None, topup + 1)
+    connection.close()
+    assert taken is not None
+    assert taken.paid_minor == bookings * 1_000
+    return steps
+
+
+@pytest.mark.usefixtures("one_card")
+def test_twice_the_credits_on_one_card_are_twice_the_work_of_an_undo(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
+    fewer, more = (steps_to_take_back(run_in_process, tmp_path, bookings) for bookings in (200, 400))
+    assert more < 2.3 * fewer
+
+
+@pytest.mark.usefixtures("campaigns")
+def test_the_trigger_against_overdrafts_reads_an_index_only(run_in_process: CommandLine, tmp_path: Path) -> None:
+    """It adds up a card's bucket at each debit."""
+    run_in_process("init").ok()
+    with sqlite3.connect(tmp_path / LEDGER) as connection:
+        [(trigger,)] = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'transactions_no_overdraft'")
+        added_up = trigger[trigger.index("SELECT coalesce(") : trigger.index(") < 0")]
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {added_up.replace('NEW.', ':')}", {"card": 1, "bucket": "paid"})
+        assert [row[3] for row in plan] == ["SEARCH transactions USING COVERING INDEX transactions_card (card=?)"]
     connection.close()

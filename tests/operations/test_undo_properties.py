@@ -216,10 +216,11 @@ class Desk:
             if row[0] in named - self.undone
         ]
         totals = self._taken_by(topups)
-        assert self.call("undo", str(run_id)) == 0
+        # 3: something had to stay, as other runs build on it; 4: all of it.
+        assert self.call("undo", str(run_id)) in {0, 3, 4}
         found = self.answer["totals"].get("EUR", {})
         assert {name: found.get(name, 0) for name in ("paid", "bonus", "cash", "fee")} == totals
-        self.undone |= set(self.answer["undone"])
+        self.undone |= set(self.answer.get("undone", ()))
 
     def _taken_by(self, topups: Sequence[int]) -> dict[str, int]:
         """Take back what these have given: of each bucket of a card what is still there, cash and fees whole."""

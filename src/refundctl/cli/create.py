@@ -12,7 +12,7 @@ from refundctl.operations import create as operation
 
 _SAID = {
     operation.Creation.CREATED: "Made the campaign {}: its cards start at zero.",
-    operation.Creation.CHANGED: "Took in the changed definition of {}: it counts for cards not yet published.",
+    operation.Creation.CHANGED: "Took in the changed definition of {}: amounts and validity count for cards not yet published, all else from now on.",
     operation.Creation.UNCHANGED: "{} is as the ledger has it.",
 }
 

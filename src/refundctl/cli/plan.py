@@ -157,7 +157,7 @@ def _write(output: str, plan: Plan, *, force: bool) -> RunFile:
 
 def _report(plan: Plan, steps: batch.Steps, name: str, written: Sequence[RunFile], exit_code: ExitCode) -> Report:
     return Report(
-        human=lambda out: _describe(out, plan, steps, name),
+        human=lambda out: _describe(out, plan, steps, name, written),
         campaign=plan.campaign,
         counts=steps.counts,
         totals=totals_json(plan),
@@ -187,12 +187,12 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     return {name: found[name] for name in names}
 
 
-def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str) -> None:
+def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str, written: Sequence[RunFile]) -> None:
     out.print(f"{plan.campaign}: {in_short(steps)}, if this were run")
     figures(out, step_rows(plan.campaign, steps))
     describe_amounts(out, plan)
     describe_left_out(out, plan.campaign, steps)
-    out.print(f"Wrote {name}. Nothing else has changed.")
+    out.print(f"Wrote {', '.join(file.path for file in written)}. Nothing else has changed.")
     quoted = shlex.quote(name)
     if plan.needs_approval and plan.threshold is not None:
         together, above = (_amounts(minor) for minor in (plan.threshold.together, plan.threshold.above))

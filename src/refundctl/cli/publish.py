@@ -1,5 +1,6 @@
 """refundctl publish"""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -46,7 +47,10 @@ def publish(
             counts=result.counts,
             extra={"not_eligible": result.not_eligible, "warnings": result.warnings},
             exit_code=ExitCode.PARTIAL if result.short or result.capped else ExitCode.OK,
-            errors=[*pool_errors(campaign, result.short), *cap_errors(campaign, result.capped)],
+            errors=[
+                *pool_errors(campaign, result.short),
+                *cap_errors(campaign, result.capped, result.skipped_by_reason),
+            ],
         ),
     )
 
@@ -65,16 +69,22 @@ def pool_advice(campaign: str, short: int, what: str = "eligible booking") -> st
     )
 
 
-def cap_errors(campaign: str, capped: int, what: str = "eligible booking") -> list[dict[str, str]]:
-    """What JSON says where the budget left so many out."""
-    return [{"code": "budget_exceeded", "message": cap_advice(campaign, capped, what)}] if capped else []
+def cap_errors(
+    campaign: str, capped: int, skipped: Mapping[str, int], what: str = "eligible booking"
+) -> list[dict[str, str]]:
+    """What JSON says where the budget left so many out; `skipped` says by which of its caps."""
+    return [{"code": "budget_exceeded", "message": cap_advice(campaign, capped, skipped, what)}] if capped else []
 
 
-def cap_advice(campaign: str, capped: int, what: str = "eligible booking") -> str:
+_CAPS = {"per_card": "a card", "per_customer": "a customer"}
+
+
+def cap_advice(campaign: str, capped: int, skipped: Mapping[str, int], what: str = "eligible booking") -> str:
     """The same for a person."""
+    over = [f"{holder} over budget.{cap}" for cap, holder in _CAPS.items() if cap in skipped] or ["its card over a cap"]
     return (
-        f"{plural(capped, what)} of {campaign} would bring a card over budget.per_card or a customer over "
-        f"budget.per_customer: raise that and run `refundctl create {campaign}`, or look for a wrong amount."
+        f"{plural(capped, what)} of {campaign} would bring {' or '.join(over)}: raise that and run "
+        f"`refundctl create {campaign}`, or look for a wrong amount with `refundctl explain BOOKING`."
     )
 
 
@@ -100,4 +110,4 @@ def _describe(out: Screen, campaign: str, result: operation.PublishResult) -> No
     if result.short:
         out.print(pool_advice(campaign, result.short))
     if result.capped:
-        out.print(cap_advice(campaign, result.capped))
+        out.print(cap_advice(campaign, result.capped, result.skipped_by_reason))

@@ -186,7 +186,7 @@ def run_report(
 
 def step_errors(campaign: str, steps: operation.Steps) -> list[dict[str, str]]:
     """What JSON says of eligible bookings that were left out."""
-    return [*pool_errors(campaign, steps.publish.short), *cap_errors(campaign, steps.publish.capped)]
+    return [*pool_errors(campaign, steps.publish.short), *cap_errors(campaign, steps.publish.capped, steps.topup.skipped_by_reason)]
 
 
 def mail_json(handed: HandedOver | None) -> dict[str, Any] | None:
@@ -243,7 +243,7 @@ def describe_left_out(out: Screen, campaign: str, steps: operation.Steps) -> Non
     if steps.publish.short:
         out.print(pool_advice(campaign, steps.publish.short))
     if steps.publish.capped:
-        out.print(cap_advice(campaign, steps.publish.capped))
+        out.print(cap_advice(campaign, steps.publish.capped, steps.topup.skipped_by_reason))
 
 
 def in_short(steps: operation.Steps) -> str:

@@ -43,7 +43,7 @@ def _describe(out: Screen, common: Common, found: operation.Status) -> None:
 
 BAR_WIDTH = 30
 _TITLES = {"cash": "owed in cash", "fee": "kept as fees"}
-_NOTED = ("unassigned", "deactivated", "unreachable", "not_handed_over", "funded_not_eligible", "undone")
+_NOTED = ("unassigned", "deactivated", "unreachable", "not_handed_over", "funded_not_eligible", "undone", "over_cap")
 
 
 def _describe_campaign(out: Screen, standing: operation.Standing) -> None:

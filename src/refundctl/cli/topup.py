@@ -43,7 +43,7 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
             exit_code=ExitCode.PARTIAL if result.short or result.capped else ExitCode.OK,
             errors=[
                 *pool_errors(campaign, result.short, "refund line"),
-                *cap_errors(campaign, result.capped, "refund line"),
+                *cap_errors(campaign, result.capped, result.skipped_by_reason, "refund line"),
             ],
         ),
     )
@@ -62,7 +62,7 @@ def _describe(out: Screen, campaign: str, result: operation.TopUpResult) -> None
     if result.short:
         out.print(pool_advice(campaign, result.short, "refund line"))
     if result.capped:
-        out.print(cap_advice(campaign, result.capped, "refund line"))
+        out.print(cap_advice(campaign, result.capped, result.skipped_by_reason, "refund line"))
     if operation.NOT_PUBLISHED in result.skipped_by_reason:
         out.print(f"Some have no card yet: `refundctl publish {campaign}` gives them one.")
 

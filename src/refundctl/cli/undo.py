@@ -1,7 +1,5 @@
 """refundctl undo"""
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,10 +7,10 @@ import typer
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, writing_ledger
 from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, progress, report
-from refundctl.domain.errors import UsageError
+from refundctl.domain.errors import ExitCode, UsageError
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Journal
-from refundctl.ledger.posting.undoing import Kept, PastRun
+from refundctl.ledger.posting.undoing import PastRun
 from refundctl.operations import undo as operation
 
 CARDS_SHOWN = 20
@@ -59,6 +57,7 @@ def _undo(common: Common, ledger: Ledger, journal: Journal, run_id: int, reason:
             **result.listed(),
             "closed": [batch.directory for batch in result.closed],
         },
+        exit_code=ExitCode.PARTIAL if result.run_id is not None and result.partial else ExitCode.OK,
     )
 
 
@@ -70,7 +69,8 @@ def _describe(out: Screen, result: operation.UndoResult) -> None:
         out.print(f"Undone: run {target.run_id}, {_name(target)}.")
         figures(out, _figures(result))
         _describe_spent(out, result)
-    _describe_kept(out, result)
+    for sentence in result.stays:
+        out.print(sentence)
     for batch in result.closed:
         out.print(f"The hand-over to {batch.directory} was cut off and is closed now: mail nobody from there.")
     if result.run_id is not None:
@@ -125,24 +125,6 @@ def _describe_spent(out: Screen, result: operation.UndoResult) -> None:
     figures(out, [(f"c{one.card}", amount(one.amount_minor, taken.currency)) for one in shown])
     if taken.spent_cards > len(shown):
         out.print(f"  and {plural(taken.spent_cards - len(shown), 'more card')}; --json lists the first 1,000")
-
-
-def _describe_kept(out: Screen, result: operation.UndoResult) -> None:
-    if count := result.cards.kept_count:
-        stay = f"{plural(count, 'card')} {'stays' if count == 1 else 'stay'}"
-        out.print(f"{stay}, with money of other top-ups{_first(result.cards.kept)}.")
-    if count := result.lines.kept_count:
-        stay = f"{plural(count, 'refund line')} {'stays' if count == 1 else 'stay'}"
-        out.print(f"{stay}, as other runs build on them{_first(result.lines.kept)}.")
-
-
-def _first(kept: Sequence[Kept]) -> str:
-    """Which runs are to be undone first, those that most of it hangs on first."""
-    runs = Counter(one.held_by for one in kept if one.held_by is not None)
-    if not runs:
-        return ""
-    names = ", ".join(str(run_id) for run_id, _ in runs.most_common(5))
-    return f": undo run {names} first, then this one again"
 
 
 def _reopen(common: Common, ledger: Ledger, journal: Journal, run_id: int) -> Report:

@@ -333,8 +333,15 @@ def _never_reached(keys: object) -> Iterable[Mistake]:
                     " never matches: change or remove one of them"
                 )
                 yield Mistake((*place, "when"), sentence)
-            elif rule.get("total") is None:  # a bonus whose total is used up leaves bookings to those behind it
+            # A bonus whose total is used up, or that gives nothing, leaves bookings to those behind it.
+            elif rule.get("total") is None and _gives(rule):
                 before[condition] = place
+
+
+def _gives(rule: Mapping[str, object]) -> bool:
+    """Whether a bonus gives anything; an offer always does."""
+    parts = [str(rule[name]) for name in ("fixed", "percentage") if name in rule]
+    return not parts or any(part.strip("0.") for part in parts)
 
 
 def _of_other_currencies(keys: Mapping[str, object]) -> Iterable[Mistake]:

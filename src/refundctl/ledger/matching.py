@@ -72,13 +72,16 @@ class Matcher:
 
     def sql(self, segment_bits: str, name: str) -> str:
         """The bits of `now` as SQL, from those of its segment. `name` is that of the function made by register()."""
-        failing = [
-            # A line of a segment that the condition isn't for needs no look at its values.
-            f"iif({segment_bits} & {1 << at}, iif({' AND '.join(tests)}, 0, {1 << at}), 0)"
+        failing = {
+            1 << at: f"iif({' AND '.join(tests)}, 0, {1 << at})"
             for at, condition in enumerate(self.conditions)
             if (tests := [_sql(name, test, self.currency) for name, test in self._ranges(condition)])
-        ]
-        bits = f"({segment_bits} & ~({' | '.join(failing)}))" if failing else segment_bits
+        }
+        # Lines of most segments need no look at the values that only conditions for other segments ask for.
+        everywhere = [bit for bit in failing if not self._tests(self.conditions[bit.bit_length() - 1], decided=True)]
+        bits = _without(segment_bits, [failing[bit] for bit in everywhere])
+        if elsewhere := sum(failing.keys() - set(everywhere)):
+            bits = f"iif({segment_bits} & {elsewhere}, {_without(segment_bits, list(failing.values()))}, {bits})"
         asked = self._asked()
         if not asked:
             return bits
@@ -162,6 +165,10 @@ def find_customer_totals(connection: sqlite3.Connection, currency: str) -> None:
     )
 
 
+def _without(bits: str, failing: Sequence[str]) -> str:
+    return f"({bits} & ~({' | '.join(failing)}))" if failing else bits
+
+
 def _sql(name: str, test: Test, currency: str) -> str:
     column = _LINE_FIELDS[name]
     match test:
@@ -170,10 +177,10 @@ def _sql(name: str, test: Test, currency: str) -> str:
             limits = [f"{column} >= {low}", *([] if high is None else [f"{column} <= {high}"])]
         case CountRange(low=low, high=high):
             limits = [f"{column} {sign} {limit}" for sign, limit in ((">=", low), ("<=", high)) if limit is not None]
-        case DateRange(low=low, high=high):
-            # ISO dates compare as text, and behind them may stand a time; a limit is a date, so it needs no quoting.
-            day = f"substr({column}, 1, 10)"
-            limits = [f"{day} {sign} '{limit}'" for sign, limit in ((">=", low), ("<=", high)) if limit is not None]
+        case DateRange(low=first, high=last):
+            # ISO dates compare as text. Behind a day may stand a time, whose signs all come before a tilde.
+            limits = [f"{column} >= '{first}'"] if first is not None else []
+            limits += [f"{column} <= '{last}~'"] if last is not None else []
         case _:
             raise TypeError(name)
     return " AND ".join(limits)

@@ -151,14 +151,14 @@ def _unreachable(connection: sqlite3.Connection, campaign: int) -> int:
 
 
 def _not_handed_over(connection: sqlite3.Connection, campaign: int) -> int:
-    """How many credits no mail tool has been given, and that no undo has taken back."""
+    """How many funded refund lines no mail tool has been given, and that no undo has taken back."""
     return int(
         connection.execute(
             """
             SELECT
                 (
                     SELECT count(*) FROM transactions
-                    WHERE campaign = ?1 AND type = 'CREDITS_ADDITION' AND card IS NOT NULL
+                    WHERE campaign = ?1 AND entry = 1 AND card IS NOT NULL
                         AND run_id NOT IN (SELECT undone_run FROM undoings)
                 )
                 - (
@@ -167,7 +167,7 @@ def _not_handed_over(connection: sqlite3.Connection, campaign: int) -> int:
                     JOIN deliveries ON deliveries.batch = batch_ranges.batch
                     CROSS JOIN transactions
                         ON transactions.id BETWEEN first_transaction AND batch_ranges.last_transaction
-                        AND transactions.campaign = ?1 AND type = 'CREDITS_ADDITION' AND card IS NOT NULL
+                        AND transactions.campaign = ?1 AND entry = 1 AND card IS NOT NULL
                         AND transactions.run_id NOT IN (SELECT undone_run FROM undoings)
                     WHERE batch_ranges.campaign = ?1
                 )
@@ -313,14 +313,15 @@ def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: ran
     """The cards collected by find_batch_cards() with ids in `cards`, block by block, in order.
 
     Each row: email (None where there is none), name, code, balance in minor units, last valid day, bookings separated
-    by `;`, customer_id, locale. What was taken back since then counts: its holder must not be told of it.
+    by `;`, customer_id, locale. What was taken back since then of these credits counts: its holder must not be told of it.
+    Where later credits had to be spent for what is gone of these, nothing is left of them, and never less.
     """
     after = cards.start - 1
     while True:
         rows = connection.execute(
             """
             SELECT
-                customers.email, customers.name, cards.code, sum(transactions.amount_minor),
+                customers.email, customers.name, cards.code, max(0, sum(transactions.amount_minor)),
                 coalesce(
                     (SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), cards.expires_on
                 ),
@@ -331,7 +332,10 @@ def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: ran
             CROSS JOIN held_cards AS cards ON cards.id = page.card
             CROSS JOIN customers ON customers.id = cards.customer
             CROSS JOIN transactions
-                ON transactions.card = cards.id AND (transactions.id <= :last OR transactions.type = 'CREDITS_REMOVAL')
+                ON transactions.card = cards.id AND (
+                    transactions.id <= :last
+                    OR (transactions.type = 'CREDITS_REMOVAL' AND transactions.related_transaction <= :last)
+                )
             LEFT JOIN line_versions
                 ON line_versions.id = transactions.line AND transactions.entry IS NOT NULL
                 AND transactions.run_id NOT IN (SELECT undone_run FROM undoings)

@@ -12,7 +12,8 @@ from refundctl.ledger.script import run_script
 
 APPLICATION_ID = 0x52464E44  # "RFND", at byte 68 of the file, so that file(1) and we know it
 MIGRATIONS = ("0001_first",)  # in order; never edited once released, only added to
-SCHEMA_VERSION = len(MIGRATIONS)
+SCHEMA_VERSION = 2
+OLDEST_SCHEMA_VERSION = 2  # those before were never released, and nothing brings them up to date
 
 SchemaRow = tuple[str, str, str]
 
@@ -29,6 +30,12 @@ class LedgerNewer(BadInput):
     code = "ledger_newer"
 
 
+class LedgerOlder(BadInput):
+    """The ledger was written by a program that was never released."""
+
+    code = "ledger_older"
+
+
 class NotALedger(BadInput):
     """The file is some other program's SQLite database."""
 
@@ -36,7 +43,7 @@ class NotALedger(BadInput):
 
 
 def check_identity(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise NotALedger or LedgerNewer where this file is not for this program."""
+    """Raise NotALedger, LedgerNewer or LedgerOlder where this file is not for this program."""
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     if application_id != APPLICATION_ID:
         raise NotALedger(f"{path} is no refundctl ledger but another program's database: name another with --ledger.")
@@ -45,6 +52,11 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
         raise LedgerNewer(
             f"{path} was written by a newer refundctl (schema {version}, this one knows {SCHEMA_VERSION}): "
             "install the newer program."
+        )
+    if version < OLDEST_SCHEMA_VERSION:
+        raise LedgerOlder(
+            f"{path} was written by a refundctl from before its first release, and this one can't read it: keep it, and "
+            "name a new one with --ledger."
         )
 
 

@@ -152,6 +152,7 @@ STAGED_LINES = """
     SELECT id FROM line_versions WHERE id > :lines_before AND version = 1
 """
 BOOKING_LINES = "SELECT id AS line FROM line_versions WHERE booking = :booking AND version = 1"
+CUSTOMER_LINES = "SELECT line FROM refund_lines WHERE customer = :customer"
 # Lines of a run that was undone, and not reopened since.
 UNDONE = """
     EXISTS (
@@ -162,9 +163,14 @@ UNDONE = """
 
 
 def consider(
-    connection: sqlite3.Connection, judge: Judge, *, lines_before: int | None = None, booking: int | None = None
+    connection: sqlite3.Connection,
+    judge: Judge,
+    *,
+    lines_before: int | None = None,
+    booking: int | None = None,
+    customer: int | None = None,
 ) -> None:
-    """Fill `considered`: every refund line of the ledger, those of the files just posted, or those of one booking.
+    """Fill `considered`: every refund line of the ledger, those of the files just posted, of a booking or of a customer.
 
     `lines_before` is the highest id of line_versions before the files were posted. What was funded and is no longer
     eligible stays funded. Amounts are what the files say is owed: paid_minor is owed neither in cash nor as bonus.
@@ -182,7 +188,11 @@ def consider(
     never_expires = "segment_rules.never_expires"
     if judge.never_expires is not None and _find_without_expiry(connection, judge.never_expires):
         never_expires = f"({never_expires} OR now.customer IN (SELECT customer FROM without_expiry))"
-    scope = ALL_LINES if booking is None else BOOKING_LINES
+    scope = ALL_LINES
+    if lines_before is not None:
+        scope = STAGED_LINES
+    elif booking is not None or customer is not None:
+        scope = CUSTOMER_LINES if booking is None else BOOKING_LINES
     connection.execute(
         f"""
         INSERT INTO considered
@@ -213,7 +223,7 @@ def consider(
                 {never_expires} AS never_expires,
                 credit.campaign AS credit_campaign, credit.card, credit.bucket,
                 {UNDONE if _any(connection, "undone_lines") else "FALSE"} AS undone
-            FROM ({scope if lines_before is None else STAGED_LINES}) AS scope
+            FROM ({scope}) AS scope
             CROSS JOIN line_versions AS first ON first.id = scope.line
             CROSS JOIN line_versions AS now ON now.id = coalesce(
                 (
@@ -229,7 +239,13 @@ def consider(
         )
         WHERE {bits} & {RuleBits.WITHIN}
         """,
-        {"campaign": judge.campaign, "currency": judge.currency, "lines_before": lines_before, "booking": booking},
+        {
+            "campaign": judge.campaign,
+            "currency": judge.currency,
+            "lines_before": lines_before,
+            "booking": booking,
+            "customer": customer,
+        },
     )
 
 

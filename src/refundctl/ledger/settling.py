@@ -22,7 +22,7 @@ BONUS_SLOT, FEE_SLOT = 10, 100  # entries that rules make are numbered from thes
 
 _OFFERS = {GIFT_CARD: 0, CASH: 1, NONE: 2}
 _NOT_ACCEPTED = 3
-_OPEN = f"considered.state IN ({State.OPEN:d}, {State.CASH_ONLY:d})"
+_OPEN = f"(considered.state = {State.OPEN:d} OR considered.state = {State.CASH_ONLY:d})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class _Group:
             found.append(f"NOT considered.rules & {RuleBits.ACCEPTED}")
         if self.kept:
             found.append("considered.line IN (SELECT line FROM kept_lines)")
-        return f"{_OPEN} AND {self.lines} AND ({' OR '.join(found) or 'FALSE'})"
+        # What most lines fail comes first.
+        return f"({' OR '.join(found) or 'FALSE'}) AND {_OPEN} AND {self.lines}"
 
 
 def settle(connection: sqlite3.Connection, judge: Judge, today: str) -> None:
@@ -425,6 +426,11 @@ class _Limited:
     def columns(self) -> list[str]:
         return [column for column, _, _ in self.rules]
 
+    @property
+    def limited(self) -> list[str]:
+        """The columns of what the rules with a total alone would give."""
+        return [_raw(column) for column, _, total in self.rules if total is not None]
+
 
 def limit_totals(
     connection: sqlite3.Connection,
@@ -532,17 +538,17 @@ def _wanted(connection: sqlite3.Connection, tables: Sequence[_Limited]) -> dict[
 def _in_order(
     connection: sqlite3.Connection, tables: Sequence[_Limited], funded: str, parameters: Mapping[str, Any]
 ) -> Iterator[tuple[_Limited, int, int, list[int]]]:
-    """The lines that are to be funded and that a rule gives something, with what each rule alone would give."""
+    """The lines that are to be funded and that a rule with a total gives anything, with what each rule alone would give."""
     width = max(len(table.rules) for table in tables)
     selects = [
         f"""
         SELECT booking_id, refund_id, {at}, settled.rowid AS row, settled.line,
-            {", ".join([*(column.replace("bonus", "raw") for column in table.columns), *["0"] * (width - len(table.rules))])}
+            {", ".join([*map(_raw, table.columns), *["0"] * (width - len(table.rules))])}
         FROM {table.table} AS settled
         CROSS JOIN considered ON considered.booking = settled.booking AND considered.line = settled.line
         CROSS JOIN bookings ON bookings.id = settled.booking
         CROSS JOIN line_versions ON line_versions.id = settled.line
-        WHERE state = {State.OPEN:d} AND ({" + ".join(table.columns)}) > 0 AND {funded}
+        WHERE state = {State.OPEN:d} AND ({" + ".join(table.limited)}) > 0 AND {funded}
         """
         for at, table in enumerate(tables)
     ]
@@ -603,12 +609,8 @@ def _note(connection: sqlite3.Connection, group: _Group) -> None:
         WHERE considered.booking = settled.booking AND considered.line = settled.line
         """
     )
-    if group.policy.bonuses:
-        found = "SELECT EXISTS (SELECT 1 FROM considered WHERE typeof(bonus_minor) <> 'integer')"
-        if connection.execute(found).fetchone()[0]:
-            raise BadInput(
-                "A bonus comes to more than can be counted: look for a wrong amount or rule.", code="overflow"
-            )
+    if group.policy.bonuses and _any(connection, f"{group.table} WHERE typeof(back + {bonuses}) <> 'integer'"):
+        raise BadInput("A bonus comes to more than can be counted: look for a wrong amount or rule.", code="overflow")
 
 
 def _make_shares(connection: sqlite3.Connection) -> None:
@@ -626,6 +628,11 @@ def _make_shares(connection: sqlite3.Connection) -> None:
 
 def _any(connection: sqlite3.Connection, rows: str) -> bool:
     return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})").fetchone()[0])
+
+
+def _raw(column: str) -> str:
+    """The column of what a bonus rule gives before it is stacked."""
+    return column.replace("bonus", "raw")
 
 
 def _names(what: str, rules: Sequence[Rule]) -> list[str]:

@@ -19,12 +19,12 @@ CASH_ONLY = "cash_only"
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """Counts of bookings: eligible = published + already_published + remaining + short.
+    """Counts of bookings: eligible = published + already_published + remaining + short + left_out.
 
     In a campaign with one card per customer, `published` counts the cards, and a customer's further bookings count as
     already published. `remaining` are those that --limit left; `short` those for whom the pool of cards had none left,
-    which are among the skipped ones too, as are the `capped` ones, whose card or customer would get more than the budget
-    allows one. `not_eligible` says of what the campaign doesn't take, why.
+    which are among the skipped ones too, as are the `capped` ones, of which a refund would bring its card or customer over the
+    budget's cap; `left_out` of these have no other refund. `not_eligible` says of what the campaign doesn't take, why.
     """
 
     eligible: int
@@ -34,12 +34,13 @@ class PublishResult:
     skipped_by_reason: dict[str, int]
     not_eligible: Mapping[str, int]
     capped: int = 0
+    left_out: int = 0
     warnings: Sequence[str] = ()
 
     @property
     def already_published(self) -> int:
         """Bookings whose customer had a card already."""
-        return self.eligible - self.published - self.remaining - self.short
+        return self.eligible - self.published - self.remaining - self.short - self.left_out
 
     @property
     def counts(self) -> dict[str, object]:
@@ -65,11 +66,12 @@ def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = No
     skipped = scope.count_skipped(found)
     if in_cash := found.get(State.CASH_ONLY, 0) + found.get(State.FUNDED_IN_CASH, 0):
         skipped[CASH_ONLY] = in_cash
-    eligible = sum(found.values()) - sum(skipped.values())
     capped = scope.count_capped_bookings(connection)
+    left_out = sum(count for state, count in found.items() if state.is_capped)
+    eligible = sum(found.values()) - sum(skipped.values()) + left_out
     why = _why_not(ledger, terms) if found.get(State.NOT_ELIGIBLE) else {}
     if not found.get(State.OPEN):
-        return PublishResult(eligible, 0, 0, 0, skipped, why, capped)
+        return PublishResult(eligible, 0, 0, 0, skipped, why, capped, left_out)
     holding = terms.holding(ledger.clock.now)
     pattern = terms.code_pattern
     posted = cards.publish(connection, holding, run_id, lambda count: make_codes(pattern, count, os.urandom), limit)
@@ -80,7 +82,7 @@ def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = No
     short = without if posted.short else 0
     if short:
         skipped[pool.EMPTY] = short
-    return PublishResult(eligible, posted.published, without - short, short, skipped, why, capped, warnings)
+    return PublishResult(eligible, posted.published, without - short, short, skipped, why, capped, left_out, warnings)
 
 
 def _why_not(ledger: Ledger, terms: Terms) -> dict[str, int]:

@@ -163,12 +163,13 @@ def consider(
     *,
     lines_before: int | None = None,
     booking: int | None = None,
+    customer: int | None = None,
 ) -> None:
     """Fill `considered` (see ledger.scope), with what each open line is given by the policy and left by the budget."""
     connection = ledger.connection
     judge = terms.judge(where)
     today = terms.today(ledger.clock.now).isoformat()
-    scope.consider(connection, judge, lines_before=lines_before, booking=booking)
+    scope.consider(connection, judge, lines_before=lines_before, booking=booking, customer=customer)
     settle(connection, judge, today)
     leave_out_capped(connection, Holding(judge.campaign, judge.per_customer, today), terms.budget)
 

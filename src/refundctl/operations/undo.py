@@ -3,6 +3,7 @@
 What was spent, and what other runs have built on it, stays and is named. Nothing is erased.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from refundctl.ledger.journal import Journal, Outcome
 from refundctl.ledger.posting import batches, undoing
 from refundctl.ledger.posting.batches import Batch
 from refundctl.ledger.posting.undoing import Kept, PastRun, Spent, TakenBack, Withdrawn
+
+RUNS_NAMED = 5
 
 
 class RunUnknown(Refused):
@@ -86,6 +89,26 @@ class UndoResult:
         """The first cards and refund lines that stay."""
         return [*self.cards.kept, *self.lines.kept][: undoing.MOST_LISTED]
 
+    @property
+    def partial(self) -> bool:
+        """Whether something had to stay."""
+        return bool(self.cards.kept_count or self.lines.kept_count)
+
+    @property
+    def stays(self) -> list[str]:
+        """What had to stay, and what is to be undone first: a sentence each."""
+        found = []
+        for withdrawn, what, why in (
+            (self.cards, "card", "with money of other top-ups"),
+            (self.lines, "refund line", "as other runs build on it"),
+        ):
+            count = withdrawn.kept_count
+            if count:
+                stay = f"{count:,} {what} stays" if count == 1 else f"{count:,} {what}s stay"
+                why = why if count == 1 else why.replace("on it", "on them")
+                found.append(f"{stay}, {why}{_first(withdrawn.kept)}.")
+        return found
+
     def listed(self) -> dict[str, list[dict[str, Any]]]:
         """What was spent and what stays, as it stands in JSON."""
         currency = self.taken.currency if self.taken else None
@@ -100,6 +123,15 @@ class UndoResult:
                 for one in self.kept
             ],
         }
+
+
+def _first(kept: Sequence[Kept]) -> str:
+    """Which runs are to be undone first, those that most of it hangs on first."""
+    runs = Counter(one.held_by for one in kept if one.held_by is not None)
+    if not runs:
+        return ""
+    names = ", ".join(str(run_id) for run_id, _ in runs.most_common(RUNS_NAMED))
+    return f": undo run {names} first, then this one again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +176,9 @@ def undo(ledger: Ledger, journal: Journal, run_id: int, reason: str | None) -> U
     changed = bool(taken or cards.undone or lines.undone or lines.restored or closed or (new and lines.overwritten))
     result = UndoResult(target, run.run_id if changed else None, new if changed else [], taken, cards, lines, closed)
     if changed:
-        journal.finish(run, Outcome(result.counts, result.totals))
+        journal.finish(run, Outcome(result.counts, result.totals, partial=result.partial))
+    elif new and result.partial:
+        raise NotUndoable(f"Nothing of run {run_id} can be undone: {' '.join(result.stays)}")
     return result
 
 

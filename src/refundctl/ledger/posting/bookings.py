@@ -104,8 +104,8 @@ def compare(connection: sqlite3.Connection) -> None:
     """Hold the staged rows against the ledger: find the known lines, and set aside what may not be.
 
     A funded line that now says another amount, currency or customer is a booking_conflict (one whose funding was undone may
-    be corrected), as is a line that
-    contradicts another line of its booking in the ledger; new lines that together exceed the order amount go, all of them.
+    be corrected, but for its currency, as what was spent of it counts), as is a line that contradicts another line of its
+    booking in the ledger; new lines that together exceed the order amount go, all of them.
     """
     run_script(connection, _WORK_TABLES)
     register_functions(connection)
@@ -304,6 +304,20 @@ def _set_aside_funded(connection: sqlite3.Connection) -> None:
             SELECT 1 FROM transactions
             WHERE transactions.line = known.line AND entry = 1 AND run_id NOT IN (SELECT undone_run FROM undoings)
         )
+        """
+    )
+    connection.execute(
+        """
+        INSERT OR IGNORE INTO set_aside
+        SELECT
+            staged.id, 'booking_id', 'booking_conflict',
+            'booking ' || booking_id || ' was funded in ' || now.currency || ' before that was undone, and keeps this '
+                || 'currency; nothing was changed: correct the file, or give the booking another booking_id'
+        FROM known
+        CROSS JOIN staged ON staged.id = known.staged_id
+        CROSS JOIN line_versions AS now ON now.id = known.line_version
+        WHERE money_differs AND now.currency <> staged.currency
+            AND EXISTS (SELECT 1 FROM transactions WHERE transactions.line = known.line AND entry = 1)
         """
     )
 

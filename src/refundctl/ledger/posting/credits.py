@@ -144,8 +144,8 @@ class _Posting:
         if not rules:
             return
         first_of_all = "row_number() OVER (PARTITION BY shares.line ORDER BY slot) = 1"
-        if not self._any(f"state = {State.NOTHING_LEFT:d}"):
-            first_of_all = "FALSE"
+        if not any(self._any("paid + cash + back = 0", table) for table in {settled for settled, *_ in rules}):
+            first_of_all = "FALSE"  # fees take all of no line
         self.connection.execute(
             f"""
             INSERT INTO transactions (

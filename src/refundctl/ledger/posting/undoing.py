@@ -172,16 +172,23 @@ def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, r
     At most a bucket's balance, so that what was spent stays: taken from the first credits of the run first. What was owed
     in cash or kept as a fee goes whole. The lines are undone, also those of which all is spent.
     """
-    run_script(connection, _CREDITS_TABLE)
+    run_script(connection, _CREDITS_TABLES)
+    connection.execute(
+        """
+        INSERT INTO undone_balances
+        SELECT card, bucket, sum(amount_minor) FROM transactions
+        WHERE card IN (SELECT card FROM transactions WHERE run_id = ? AND entry IS NOT NULL)
+        GROUP BY card, bucket
+        """,
+        (undone,),
+    )
     connection.execute(
         """
         INSERT INTO undone_credits
         SELECT
-            id, card, amount_minor,
-            iif(card IS NULL, amount_minor, max(0, min(amount_minor, (
-                -- What the bucket holds, less what the run's credits before this one take from it.
-                SELECT sum(own.amount_minor) FROM transactions AS own WHERE own.card = credit.card AND own.bucket = credit.bucket
-            ) - before_minor)))
+            id, credit.card, amount_minor,
+            -- What the bucket holds, less what the run's credits before this one take from it.
+            iif(credit.card IS NULL, amount_minor, max(0, min(amount_minor, balance_minor - before_minor)))
         FROM (
             SELECT
                 id, card, bucket, amount_minor,
@@ -191,6 +198,7 @@ def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, r
                 ) AS before_minor
             FROM transactions WHERE run_id = ? AND entry IS NOT NULL
         ) AS credit
+        LEFT JOIN undone_balances ON undone_balances.card = credit.card AND undone_balances.bucket = credit.bucket
         ORDER BY id
         """,
         (undone,),
@@ -218,8 +226,13 @@ def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, r
     return _taken_back(connection)
 
 
-_CREDITS_TABLE = """
+_CREDITS_TABLES = """
+    DROP TABLE IF EXISTS temp.undone_balances;
     DROP TABLE IF EXISTS temp.undone_credits;
+    -- what the buckets of the cards concerned hold; once for each, as a card may have thousands of credits
+    CREATE TEMP TABLE undone_balances (
+        card INTEGER NOT NULL, bucket TEXT NOT NULL, balance_minor INTEGER NOT NULL, PRIMARY KEY (card, bucket)
+    ) WITHOUT ROWID;
     CREATE TEMP TABLE undone_credits (
         credit INTEGER PRIMARY KEY, card INTEGER, amount_minor INTEGER NOT NULL, taken_minor INTEGER NOT NULL
     );
@@ -463,9 +476,23 @@ def _find_changed_lines(connection: sqlite3.Connection, undone: int) -> int:
     ).rowcount
     # Funded before this load: what the line was funded by is what it said then, so that is brought back.
     connection.execute("UPDATE changed_lines SET held_by = NULL WHERE held_by < ?", (undone,))
+    _keep_in_its_currency(connection)
     _keep_contradicting(connection)
     said = "SELECT count(*) FROM line_versions WHERE run_id = ? AND version > 1"
     return int(connection.execute(said, (undone,)).fetchone()[0]) - found
+
+
+def _keep_in_its_currency(connection: sqlite3.Connection) -> None:
+    """A line that was ever funded stays in that currency: what was spent of it counts when it is funded again."""
+    connection.execute(
+        """
+        UPDATE changed_lines SET held_by = 0
+        WHERE held_by IS NULL
+            AND (SELECT currency FROM line_versions WHERE id = now)
+                <> (SELECT currency FROM line_versions WHERE id = before)
+            AND EXISTS (SELECT 1 FROM transactions WHERE transactions.line = changed_lines.line AND entry = 1)
+        """
+    )
 
 
 def _keep_contradicting(connection: sqlite3.Connection) -> None:
