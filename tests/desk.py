@@ -2,11 +2,14 @@
 
 import csv
 import io
+import os
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from command_line import CAMPAIGN, CommandLine, small_campaigns
 from refundctl.files.plan_file import as_json, read_plan, sealed
@@ -96,6 +99,14 @@ def mode_of(path: Path) -> str:
     return stat.filemode(path.lstat().st_mode)
 
 
+def give_to_another(path: Path) -> None:
+    """Let a file belong to another user, who alone may write to it. Skips the test where that is not allowed."""
+    if os.getuid() != 0:
+        pytest.skip("only root can give a file to another user")
+    os.chown(path, os.getuid() + 1, -1)
+    path.chmod(0o644)
+
+
 def only(items: Iterable[Any]) -> Any:
     """The one item that there is."""
     [item] = items
@@ -106,7 +117,7 @@ def lay_out(command_line: CommandLine, folder: Path) -> None:
     """Something to do for every command: B1 is funded and not yet mailed, B2 has a card without money, B3 none.
 
     `new.csv`, `people.csv` and the printed `codes.csv` are not loaded, and the campaign `goodwill` not made. `plan.json` is
-    not applied, and `theirs.json`, the same plan as if another user had made it, not approved.
+    not applied, and `theirs.json`, the same plan as if another user had made it, not approved: see give_to_another().
     """
     both = small_campaigns() + small_campaigns("goodwill").partition("campaigns:\n")[2]
     (folder / "campaigns.yaml").write_text(both, encoding="utf-8")

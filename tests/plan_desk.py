@@ -7,7 +7,7 @@ from typing import Any
 
 from books import facts
 from command_line import CAMPAIGN, CommandLine, CommandResult, small_campaigns
-from desk import LEDGER, Row, files_in, write_bookings
+from desk import LEDGER, Row, files_in, give_to_another, write_bookings
 from refundctl.files.plan_file import as_json, read_plan, sealed
 
 
@@ -58,10 +58,11 @@ class PlanDesk:
         path.write_bytes(as_json(sealed(replace(read_plan(path.read_bytes(), path.name), **values))))
 
     def made_by_another(self, *words: str) -> None:
-        """A plan that another user has made, as far as can be seen."""
+        """A plan that another user has made, as far as can be seen; skips the test where only one user can be had."""
         self(*words).ok()
         planner = read_plan((self.folder / "plan.json").read_bytes(), "plan.json").made_by
         self.forge(made_by=replace(planner, operator="ana", user_id=planner.user_id + 1))
+        give_to_another(self.folder / "plan.json")
 
     def approve(self, *words: str) -> CommandResult:
         return self.command_line("approve", "plan.json", *words)

@@ -23,6 +23,7 @@ POLICY: dict[str, Any] = {
     "fees": [{"name": "service", "fixed": "1.00"}],
     "bonuses": [{"name": "gold", "when": {"tier": ["gold"]}, "percentage": "10", "total": "12.00"}],
 }
+NOW = "2020-05-01T12:00:00Z"
 FILES = ["mail.csv", "manifest.json", "summary.json"]
 
 
@@ -56,7 +57,7 @@ def test_it_does_what_the_plan_says(desk: PlanDesk) -> None:
 
 
 def test_it_leaves_what_a_run_leaves(desk: PlanDesk) -> None:
-    desk().ok()
+    desk("--ledger", "applied.db").ok()
     desk.apply("--ledger", "applied.db").ok()
     desk.command_line("run", CAMPAIGN, "bookings.csv", "--out", "run", "--ledger", "run.db").ok()
     for table in ("transactions", "line_versions", "customers", "batch_ranges"):
@@ -134,12 +135,35 @@ def test_again_is_nothing_wherever_the_files_are_now(desk: PlanDesk) -> None:
     assert files_in(desk.folder) == before
 
 
-def test_what_was_undone_is_not_applied_again(desk: PlanDesk) -> None:
+@pytest.mark.parametrize("undone", ["apply", "topup"])
+def test_what_was_undone_is_not_applied_again(desk: PlanDesk, undone: str) -> None:
+    """And it isn't said that there is nothing to do; nor once it may be funded again. A new plan does it."""
     desk().ok()
     desk.apply().ok()
-    desk.command_line("undo", "1").ok()
-    desk.apply().ok()
+    [run_id] = [run["run_id"] for run in desk.command_line("runs", "--json").json()["runs"] if run["command"] == undone]
+    undo = desk.command_line("undo", str(run_id), "--json").ok().json()["run_id"]
+    for reopen in (False, True):
+        if reopen:
+            desk.command_line("undo", "--reopen", str(run_id)).ok()
+        assert desk.unchanged_by("apply", "plan.json", "--out", "out") == (4, "stale_plan")
+        assert desk.apply().stderr == (
+            f"Error: plan.json was applied by run 1, which run {undo} has undone: make a new plan.\n"
+        )
     assert number(desk.folder / LEDGER, "SELECT sum(amount_minor) FROM transactions WHERE card IS NOT NULL") == 0
+    desk().ok()
+    desk.apply("--force").ok()
+    assert number(desk.folder / LEDGER, "SELECT sum(amount_minor) FROM transactions WHERE card IS NOT NULL") == 19_200
+
+
+def test_a_new_plan_of_the_same_moment_is_another_one(desk: PlanDesk) -> None:
+    """As in a rehearsal, where the clock stands still."""
+    desk.command_line("create", CAMPAIGN, now=NOW).ok()
+    for _ in range(3):
+        desk.command_line("plan", CAMPAIGN, "bookings.csv", "-o", "plan.json", now=NOW).ok()
+        applied = desk.command_line("apply", "plan.json", "--out", "out", "--force", "--json", now=NOW).ok().json()
+        assert applied["counts"]["funded"] == 3
+        for words in (("undo",), ("undo", "--reopen")):
+            desk.command_line(*words, str(applied["run_id"]), now=NOW).ok()
 
 
 # The process dies as by `kill -9` at the moment when the first file is to be put in place.
@@ -238,6 +262,15 @@ def test_it_says_what_would_differ(desk: PlanDesk) -> None:
     )
 
 
+def test_it_says_so_of_one_and_of_thousands_too(desk: PlanDesk) -> None:
+    desk.command_line("create", CAMPAIGN).ok()
+    desk.bookings(booking("B3", "31.00"), booking("B4", "100001.00"))
+    desk().ok()
+    desk.bookings(booking("B4", "100001.00"), name="one.csv")
+    desk.command_line("run", CAMPAIGN, "one.csv", "--out", "one").ok()
+    assert " says 2 refunds of EUR 100,030.00, but now it would be 1 refund of EUR 30.00: " in desk.apply().stderr
+
+
 def load_others(desk: PlanDesk) -> None:
     desk.bookings(booking("A1", "6.00"), booking("C1", status="flown"), name="others.csv")
     desk.command_line("run", CAMPAIGN, "others.csv", "--out", "others").ok()
@@ -306,16 +339,49 @@ def test_a_plan_for_another_ledger_is_refused(desk: PlanDesk) -> None:
     desk.command_line("init", "--ledger", "other.db").ok()
     refused = desk.apply("--ledger", "other.db", "--json")
     assert (refused.exit, refused.json()["errors"][0]["code"]) == (4, "plan_other_ledger")
-    assert desk.apply("--ledger", "nowhere.db").exit == 4
+    assert desk.unchanged_by("apply", "plan.json", "--out", "out", "--ledger", "nowhere.db") == (4, "plan_other_ledger")
+    assert not (desk.folder / "nowhere.db").exists()
 
 
-def test_one_made_before_there_was_a_ledger_is_for_a_new_one(desk: PlanDesk) -> None:
+def test_one_made_before_there_was_a_ledger_is_for_a_new_one_in_that_place(desk: PlanDesk) -> None:
+    """So that it can't be applied once more in every folder."""
     desk().ok()
-    desk.command_line("create", CAMPAIGN, "--ledger", "other.db").ok()
-    refused = desk.apply("--ledger", "other.db", "--json")
-    assert (refused.exit, refused.json()["errors"][0]["code"]) == (4, "plan_other_ledger")
+    desk.command_line("init", "--ledger", "other.db").ok()
+    for other in ("other.db", "nowhere.db"):
+        refused = desk.apply("--ledger", other, "--json")
+        assert (refused.exit, refused.json()["errors"][0]["code"]) == (4, "plan_other_ledger")
+        assert refused.json()["errors"][0]["message"] == (
+            f"plan.json was made for the ledger {desk.folder / LEDGER}, not for {other}: name that one with --ledger, or "
+            "make a new plan."
+        )
+        assert refused.json()["campaign"] == CAMPAIGN
+    assert not (desk.folder / "nowhere.db").exists()
     desk.command_line("init").ok()
-    desk.apply().ok()
+    desk.apply("--ledger", str(desk.folder / LEDGER)).ok()
+
+
+def test_nor_for_one_that_has_the_campaign_by_now(desk: PlanDesk) -> None:
+    desk().ok()
+    desk.command_line("create", CAMPAIGN).ok()
+    assert desk.unchanged_by("apply", "plan.json", "--out", "out") == (4, "plan_other_ledger")
+
+
+@pytest.mark.parametrize("planned", [NOW, None])
+@pytest.mark.parametrize("made", [False, True])
+def test_a_plan_of_a_rehearsal_is_for_that_and_a_real_one_is_not(
+    desk: PlanDesk, planned: str | None, made: bool
+) -> None:
+    applied = None if planned else NOW
+    desk.command_line("plan", CAMPAIGN, "bookings.csv", "-o", "plan.json", now=planned).ok()
+    if made:
+        desk.command_line("init", now=applied).ok()
+    before = files_in(desk.folder) if not made else None
+    refused = desk.command_line("apply", "plan.json", "--out", "out", "--json", now=applied)
+    assert (refused.exit, refused.json()["errors"][0]["code"]) == (4, "plan_other_ledger")
+    assert "REFUNDCTL_NOW" in refused.json()["errors"][0]["message"]
+    if not made:  # nor is a ledger made, which would be in the way
+        assert files_in(desk.folder) == before
+        desk.command_line("apply", "plan.json", "--out", "out", now=planned).ok()
 
 
 def test_a_missing_file_is_told_as_such(desk: PlanDesk) -> None:
@@ -385,12 +451,14 @@ def test_the_threshold_counts_when_it_is_applied(desk: PlanDesk) -> None:
 
 def test_who_has_approved_it_cant_apply_it(desk: PlanDesk) -> None:
     desk.campaign(refund=POLICY, approval={"above": "10.00"})
+    desk.command_line("init").ok()
     desk.made_by_another()
     desk.approve().ok()
     assert desk.unchanged_by("apply", "plan.json", "--out", "out") == (4, "approval_refused")
 
 
 def test_nor_where_no_approval_was_needed(desk: PlanDesk) -> None:
+    desk.command_line("init").ok()
     desk.made_by_another()
     desk.approve().ok()
     assert desk.unchanged_by("apply", "plan.json", "--out", "out") == (4, "approval_refused")

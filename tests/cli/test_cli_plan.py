@@ -99,8 +99,18 @@ def test_the_file_binds_what_it_was_made_from(desk: PlanDesk) -> None:
         "expect_total": {"EUR": 25_080},
     }
     assert plan["definition"]["refund"]["fees"][1]["name"] == "late"
-    assert (plan["ledger_id"], plan["made_by"]["user_id"]) == (None, os.getuid())
+    assert plan["made_by"]["user_id"] == os.getuid()
     assert plan["digest"] == answer.json()["plan"]["digest"]
+
+
+def test_it_binds_the_ledger_too(desk: PlanDesk) -> None:
+    """Where there is none, the place where one is to be made."""
+    plan = desk.made()
+    assert (plan["ledger_id"], plan["ledger_path"], plan["after_run"]) == (None, str(desk.folder / LEDGER), 0)
+    assert plan["rehearsal"] is False
+    desk.command_line("init").ok()
+    plan = desk.made()
+    assert (len(plan["ledger_id"]), plan["ledger_path"], plan["after_run"]) == (32, None, 1)
 
 
 def test_the_ten_largest_are_shown(desk: PlanDesk) -> None:
@@ -263,8 +273,19 @@ def test_rejected_rows_are_counted_and_written_only_where_asked(desk: PlanDesk) 
     assert told.exit == 3
     assert "Wrote plan.json, rejects.csv. Nothing else has changed.\n" in told.stdout
     assert (desk.folder / "rejects.csv").read_text().splitlines()[1].startswith("B2,")
-    assert desk.refusal("--strict") == (65, "rows_rejected")
+    assert "Mend the rejected rows in rejects.csv, and plan again with that file too.\n" in told.stdout
     assert desk.refusal("--rejects", "rejects.csv", files="bookings.csv bookings.csv") == (2, "usage")
+
+
+def test_it_says_how_rejected_rows_are_seen(desk: PlanDesk) -> None:
+    desk.bookings(booking("B1", "5.00"), booking("B2", "?"))
+    desk.bookings(booking("B3", "5.00"), name="more.csv")
+    assert "To see the rejected rows, plan again with --rejects FILE.\n" in desk().stdout
+    several = desk(files="bookings.csv more.csv").stdout
+    assert "To see the rejected rows, plan each file by itself with --rejects FILE.\n" in several
+    assert desk.refusal("--strict") == (65, "rows_rejected")
+    assert desk("--strict").stderr.endswith("; to see them, plan again with --rejects FILE.\n")
+    assert desk("--strict", "--rejects", "rejects.csv").stderr.endswith("; see rejects.csv.\n")
 
 
 # --- Approval ---
@@ -285,6 +306,17 @@ def test_approval_is_needed_beyond_the_threshold_and_not_at_it(desk: PlanDesk) -
         "With this, EUR 30.01 would not be approved by anybody, and approval is needed above EUR 30.00.",
         "Next: another person types `refundctl approve plan.json`, then you `refundctl apply plan.json --out DIR`.",
     ]
+
+
+def test_a_paused_campaign_is_to_be_resumed_first(desk: PlanDesk) -> None:
+    desk.campaign(approval={"above": "30.00"})
+    desk.bookings(booking("B1", "1000.00"))
+    desk.command_line("create", CAMPAIGN).ok()
+    desk.command_line("pause", CAMPAIGN).ok()
+    assert desk().ok().stdout.splitlines()[-1] == (
+        "Next: `refundctl resume flight-refunds`, then another person types `refundctl approve plan.json`, then you "
+        "`refundctl apply plan.json --out DIR`."
+    )
 
 
 def test_what_was_undone_no_longer_needs_approval(desk: PlanDesk) -> None:
@@ -399,6 +431,12 @@ def test_the_farthest_off_is_named_first(desk: PlanDesk) -> None:
     assert "  2 bookings: more than EUR 20.00, far off the rest (X2, X1)\n" in desk().ok().stdout
 
 
+def test_large_amounts_are_written_with_separators(desk: PlanDesk) -> None:
+    desk.campaign()
+    desk.bookings(*(booking(f"B{at}", "1000.00") for at in range(20)), booking("X1", "1000000.00"))
+    assert "  1 booking: more than EUR 2,000.00, far off the rest (X1)\n" in desk().ok().stdout
+
+
 def test_bookings_that_another_campaign_has_funded(desk: PlanDesk) -> None:
     both = small_campaigns() + small_campaigns("goodwill").partition("campaigns:\n")[2]
     (desk.folder / "campaigns.yaml").write_text(both, encoding="utf-8")
@@ -441,6 +479,8 @@ def test_a_campaign_that_is_paused_and_a_budget_that_is_nearly_used_up(desk: Pla
     desk.bookings(booking("B1", "80.00"))
     desk.command_line("create", CAMPAIGN).ok()
     desk.command_line("pause", CAMPAIGN, "--reason", "look into it").ok()
+    told = desk().ok().stdout.splitlines()
+    assert told[-1] == "Next: `refundctl resume flight-refunds`, then `refundctl apply plan.json --out DIR`"
     paused, budget = desk.made()["warnings"]
     assert (paused["code"], budget["code"]) == ("campaign_paused", "budget")
     assert paused["message"].endswith("the plan can't be applied until `refundctl resume flight-refunds`")

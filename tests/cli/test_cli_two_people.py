@@ -148,11 +148,14 @@ def test_a_third_person_may_apply_and_what_was_approved_no_longer_counts(office:
 
 
 def test_who_makes_the_plan_look_like_another_persons_still_can_t_do_both(office: Office) -> None:
-    """The plan is a file that its maker can write: so not only the planner, but the applier too must be another."""
+    """The plan is a file that its maker can write: so its owner can't approve it, whatever it says."""
     office(ANA, "init", "--group", office.group.gr_name).ok()
     office(ANA, *PLAN).ok()
     path = office.folder / "plan.json"
     plan = read_plan(path.read_bytes(), "plan.json")
     path.write_bytes(as_json(sealed(replace(plan, made_by=replace(plan.made_by, user_id=BO)))))
-    office(ANA, "approve", "plan.json").ok()
+    for name in ("plan.json", "../" + office.folder.name + "/plan.json"):
+        refused = office(ANA, "approve", name, "--json")
+        assert (refused.exit, refused.json()["errors"][0]["code"]) == (4, "approval_refused")
+        assert "approve the planner's own file, not a copy" in refused.json()["errors"][0]["message"]
     assert office(ANA, "apply", "plan.json", "--out", "out").exit == 4

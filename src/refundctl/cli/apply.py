@@ -7,13 +7,13 @@ import typer
 
 from refundctl.cli import arguments as take
 from refundctl.cli.approve import PlanName, read_named
-from refundctl.cli.common import Common, command, operator, writing_ledger
+from refundctl.cli.common import Common, clock, command, operator, reading_ledger, writing_ledger
 from refundctl.cli.load import stage
-from refundctl.cli.plan import plan_json
+from refundctl.cli.plan import about_campaign, plan_json
 from refundctl.cli.rendering import Report, Screen, report, warn
 from refundctl.cli.run import mail_json, resume_hand_over, run_and_hand_over, run_report
 from refundctl.domain.errors import ExitCode
-from refundctl.files.plan_file import campaign_of, source_of
+from refundctl.files.plan_file import Plan, campaign_of, source_of
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Journal
 from refundctl.operations import approval, batch, handover
@@ -39,10 +39,11 @@ def apply(
 
     Of a plan that was applied already, only files that were cut off are finished.
     """
-    found, _ = read_named(plan)
+    found, *_ = read_named(plan)
     applying = operation.Applying(found, campaign_of(found, plan), plan, operator())
     place = handover.place_of_folder(out, tool)
     given = {"plan": plan, "digest": found.digest, "out": out, "tool": tool, "force": force}
+    _refuse_wrong_place(common, found, plan)
     with writing_ledger(common, given, found.campaign) as (ledger, journal):
         approval.refuse_edited(found, plan)
         try:
@@ -51,6 +52,14 @@ def apply(
             handed = resume_hand_over(common, ledger, journal, found.campaign, place)
             done = _nothing(applying, already, handed)
     return report(common, done)
+
+
+def _refuse_wrong_place(common: Common, plan: Plan, name: str) -> None:
+    """Where there is no ledger yet, refuse before one is made: it would be in the way of the right one."""
+    with about_campaign(plan.campaign), reading_ledger(common) as ledger:
+        if ledger is None:
+            approval.refuse_edited(plan, name)
+            approval.refuse_no_ledger(common.ledger, clock(), plan, name)
 
 
 def _apply(

@@ -1,13 +1,16 @@
 """refundctl approve"""
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from refundctl.cli import arguments as take
-from refundctl.cli.common import Common, command, writing_ledger
-from refundctl.cli.plan import describe_amounts, plan_json, totals_json
+from refundctl.cli.common import Common, command, reading_ledger, writing_ledger
+from refundctl.cli.plan import about_campaign, describe_amounts, plan_json, totals_json
 from refundctl.cli.rendering import Report, Screen, amount, figures, number, reasons, report
+from refundctl.domain.errors import InputMissing, UsageError
 from refundctl.files.plan_file import BYTES_MAX, Plan, read_plan, sha256_of
 from refundctl.ledger.journal import Outcome, RunFile
 from refundctl.ledger.plans import Approved
@@ -22,12 +25,16 @@ def approve(common: Common, plan: PlanName) -> int:
 
     Nothing else changes. The real user counts, and is recorded.
     """
-    found, file = read_named(plan)
+    _refuse_pipes(plan)
+    found, file, owned = read_named(plan)
+    with about_campaign(found.campaign):
+        _refuse_without_ledger(common)
     given = {"plan": plan, "digest": found.digest}
     totals = totals_json(found)
     with writing_ledger(common, given, found.campaign) as (ledger, journal), ledger.writing() as writing:
         run = journal.begin(campaign=found.campaign)
         earlier = operation.approve(ledger, found, plan, journal.operator, run.run_id)
+        operation.refuse_own_file(owned, plan, journal.operator)
         writing.keep = earlier is None and not common.dry_run
         counts = {"approved": int(earlier is None)}
         if writing.keep:
@@ -46,12 +53,31 @@ def approve(common: Common, plan: PlanName) -> int:
     )
 
 
-def read_named(name: str) -> tuple[Plan, RunFile]:
-    """The plan in the file named, and that file for the journal. Raises InputMissing and BadPlan."""
+def _refuse_pipes(name: str) -> None:
+    """Raise UsageError for what doesn't show whose it is."""
+    path = Path(name)
+    if name == operation.STDIN or (path.exists() and not (path.is_file() or path.is_dir())):
+        raise UsageError("A plan is approved in the planner's own file, not from stdin or a pipe: name that file.")
+
+
+def _refuse_without_ledger(common: Common) -> None:
+    """Raise InputMissing: a ledger that the approver made would be closed to the others."""
+    with reading_ledger(common) as ledger:
+        if ledger is None:
+            raise InputMissing(
+                f"{common.ledger} is missing: name the ledger with --ledger, or make one for several people with "
+                "`refundctl init --group NAME`.",
+                code="ledger_missing",
+            )
+
+
+def read_named(name: str) -> tuple[Plan, RunFile, os.stat_result]:
+    """The plan in the file named, that file for the journal, and whose it is. Raises InputMissing and BadPlan."""
     with take.opened([name]) as [given]:
+        owned = os.fstat(given.stream.fileno())  # of what is read, wherever links lead
         content = given.stream.read(BYTES_MAX + 1)
     plan = read_plan(content, given.name)
-    return plan, RunFile(given.name, 1, sha256_of(content.decode()))
+    return plan, RunFile(given.name, 1, sha256_of(content.decode())), owned
 
 
 def _describe(out: Screen, plan: Plan, name: str, earlier: Approved | None) -> None:

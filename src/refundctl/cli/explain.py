@@ -13,7 +13,7 @@ from refundctl.domain.policy import GIFT_CARD
 from refundctl.ledger.explaining import Card
 from refundctl.ledger.scope import State
 from refundctl.operations import explain as operation
-from refundctl.operations.explanation import Amounts, Explanation, Funding, Line, Standing
+from refundctl.operations.explanation import Amounts, Explanation, Funding, Line, Share, Standing
 
 Rows = list[tuple[str, str]]
 
@@ -79,11 +79,13 @@ def _amount_rows(line: Line, amounts: Amounts) -> Rows:
     def shown(minor: int) -> str:
         return amount(minor, line.currency)
 
-    rows = [("order amount", shown(int(line.now.values["order_amount"] or 0)))]
-    rows.append(("refundable", shown(amounts.refundable_minor)))
+    def share_of(share: Share) -> str:
+        return shown(share.amount_minor) + ("" if share.terms is None else f" ({share.terms})")
+
+    rows = [("order amount", shown(amounts.order_minor)), ("refundable", shown(amounts.refundable_minor))]
     if amounts.owed_in_cash_minor:
         rows.append(("  owed in cash", f"{shown(amounts.owed_in_cash_minor)} as the file says"))
-    rows += [(f"  fee {share.name}", shown(share.amount_minor)) for share in amounts.fees]
+    rows += [(f"  fee {share.name}", share_of(share)) for share in amounts.fees]
     rule = "" if amounts.offer_rule is None else f" by offer {amounts.offer_rule}"
     if amounts.offer != GIFT_CARD:
         rows.append(("  in cash instead", shown(amounts.cash_minor - amounts.owed_in_cash_minor) + rule))
@@ -91,7 +93,7 @@ def _amount_rows(line: Line, amounts: Amounts) -> Rows:
     rows.append(("  adds up", _sum_of(amounts, line.currency)))
     if amounts.given_back_minor:
         rows.append(("bonus given back", shown(amounts.given_back_minor)))
-    rows += [(f"bonus {share.name}", shown(share.amount_minor)) for share in amounts.bonuses]
+    rows += [(f"bonus {share.name}", share_of(share)) for share in amounts.bonuses]
     rows.append(("onto the card", shown(amounts.total_minor)))
     return rows
 

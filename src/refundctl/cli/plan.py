@@ -28,6 +28,7 @@ from refundctl.files.plan_file import BEGINNING, Plan, as_json, sha256_of
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, writing_to
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import RunFile
+from refundctl.ledger.plans import last_run
 from refundctl.ledger.seals import ledger_id
 from refundctl.operations import batch, load
 from refundctl.operations import plan as operation
@@ -65,7 +66,7 @@ def plan(
     definition = campaign_in_file(common, campaign)
     sources: dict[str, Source] = {}
     choose = _remembering(source_chooser(common, source, encoding), sources)
-    with _about(campaign), take.opened(files) as inputs, _rehearsal(common) as (copy, own_id):
+    with about_campaign(campaign), take.opened(files) as inputs, _rehearsal(common) as (copy, own_id, after_run):
         with stage(common, copy, inputs, choose, encoding) as staged:
             task = batch.Task(definition, staged, wanted, strict)
             journal = operation.Unsealed(copy, operator(), common.command, {})
@@ -76,9 +77,9 @@ def plan(
                     rejected[:] = load.write_rejects_files(copy, staged, load.rejects_paths(staged, rejects))
                 return rejected
 
-            with progress(common, "Trying it") as bar:
+            with progress(common, "Trying it") as bar, _telling_of_rejects(files, rejects):
                 found = operation.rehearse(copy, journal, task, bar.say, write_rejects)
-        made = operation.Made(operator(), copy.clock.stamp, own_id, sources, encoding)
+        made = operation.Made(operator(), copy.clock, own_id, common.ledger, after_run, sources, encoding)
         done = operation.plan_of(task, found, made)
     written = _write(output, done, force=force)
     exit_code = ExitCode.PARTIAL if found.steps.partial else ExitCode.OK
@@ -121,8 +122,8 @@ def _remembering(choose: load.Choose, sources: "dict[str, Source]") -> load.Choo
 
 
 @contextmanager
-def _about(campaign: str) -> Iterator[None]:
-    """Errors name the campaign. Nothing is recorded of them: a plan changes nothing."""
+def about_campaign(campaign: str) -> Iterator[None]:
+    """Errors name the campaign. Nothing is recorded of them: for where nothing may change."""
     try:
         yield
     except RefundctlError as error:
@@ -131,15 +132,30 @@ def _about(campaign: str) -> Iterator[None]:
 
 
 @contextmanager
-def _rehearsal(common: Common) -> Iterator[tuple[Ledger, str | None]]:
-    """A copy of the ledger to try the run on, and the ledger's id; None where there is no ledger yet."""
+def _telling_of_rejects(files: Sequence[str], rejects: str | None) -> Iterator[None]:
+    """Where --strict refuses rejected rows, say how they are to be seen."""
+    try:
+        yield
+    except load.StrictReject as error:
+        if rejects is None:
+            error.message = f"{error.message.removesuffix('.')}; to see them, {_with_rejects(files)}."
+        raise
+
+
+def _with_rejects(files: Sequence[object]) -> str:
+    return "plan again with --rejects FILE" if len(files) == 1 else "plan each file by itself with --rejects FILE"
+
+
+@contextmanager
+def _rehearsal(common: Common) -> Iterator[tuple[Ledger, str | None, int]]:
+    """A copy of the ledger to try the run on, the ledger's id and its last run; None and 0 where there is no ledger yet."""
     with reading_ledger(common) as ledger:
-        own_id = None
+        own_id, after_run = None, 0
         if ledger is not None:
             with ledger.reading():
-                own_id = ledger_id(ledger.connection)
+                own_id, after_run = ledger_id(ledger.connection), last_run(ledger.connection)
         with operation.rehearsal(ledger, common.ledger, clock()) as copy:
-            yield copy, own_id
+            yield copy, own_id, after_run
 
 
 def _write(output: str, plan: Plan, *, force: bool) -> RunFile:
@@ -192,16 +208,21 @@ def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str, written: S
     figures(out, step_rows(plan.campaign, steps))
     describe_amounts(out, plan)
     describe_left_out(out, plan.campaign, steps)
+    if steps.load.rejected:
+        rejects = ", ".join(file.path for file in written if file.path != name)
+        mend = f"Mend the rejected rows in {rejects}, and plan again with that file too."
+        out.print(mend if rejects else f"To see the rejected rows, {_with_rejects(plan.files)}.")
     out.print(f"Wrote {', '.join(file.path for file in written)}. Nothing else has changed.")
     quoted = shlex.quote(name)
+    first = f"`refundctl resume {plan.campaign}`, then " if plan.is_paused else ""
     if plan.needs_approval and plan.threshold is not None:
         together, above = (_amounts(minor) for minor in (plan.threshold.together, plan.threshold.above))
         out.print(f"With this, {together} would not be approved by anybody, and approval is needed above {above}.")
         out.print(
-            f"Next: another person types `refundctl approve {quoted}`, then you `refundctl apply {quoted} --out DIR`."
+            f"Next: {first}another person types `refundctl approve {quoted}`, then you `refundctl apply {quoted} --out DIR`."
         )
     elif steps.posted:
-        out.print(f"Next: `refundctl apply {quoted} --out DIR`")
+        out.print(f"Next: {first}`refundctl apply {quoted} --out DIR`")
     else:
         out.print("There is nothing new to do.")
 

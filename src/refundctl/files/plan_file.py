@@ -156,12 +156,17 @@ class Threshold:
 class Plan:
     """All of a plan. `lines` is the digest of the list of refund lines with their states and amounts.
 
-    `ledger_id` is None where there was no ledger yet. `threshold` is None where the campaign asks for no approval.
+    `ledger_id` is None where there was no ledger yet: then `ledger_path` is where it will be, else None. `after_run` is the
+    number of the ledger's last run, or 0: two plans of one moment are two, where anything was done between them. `rehearsal` is
+    whether the plan was made under REFUNDCTL_NOW. `threshold` is None where the campaign asks for no approval.
     """
 
     refundctl_plan: int
     program: str
     ledger_id: str | None
+    ledger_path: str | None
+    after_run: int
+    rehearsal: bool
     campaign: str
     made_by: Planner
     made_at: str
@@ -188,6 +193,11 @@ class Plan:
         if self.threshold is not None:
             amounts += [self.threshold.above, self.threshold.together]
         return frozenset(self.totals).union(*amounts)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the campaign was paused when the plan was made."""
+        return any(warning.code == "campaign_paused" for warning in self.warnings)
 
     @property
     def is_edited(self) -> bool:

@@ -234,6 +234,11 @@ def _any(connection: sqlite3.Connection, table: str) -> bool:
 # Approval
 
 
+def last_run(connection: sqlite3.Connection) -> int:
+    """The number of the last run that was kept, 0 where there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Approved:
     """Who has agreed to a plan, and in which run."""
@@ -263,21 +268,30 @@ def post_approval(connection: sqlite3.Connection, plan: str, campaign: str, run_
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The run that did what a plan said; `partial` where it left a person something to mend."""
+    """The run that did what a plan said; `partial` where it left a person something to mend.
+
+    `undone_by` is the first run that has undone it or one of its steps, also where that was reopened since.
+    """
 
     run_id: int
     partial: bool
+    undone_by: int | None
 
 
 def applied_run(connection: sqlite3.Connection, plan: str) -> Applied | None:
     """The run that did what the plan with this digest said, or None."""
     row = connection.execute(
         """
-        SELECT run_id, status FROM applied_plans JOIN run_outcomes USING (run_id) WHERE plan = ?
+        SELECT applied_plans.run_id, status = 'partial', (
+            SELECT min(undoings.run_id) FROM undoings JOIN runs ON runs.id = undone_run
+            WHERE applied_plans.run_id IN (runs.id, runs.parent_run_id)
+        )
+        FROM applied_plans JOIN run_outcomes ON run_outcomes.run_id = applied_plans.run_id
+        WHERE plan = ?
         """,
         (plan,),
     ).fetchone()
-    return None if row is None else Applied(row[0], row[1] == "partial")
+    return None if row is None else Applied(row[0], bool(row[1]), row[2])
 
 
 def post_applied(connection: sqlite3.Connection, plan: str, approval_id: int | None, run_id: int) -> None:

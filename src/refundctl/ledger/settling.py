@@ -8,7 +8,6 @@ the view `shares` a row for each.
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from refundctl.domain.errors import BadInput
@@ -436,13 +435,14 @@ def limit_totals(
     connection: sqlite3.Connection,
     campaign: int,
     funded: str = "TRUE",
-    parameters: Mapping[str, Any] = MappingProxyType({}),
+    parameters: Mapping[str, Any] | None = None,
 ) -> None:
     """Where rules would give the open lines more than their totals, give what is left, in the order of booking and refund ids.
 
     `funded` is SQL, with its `parameters`, for which of the `considered` lines are to be funded: what others would be given
     doesn't count.
     """
+    parameters = parameters or {}
     tables = list(_limited(connection))
     left: dict[str, int] = {}
     for table in reversed(tables):  # where definitions differ, the total of the newest counts
@@ -567,7 +567,7 @@ def _note_bonuses(connection: sqlite3.Connection, table: _Limited) -> None:
             state = iif(paid_minor + back + {bonuses} + cash_minor + fee_minor = 0, {State.FUNDED:d}, state)
         FROM {table.table} AS settled
         WHERE considered.booking = settled.booking AND considered.line = settled.line
-            AND state = {State.OPEN:d} AND rule_bonus_minor <> {bonuses}
+            AND state = {State.OPEN:d} AND {" + ".join(table.limited)} > 0 AND rule_bonus_minor <> {bonuses}
         """
     )
 

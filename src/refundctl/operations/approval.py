@@ -1,18 +1,22 @@
 """The four eyes: what a campaign may fund without approval, and another person's agreement to a plan."""
 
+import os
 import shlex
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from refundctl.domain.errors import Refused
 from refundctl.domain.money import format_amount
 from refundctl.domain.policy import approval_above_minor
 from refundctl.files.plan_file import Plan, PlanEdited
 from refundctl.ledger import plans
-from refundctl.ledger.connection import Ledger
+from refundctl.ledger.connection import Clock, Ledger
 from refundctl.ledger.journal import Operator
 from refundctl.ledger.plans import Approved
 from refundctl.ledger.queries import campaign_named
+from refundctl.ledger.schema import clock_of
 from refundctl.ledger.seals import ledger_id
 from refundctl.operations.terms import Terms
 
@@ -64,14 +68,17 @@ def refuse_unapproved(ledger: Ledger, terms: Terms, advice: str) -> None:
     """Raise ApprovalRequired where what was just posted needs approval; `advice` says how to come by one."""
     found = unapproved(ledger, terms)
     if found is not None and found.exceeded:
-        together, above = (
-            f"{found.currency} {format_amount(minor, found.currency)}"
-            for minor in (found.together_minor, found.above_minor)
-        )
+        together, above = (shown(minor, found.currency) for minor in (found.together_minor, found.above_minor))
         raise ApprovalRequired(
             f"{terms.stored.name} would have given {together} that nobody has approved, and needs approval above {above}: "
             f"{advice}."
         )
+
+
+def shown(minor: int, currency: str) -> str:
+    """An amount that is not negative, for people: `EUR 21,967.91`."""
+    whole, point, rest = format_amount(minor, currency).partition(".")
+    return f"{currency} {int(whole):,}{point}{rest}"
 
 
 def by_plan(campaign: str, files: Sequence[str] = ()) -> str:
@@ -87,15 +94,48 @@ def refuse_edited(plan: Plan, name: str) -> None:
 
 
 def refuse_other_ledger(ledger: Ledger, plan: Plan, name: str) -> None:
-    """Raise OtherLedger where the plan isn't for this ledger; one made before there was a ledger is for any new one."""
+    """Raise OtherLedger where the plan isn't for this ledger.
+
+    One made before there was a ledger is for the one that was then made in that place, by the same kind of clock.
+    """
     if plan.ledger_id is not None and plan.ledger_id != ledger_id(ledger.connection):
         raise OtherLedger(
             f"{name} was made for another ledger than {ledger.path}: name that one with --ledger, or make a new plan."
         )
-    if plan.ledger_id is None and campaign_named(ledger.connection, plan.campaign) is not None:
+    if plan.ledger_id is not None:
+        return
+    _refuse_other_place(ledger.path, plan, name, rehearsal=clock_of(ledger.connection) != "system")
+    if campaign_named(ledger.connection, plan.campaign) is not None:
         raise OtherLedger(
             f"{name} was made where there was no ledger yet, but {ledger.path} has the campaign {plan.campaign} already: "
             "make a new plan."
+        )
+
+
+def refuse_no_ledger(path: Path, clock: Clock, plan: Plan, name: str) -> None:
+    """Raise OtherLedger where the plan isn't for a ledger that is still to be made at `path`."""
+    if plan.ledger_id is not None:
+        raise OtherLedger(
+            f"{name} was made for a ledger, but there is none at {path}: name that one with --ledger, or make a new plan."
+        )
+    _refuse_other_place(path, plan, name, rehearsal=clock.rehearsal)
+
+
+def _refuse_other_place(path: Path, plan: Plan, name: str, *, rehearsal: bool) -> None:
+    if plan.ledger_path != str(path.resolve()):
+        raise OtherLedger(
+            f"{name} was made for the ledger {plan.ledger_path}, not for {path}: name that one with --ledger, or make a "
+            "new plan."
+        )
+    if plan.rehearsal and not rehearsal:
+        raise OtherLedger(
+            f"{name} was made under REFUNDCTL_NOW, but {path} is a ledger of the real time: make a new plan for it, or go "
+            "on rehearsing with another one, named with --ledger."
+        )
+    if rehearsal and not plan.rehearsal:
+        raise OtherLedger(
+            f"{name} was made without REFUNDCTL_NOW, but {path} is a ledger of a rehearsal: make a new plan, and rehearse "
+            "with a ledger of its own, named with --ledger."
         )
 
 
@@ -120,6 +160,23 @@ def approve(ledger: Ledger, plan: Plan, name: str, operator: Operator, run_id: i
     if earlier is None:
         plans.post_approval(connection, plan.digest, plan.campaign, run_id)
     return earlier
+
+
+def refuse_own_file(file: os.stat_result, name: str, operator: Operator) -> None:
+    """Raise ApprovalRefused where the approver may have written the plan: `file` is what was read, links followed.
+
+    A plan says who has made it, but whoever writes the file could make it say another, and reckon its digest anew.
+    """
+    if file.st_uid == operator.user_id:
+        raise ApprovalRefused(
+            f"{name} is a file of your own (user {operator.user_id}), so it doesn't show who has made it: approve the "
+            "planner's own file, not a copy."
+        )
+    if file.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ApprovalRefused(
+            f"{name} may be written to by others than the user it belongs to, so it doesn't show who has made it: let the "
+            f"planner type `chmod go-w {shlex.quote(name)}` and look at it once more."
+        )
 
 
 def approval_for(ledger: Ledger, plan: Plan, name: str, applier: Operator) -> Approved | None:

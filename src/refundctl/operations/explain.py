@@ -3,11 +3,13 @@
 What was posted is told from the transactions. Only what a next top-up would give is worked out, as a top-up does it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from refundctl.domain.conditions import CUSTOMER_TOTAL
 from refundctl.domain.errors import Refused
-from refundctl.domain.policy import CASH, GIFT_CARD, NONE, Policy
+from refundctl.domain.money import format_amount
+from refundctl.domain.policy import CASH, GIFT_CARD, NONE, Percentage, Policy, Rule
 from refundctl.ledger import explaining, queries
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.explaining import Booking, Considered, Definition, Posted, Version
@@ -91,23 +93,58 @@ def _posted_amounts(ledger: Ledger, given: Sequence[Posted], version: Version, d
     def total(wanted: Callable[[Posted], bool]) -> int:
         return sum(entry.amount_minor for entry in given if wanted(entry))
 
-    def shares(bucket: str) -> list[Share]:
-        return [Share(entry.reason, entry.amount_minor) for entry in given if entry.bucket == bucket and entry.reason]
-
     cash = total(lambda entry: entry.bucket == "cash")
     owed_in_cash = int(version.values["cash_amount"] or 0)
     offer = CASH if cash > owed_in_cash else GIFT_CARD
+    made = [(entry.bucket, entry.reason, entry.amount_minor) for entry in given if entry.reason]
+    fees, bonuses = _shares(made, definition, version)
     return Amounts(
+        int(version.values["order_amount"] or 0),
         int(version.values["refund_amount"] or 0),
         owed_in_cash,
         cash,
-        shares("fee"),
+        fees,
         total(lambda entry: entry.bucket == "paid"),
         total(lambda entry: entry.bucket == "bonus" and entry.reason is None),
-        shares("bonus"),
+        bonuses,
         offer,
         _offer_rule(ledger, version, definition, offer),
     )
+
+
+def _shares(
+    made: Iterable[tuple[str, str, int]], definition: Definition, version: Version
+) -> tuple[list[Share], list[Share]]:
+    """Fees and bonuses of `made` (bucket, rule and amount), with the terms of the rules as the definition has them."""
+    currency = str(version.values["currency"])
+    policy = Policy.from_terms(definition.terms, currency)
+    terms = {
+        "fee": {rule.name: _terms_of(rule, currency, " of the order") for rule in policy.fees},
+        "bonus": {rule.name: _terms_of(rule, currency, "") for rule in policy.bonuses},
+    }
+    fees, bonuses = (
+        [Share(name, minor, found.get(name)) for made_in, name, minor in made if made_in == bucket]
+        for bucket, found in terms.items()
+    )
+    return fees, bonuses
+
+
+def _terms_of(rule: Rule, currency: str, of: str) -> str:
+    """What a rule says of amounts, such as `EUR 5.00 + 10% of the order` or `20%, at most EUR 100.00`."""
+    parts = [_shown(rule.fixed_minor, currency)] if rule.fixed_minor else []
+    parts += [f"{_per_cent(rule.percentage)}{of}"] if rule.percentage.numerator else []
+    parts += [f"{_shown(rule.per_ticket_minor, currency)} per ticket"] if rule.per_ticket_minor else []
+    limits = [] if rule.at_most_minor is None else [f"at most {_shown(rule.at_most_minor, currency)}"]
+    limits += [] if rule.total_minor is None else [f"{_shown(rule.total_minor, currency)} in all"]
+    return ", ".join([" + ".join(parts), *limits])
+
+
+def _per_cent(percentage: Percentage) -> str:
+    return f"{(Decimal(100 * percentage.numerator) / percentage.denominator):f}%"
+
+
+def _shown(minor: int, currency: str) -> str:
+    return f"{currency} {format_amount(minor, currency)}"
 
 
 def _offer_rule(ledger: Ledger, version: Version, definition: Definition, offer: str) -> int | None:
@@ -142,12 +179,20 @@ def _standings(ledger: Ledger, booking: Booking, by_line: Mapping[int, Sequence[
     found: dict[int, list[Standing]] = {line: [] for line in by_line}
     for stored in queries.campaigns(ledger.connection):
         terms = with_earlier(ledger, stored)
-        consider(ledger, terms, booking=booking.key)
-        limit_totals(ledger.connection, stored.campaign_id)
-        for row in explaining.considered(ledger.connection):
-            if row.line in found:
-                found[row.line].append(_standing(ledger, terms, booking, row, by_line[row.line][-1]))
+        for row in _considered(ledger, terms, booking, [versions[-1] for versions in by_line.values()]):
+            found[row.line].append(_standing(ledger, terms, booking, row, by_line[row.line][-1]))
     return found
+
+
+def _considered(ledger: Ledger, terms: Terms, booking: Booking, lines: Sequence[Version]) -> Iterator[Considered]:
+    """The `lines` as a top-up finds them; all others of their customer count for what one may get."""
+    budget = terms.budget
+    by_customer = budget.per_customer_minor is not None or (budget.per_card_minor is not None and terms.per_customer)
+    for customer in sorted({line.customer for line in lines}) if by_customer else [None]:
+        consider(ledger, terms, booking=None if by_customer else booking.key, customer=customer)
+        limit_totals(ledger.connection, terms.stored.campaign_id, parameters={})
+        wanted = {line.line for line in lines if customer in (None, line.customer)}
+        yield from (row for row in explaining.considered(ledger.connection) if row.line in wanted)
 
 
 def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: Considered, version: Version) -> Standing:
@@ -170,12 +215,13 @@ def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: Considered, v
 def _coming_amounts(ledger: Ledger, row: Considered, version: Version, definition: Definition) -> Amounts:
     owed_in_cash = int(version.values["cash_amount"] or 0)
     offer = CASH if row.cash_minor > owed_in_cash else GIFT_CARD
-    bonuses = [Share(name, minor) for bucket, name, minor in row.shares if bucket == "bonus"]
+    fees, bonuses = _shares(row.shares, definition, version)
     return Amounts(
+        int(version.values["order_amount"] or 0),
         int(version.values["refund_amount"] or 0),
         owed_in_cash,
         row.cash_minor,
-        [Share(name, minor) for bucket, name, minor in row.shares if bucket == "fee"],
+        fees,
         row.paid_minor,
         row.bonus_minor - sum(share.amount_minor for share in bonuses),
         bonuses,
@@ -193,6 +239,8 @@ def _why(ledger: Ledger, terms: Terms, row: Considered, version: Version, defini
             return _why_not_eligible(ledger, terms, version)
         case State.UNDONE:
             return _why_undone(ledger, row.line)
+        case State.OVER_CARD_CAP | State.OVER_CUSTOMER_CAP:
+            return _why_capped(terms, row.state)
         case State.OFFER_NONE:
             return f"offer {_offer_rule(ledger, version, definition, NONE)} gives nothing"
         case _:
@@ -215,6 +263,15 @@ def _why_later(ledger: Ledger, terms: Terms) -> str | None:
     return None if pause is None else f"the campaign is paused {pause}"
 
 
+def _why_capped(terms: Terms, state: State) -> str:
+    budget = terms.budget
+    what, limit = ("card", budget.per_card_minor)
+    if state is State.OVER_CUSTOMER_CAP:
+        what, limit = ("customer", budget.per_customer_minor)
+    cap = _shown(limit or 0, terms.stored.currency)
+    return f"what its {what} has got and what is open would together pass the budget per {what} of {cap}"
+
+
 def _why_undone(ledger: Ledger, line: int) -> str:
     last = next(undone for undone in reversed(explaining.undone(ledger.connection, line)) if undone.reopened is None)
     return f"run {last.undone_run} was undone; `refundctl undo --reopen {last.undone_run}` lets it be funded again"
@@ -224,7 +281,5 @@ _GIVES = frozenset({State.OPEN, State.CASH_ONLY, State.NOTHING_LEFT})
 _WHY = {
     State.NOTHING_LEFT: "fees take all of it",
     State.KEPT: "fees took all of it",
-    State.OVER_CARD_CAP: "it would pass the budget per card",
-    State.OVER_CUSTOMER_CAP: "it would pass the budget per customer",
     State.FUNDED_ELSEWHERE: "another campaign has funded it",
 }

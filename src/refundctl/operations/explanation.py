@@ -11,25 +11,27 @@ from refundctl.ledger.scope import State
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one rule makes of a line, in minor units."""
+    """What one rule makes of a line, in minor units, and the rule's own terms; None where its definition has no such rule."""
 
     name: str
     amount_minor: int
+    terms: str | None
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in JSON output."""
-        return {"name": self.name, "amount": self.amount_minor}
+        return {"name": self.name, "amount": self.amount_minor, "terms": self.terms}
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
     """What a line comes to, in minor units: settled before + cash + fee + paid is what is refundable; bonus comes on top.
 
-    What was settled before is what an earlier funding, undone and reopened, had left. `owed_in_cash_minor` is what the
-    file says; the rest of `cash_minor` is what an offer of cash made of the paid part. `offer_rule` is the number of the
+    `order_minor` and `refundable_minor` are what the file said then. What was settled before is what an earlier funding,
+    undone and reopened, had left. `owed_in_cash_minor` is what the file says; the rest of `cash_minor` is what an offer of cash made of the paid part. `offer_rule` is the number of the
     offer that matched, from 1; None where the default counts.
     """
 
+    order_minor: int
     refundable_minor: int
     owed_in_cash_minor: int
     cash_minor: int
@@ -63,6 +65,7 @@ class Amounts:
     def as_json(self) -> dict[str, Any]:
         """As it stands in JSON output."""
         return {
+            "order_amount": self.order_minor,
             "refundable": self.refundable_minor,
             "settled_before": self.settled_before_minor,
             "owed_in_cash": self.owed_in_cash_minor,

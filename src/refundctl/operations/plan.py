@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refundctl.domain.errors import Refused
-from refundctl.domain.money import format_amount
 from refundctl.files import plan_file
 from refundctl.files.plan_file import BookingAmount, Caution, Counts, Plan, Share, Sums, Threshold
 from refundctl.ledger import plans
@@ -156,7 +155,7 @@ def _cautions(ledger: Ledger, steps: batch.Steps, account: Account) -> list[Caut
 def _of_bookings(ledger: Ledger, steps: batch.Steps) -> Iterator[Caution]:
     connection, stored = ledger.connection, steps.terms.stored
     far, limit = plans.far_off(connection)
-    beyond = f"{stored.currency} {format_amount(limit, stored.currency)}"
+    beyond = approval.shown(limit, stored.currency)
     for code, message, found in (
         ("same_email", "another customer has the same e-mail address", plans.sharing_an_email(connection)),
         (
@@ -192,11 +191,13 @@ def _of_campaign(steps: batch.Steps, account: Account) -> Iterator[Caution]:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Who makes a plan, when, for which ledger (None where there is none yet), and by which source each file was read."""
+    """Who makes a plan, when, for which ledger (its id is None where there is none yet), and by which source each file was read."""
 
     operator: Operator
-    at: str
+    clock: Clock
     ledger_id: str | None
+    ledger_path: Path
+    after_run: int
     sources: Mapping[str, "Source"]
     encoding: str | None
 
@@ -209,9 +210,12 @@ def plan_of(task: batch.Task, found: Rehearsed, made: Made) -> Plan:
             refundctl_plan=plan_file.FORMAT,
             program=PROGRAM,
             ledger_id=made.ledger_id,
+            ledger_path=str(made.ledger_path.resolve()) if made.ledger_id is None else None,
+            after_run=made.after_run,
+            rehearsal=made.clock.rehearsal,
             campaign=task.campaign.name,
             made_by=plan_file.Planner(made.operator.name, made.operator.user_id, made.operator.host),
-            made_at=made.at,
+            made_at=made.clock.stamp,
             counts=Counts(
                 **found.steps.counts,
                 already_funded=found.steps.topup.already_funded,
@@ -296,6 +300,10 @@ class Applying:
     def check_fit(self, ledger: Ledger) -> None:
         """Raise where the plan can't be applied here and now: AppliedAlready, OtherLedger, StalePlan, ApprovalRefused."""
         applied = plans.applied_run(ledger.connection, self.plan.digest)
+        if applied is not None and applied.undone_by is not None:
+            raise StalePlan(
+                f"{self.name} was applied by run {applied.run_id}, which run {applied.undone_by} has undone: make a new plan."
+            )
         if applied is not None:
             raise AppliedAlready(applied.run_id, partial=applied.partial)
         approval.refuse_other_ledger(ledger, self.plan, self.name)
@@ -338,5 +346,5 @@ class Applying:
 
 
 def _in_short(account: Account) -> str:
-    totals = (f"{currency} {format_amount(sums.total, currency)}" for currency, sums in account.totals.items())
-    return f"{account.funded} refunds of {', '.join(totals)}"
+    totals = (approval.shown(sums.total, currency) for currency, sums in account.totals.items())
+    return f"{account.funded:,} {'refund' if account.funded == 1 else 'refunds'} of {', '.join(totals)}"

@@ -105,8 +105,8 @@ class UndoResult:
             count = withdrawn.kept_count
             if count:
                 stay = f"{count:,} {what} stays" if count == 1 else f"{count:,} {what}s stay"
-                why = why if count == 1 else why.replace("on it", "on them")
-                found.append(f"{stay}, {why}{_first(withdrawn.kept)}.")
+                so = why if count == 1 else why.replace("on it", "on them")
+                found.append(f"{stay}, {so}{_first(withdrawn.kept)}.")
         return found
 
     def listed(self) -> dict[str, list[dict[str, Any]]]:
