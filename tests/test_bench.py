@@ -145,7 +145,7 @@ def test_the_same_number_of_bookings_is_the_same_file(tmp_path: Path) -> None:
 
 
 def test_made_bookings_come_to_what_is_said_of_them(tmp_path: Path) -> None:
-    made = write_bookings(tmp_path / "bookings.csv", 2_000)
+    made = write_bookings(tmp_path / "bookings.csv", 500)
     with made.path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
@@ -181,7 +181,7 @@ def test_the_two_campaigns_differ_by_ten_rules() -> None:
 
 def test_what_is_said_of_the_rules_is_what_they_do(tmp_path: Path) -> None:
     """The bench counts in the ledger what a model in plain Python comes to by itself."""
-    made = write_bookings(tmp_path / "bookings.csv", 2_000)
+    made = write_bookings(tmp_path / "bookings.csv", 5_000)
     with made.path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     model = PolicyModel(campaigns()[CAMPAIGN_WITH_RULES], decimals=2)
@@ -195,8 +195,8 @@ def test_what_is_said_of_the_rules_is_what_they_do(tmp_path: Path) -> None:
         "bookings that rules touch": sum(1 for one in settled if one.fees or one.bonuses or one.cash),
         "of these, owed in cash": sum(1 for one in settled if one.cash),
         "fees and bonuses in effect": len(set(names)),
-        "transactions, no rules": 2_000,
-        "transactions, ten rules": 2_000 + len(names),
+        "transactions, no rules": 5_000,
+        "transactions, ten rules": 5_000 + len(names),
     }
     assert (len(set(names)), [*measured.rounds[0]]) == (8, ["no rules", "ten rules"])
     assert [path.name for path in tmp_path.iterdir()] == ["bookings.csv"]

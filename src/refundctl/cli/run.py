@@ -186,7 +186,10 @@ def run_report(
 
 def step_errors(campaign: str, steps: operation.Steps) -> list[dict[str, str]]:
     """What JSON says of eligible bookings that were left out."""
-    return [*pool_errors(campaign, steps.publish.short), *cap_errors(campaign, steps.publish.capped, steps.topup.skipped_by_reason)]
+    return [
+        *pool_errors(campaign, steps.publish.short),
+        *cap_errors(campaign, steps.publish.capped, steps.topup.skipped_by_reason),
+    ]
 
 
 def mail_json(handed: HandedOver | None) -> dict[str, Any] | None:
