@@ -138,6 +138,7 @@ def _schema_of(connection: sqlite3.Connection) -> tuple[SchemaRow, ...]:
     )
 
 
+@cache
 def _sql(name: str) -> str:
     return resources.files("refundctl.ledger").joinpath("schema_sql", f"{name}.sql").read_text(encoding="utf-8")
 

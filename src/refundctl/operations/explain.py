@@ -14,8 +14,8 @@ from refundctl.ledger import explaining, queries
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.explaining import Booking, Considered, Definition, Posted, Version
 from refundctl.ledger.posting.campaigns import pause_of
+from refundctl.ledger.rule_totals import limit_totals
 from refundctl.ledger.scope import State
-from refundctl.ledger.settling import limit_totals
 from refundctl.operations.explanation import Amounts, Explanation, Funding, Line, Share, Standing, TakenBack
 from refundctl.operations.terms import Terms, consider, with_earlier
 

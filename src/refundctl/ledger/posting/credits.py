@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger.posting.cards import Holding, cards_of, day_of, live
+from refundctl.ledger.rule_totals import limit_totals
 from refundctl.ledger.scope import State
-from refundctl.ledger.settling import limit_totals
 
 BUCKETS = ("paid", "bonus", "fee", "cash")
 BACK_SLOT, CASH_SLOT = 2, 3  # entries of bonuses given back and of cash, where they don't come first
