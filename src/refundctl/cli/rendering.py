@@ -10,7 +10,7 @@ from typing import Any
 from refundctl.cli.common import Common, command_named, is_terminal
 from refundctl.domain.codes import looks_like_code, mask
 from refundctl.domain.errors import BadCampaigns, ExitCode, RefundctlError
-from refundctl.domain.money import format_amount
+from refundctl.domain.money import amount_for_people
 
 STATUS = {
     ExitCode.OK: "ok",
@@ -135,10 +135,7 @@ def _can_show(text: str) -> bool:
 
 def amount(minor: int, currency: str) -> str:
     """An amount for people: `EUR 21,967.91`."""
-    text = format_amount(minor, currency)
-    whole, point, rest = text.partition(".")
-    sign = "-" if whole.startswith("-") else ""
-    return f"{currency} {sign}{int(whole.lstrip('-')):,}{point}{rest}"
+    return amount_for_people(minor, currency)
 
 
 def number(count: int) -> str:

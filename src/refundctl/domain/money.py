@@ -138,6 +138,13 @@ def format_amount(minor: int, currency: str) -> str:
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
+def amount_for_people(minor: int, currency: str) -> str:
+    """The amount with its currency and thousands apart: `EUR 21,967.91`. Raises UnknownCurrency."""
+    whole, point, rest = format_amount(minor, currency).partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{currency} {sign}{int(whole.lstrip('-')):,}{point}{rest}"
+
+
 def parse_total(text: str) -> tuple[str, int]:
     """Currency and minor units of a control total such as `EUR 1234.50`; zero is one too.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refundctl.domain.errors import Refused
-from refundctl.domain.money import format_amount
+from refundctl.domain.money import amount_for_people
 from refundctl.domain.policy import approval_above_minor
 from refundctl.files.plan_file import Plan, PlanEdited
 from refundctl.ledger import plans
@@ -68,17 +68,13 @@ def refuse_unapproved(ledger: Ledger, terms: Terms, advice: str) -> None:
     """Raise ApprovalRequired where what was just posted needs approval; `advice` says how to come by one."""
     found = unapproved(ledger, terms)
     if found is not None and found.exceeded:
-        together, above = (shown(minor, found.currency) for minor in (found.together_minor, found.above_minor))
+        together, above = (
+            amount_for_people(minor, found.currency) for minor in (found.together_minor, found.above_minor)
+        )
         raise ApprovalRequired(
             f"{terms.stored.name} would have given {together} that nobody has approved, and needs approval above {above}: "
             f"{advice}."
         )
-
-
-def shown(minor: int, currency: str) -> str:
-    """An amount that is not negative, for people: `EUR 21,967.91`."""
-    whole, point, rest = format_amount(minor, currency).partition(".")
-    return f"{currency} {int(whole):,}{point}{rest}"
 
 
 def by_plan(campaign: str, files: Sequence[str] = ()) -> str:

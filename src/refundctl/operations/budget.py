@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from refundctl.domain.errors import Refused
-from refundctl.domain.money import format_amount
+from refundctl.domain.money import amount_for_people
 from refundctl.domain.policy import Percentage
 from refundctl.ledger import budgets
 from refundctl.ledger.connection import Ledger
@@ -43,7 +43,9 @@ class Limit:
     def shown(self, figure: int) -> str:
         """A figure for people."""
         return (
-            f"{figure:,} cards" if self.currency is None else f"{self.currency} {format_amount(figure, self.currency)}"
+            f"{figure:,} card{'' if figure == 1 else 's'}"
+            if self.currency is None
+            else amount_for_people(figure, self.currency)
         )
 
 

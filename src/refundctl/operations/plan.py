@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from refundctl.domain.errors import Refused
+from refundctl.domain.money import amount_for_people
 from refundctl.files import plan_file
 from refundctl.files.plan_file import BookingAmount, Caution, Counts, Plan, Share, Sums, Threshold
 from refundctl.ledger import plans
@@ -155,7 +156,7 @@ def _cautions(ledger: Ledger, steps: batch.Steps, account: Account) -> list[Caut
 def _of_bookings(ledger: Ledger, steps: batch.Steps) -> Iterator[Caution]:
     connection, stored = ledger.connection, steps.terms.stored
     far, limit = plans.far_off(connection)
-    beyond = approval.shown(limit, stored.currency)
+    beyond = amount_for_people(limit, stored.currency)
     for code, message, found in (
         ("same_email", "another customer has the same e-mail address", plans.sharing_an_email(connection)),
         (
@@ -346,5 +347,5 @@ class Applying:
 
 
 def _in_short(account: Account) -> str:
-    totals = (approval.shown(sums.total, currency) for currency, sums in account.totals.items())
+    totals = (amount_for_people(sums.total, currency) for currency, sums in account.totals.items())
     return f"{account.funded:,} {'refund' if account.funded == 1 else 'refunds'} of {', '.join(totals)}"
