@@ -581,3 +581,31 @@ def test_it_changes_nothing(run_in_process: CommandLine, tmp_path: Path) -> None
     explained(run_in_process, "B1")
     assert run_in_process("explain", "B1", "-q", now=NOW).ok().stdout == ""
     assert files_in(tmp_path) == before
+
+
+def test_an_offer_by_what_a_customer_spends_leaves_out_what_an_undone_load_said(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    loyal = {"when": {"customer_total": {"min": "5000.00"}}, "offer": "gift_card"}
+    campaigns.write_text(small_campaigns(refund={"offers": [loyal]}))
+    write_bookings(tmp_path / "wrong.csv", booking("B0", "6000.00", customer_id="ana"))
+    run_in_process("load", "wrong.csv").ok()
+    run_in_process("undo", "1").ok()
+    write_bookings(tmp_path / "bookings.csv", booking("B1", customer_id="ana"))
+    run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out").ok()
+    [line] = run_in_process("explain", "B1", "--json").ok().json()["booking"]["lines"]
+    assert [funding["offer_rule"] for funding in line["fundings"]] == [None]
+
+
+def test_the_card_of_a_booking_that_has_passed_on_is_the_first_customers(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    write_bookings(tmp_path / "bookings.csv", booking("B1", customer_id="ana"))
+    run_in_process("load", "bookings.csv").ok()
+    for command in ("create", "publish"):
+        run_in_process(command, CAMPAIGN).ok()
+    write_bookings(tmp_path / "bookings.csv", booking("B1", customer_id="bo"))
+    run_in_process("load", "bookings.csv").ok()
+    [line] = run_in_process("explain", "B1", "--json").ok().json()["booking"]["lines"]
+    assert [standing["card_id"] for standing in line["campaigns"]] == [None]
+    assert run_in_process("topup", CAMPAIGN, "--json").ok().json()["counts"]["funded"] == 0

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.conditions import CUSTOMER_TOTAL, METADATA_PREFIX
-from refundctl.ledger.scope import FieldValues, State
+from refundctl.ledger.matching import FieldValues, customer_total
+from refundctl.ledger.scope import State
 from refundctl.ledger.staging import SEGMENT_COLUMNS
 
 _SEGMENT_NAMES = ("source", *SEGMENT_COLUMNS)
@@ -167,7 +168,8 @@ def fields_of(connection: sqlite3.Connection, version: Version, *, with_total: b
     ).fetchone()
     row = connection.execute("SELECT metadata FROM line_metadata WHERE line_version = ?", (version.key,)).fetchone()
     metadata: dict[str, str] = {} if row is None else json.loads(row[0])
-    total = {CUSTOMER_TOTAL: _customer_total(connection, version)} if with_total else {}
+    currency = str(version.values["currency"])
+    total = {CUSTOMER_TOTAL: customer_total(connection, version.customer, currency)} if with_total else {}
     return {
         **version.values,
         # What a file of people says counts where the booking itself says nothing.
@@ -177,20 +179,6 @@ def fields_of(connection: sqlite3.Connection, version: Version, *, with_total: b
         **{f"{METADATA_PREFIX}{key}": value for key, value in metadata.items()},
         **total,
     }
-
-
-def _customer_total(connection: sqlite3.Connection, version: Version) -> int:
-    return int(
-        connection.execute(
-            """
-            SELECT coalesce(sum(order_amount_minor), 0) FROM (
-                SELECT max(order_amount_minor) AS order_amount_minor FROM refund_lines
-                WHERE customer = ? AND currency = ? AND NOT withdrawn GROUP BY booking
-            )
-            """,
-            (version.customer, version.values["currency"]),
-        ).fetchone()[0]
-    )
 
 
 def posted(connection: sqlite3.Connection, line: int) -> list[Posted]:
@@ -263,9 +251,11 @@ def card_for(
         """
         SELECT cards.id, cards.code, held.run_id
         FROM (
-            SELECT id, ordinal, run_id FROM cards WHERE campaign = :campaign AND booking = :booking
+            SELECT id, ordinal, run_id FROM cards
+            WHERE campaign = :campaign AND booking = :booking AND customer = :customer
             UNION ALL
-            SELECT card, ordinal, run_id FROM assignments WHERE campaign = :campaign AND booking = :booking
+            SELECT card, ordinal, run_id FROM assignments
+            WHERE campaign = :campaign AND booking = :booking AND customer = :customer
             UNION ALL
             SELECT id, ordinal, run_id FROM cards
             WHERE campaign = :campaign AND booking IS NULL AND customer = :customer

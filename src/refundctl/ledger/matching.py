@@ -151,18 +151,29 @@ def find_customer_totals(connection: sqlite3.Connection, currency: str) -> None:
     if plain:
         bookings = "SELECT customer, order_amount_minor FROM line_versions WHERE currency = ?"
     else:
-        bookings = """
-            SELECT customer, max(order_amount_minor) AS order_amount_minor FROM refund_lines
-            WHERE currency = ? AND NOT withdrawn AND line NOT IN (
-                SELECT line FROM undone_lines CROSS JOIN runs ON runs.id = undone_run
-                WHERE command = 'load' AND undone_run NOT IN (SELECT undone_run FROM reopenings)
-            )
-            GROUP BY booking
-        """
+        bookings = _BOOKINGS.format(condition="currency = ?")
     connection.execute(
         f"INSERT INTO customer_totals SELECT customer, sum(order_amount_minor) FROM ({bookings}) GROUP BY customer",
         (currency,),
     )
+
+
+def customer_total(connection: sqlite3.Connection, customer: int, currency: str) -> int:
+    """The same of one customer."""
+    bookings = _BOOKINGS.format(condition="customer = ? AND currency = ?")
+    total = f"SELECT coalesce(sum(order_amount_minor), 0) FROM ({bookings})"
+    return int(connection.execute(total, (customer, currency)).fetchone()[0])
+
+
+# The bookings that count for what a customer's come to, each once.
+_BOOKINGS = """
+    SELECT customer, max(order_amount_minor) AS order_amount_minor FROM refund_lines
+    WHERE {condition} AND NOT withdrawn AND line NOT IN (
+        SELECT line FROM undone_lines CROSS JOIN runs ON runs.id = undone_run
+        WHERE command = 'load' AND undone_run NOT IN (SELECT undone_run FROM reopenings)
+    )
+    GROUP BY booking
+"""
 
 
 def _without(bits: str, failing: Sequence[str]) -> str:
