@@ -3,16 +3,15 @@
 import os
 import pwd
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from books import read
-from command_line import CAMPAIGN, CommandLine, plain_environment, small_campaigns
+from command_line import CAMPAIGN, CommandLine, small_campaigns
 from desk import LEDGER, booking, column, files_in, lay_out, only, write_bookings
+from interrupted import cut_off_run
 
 NOW = "2020-05-01T12:00:00Z"
 LATER = "2020-05-02T08:30:00Z"
@@ -226,7 +225,7 @@ def test_another_campaign_goes_on(run_in_process: CommandLine, tmp_path: Path) -
 
 def test_a_hand_over_that_was_cut_off_waits(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
     write_bookings(tmp_path / "bookings.csv", booking("B1", "12.50"))
-    cut_off(tmp_path)
+    cut_off_run(tmp_path)
     run_in_process("pause", CAMPAIGN).ok()
     result = run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out", "--json")
     assert (result.exit, only(result.json()["errors"])["code"]) == (4, "campaign_paused")
@@ -234,28 +233,6 @@ def test_a_hand_over_that_was_cut_off_waits(run_in_process: CommandLine, tmp_pat
     run_in_process("resume", CAMPAIGN).ok()
     run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out").ok()
     assert column(tmp_path / "out" / "mail.csv", "balance") == ["12.50"]
-
-
-# The process dies as by `kill -9` at the moment when the first file is to be renamed to its name.
-KILLED_BEFORE_FIRST_FILE = """
-import os, signal, sys
-from refundctl.cli.main import main
-placing = {"os.rename", "os.link"}
-sys.addaudithook(lambda event, args: os.kill(os.getpid(), signal.SIGKILL) if event in placing else None)
-main(sys.argv[1:])
-"""
-
-
-def cut_off(folder: Path) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_BEFORE_FIRST_FILE, "run", CAMPAIGN, "bookings.csv", "--out", "out"],
-        cwd=folder,
-        env=plain_environment(folder, None, None),
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    assert killed.returncode == -9, killed.stderr
 
 
 # --- What status says ---

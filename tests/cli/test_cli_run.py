@@ -13,6 +13,7 @@ import pytest
 
 from command_line import CAMPAIGN, CommandLine, plain_environment, small_campaigns
 from desk import LEDGER, booking, column, counts, files_in, mode_of, only, rows_of, write_bookings
+from interrupted import cut_off_run
 
 FILES = ["mail.csv", "manifest.json", "summary.json"]
 
@@ -368,26 +369,8 @@ def test_a_run_is_one_entry_of_the_journal_with_its_steps(
 def cut_off(folder: Path) -> None:
     """A run of two bookings whose transaction is committed, and whose first file is about to be put in its place."""
     write_bookings(folder / "bookings.csv", booking("B1", "12.50"), booking("B2", "99.00"))
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_BEFORE_FIRST_FILE, "run", CAMPAIGN, "bookings.csv", "--out", "out"],
-        cwd=folder,
-        env=plain_environment(folder, None, None),
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    assert killed.returncode == -9, killed.stderr
+    cut_off_run(folder)
     assert not (folder / "out" / "mail.csv").exists()
-
-
-# The process dies as by `kill -9` at the moment when the first file is to be renamed to its name.
-KILLED_BEFORE_FIRST_FILE = """
-import os, signal, sys
-from refundctl.cli.main import main
-placing = {"os.rename", "os.link"}
-sys.addaudithook(lambda event, args: os.kill(os.getpid(), signal.SIGKILL) if event in placing else None)
-main(sys.argv[1:])
-"""
 
 
 def test_a_run_that_was_cut_off_is_finished_by_the_same_command(

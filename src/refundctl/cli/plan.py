@@ -22,7 +22,7 @@ from refundctl.cli.common import (
 )
 from refundctl.cli.load import check_rejects_option, source_chooser, stage
 from refundctl.cli.rendering import Report, Screen, amount, figures, plural, progress, report
-from refundctl.cli.run import describe_left_out, in_short, step_errors, step_rows
+from refundctl.cli.run import describe_left_out, in_short, step_errors, step_rows, steps_json
 from refundctl.domain.errors import ExitCode, RefundctlError, UsageError
 from refundctl.files.plan_file import BEGINNING, Plan, as_json, sha256_of
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, writing_to
@@ -179,10 +179,7 @@ def _report(plan: Plan, steps: batch.Steps, name: str, written: Sequence[RunFile
         totals=totals_json(plan),
         files=[file.as_json() for file in (*steps.load.files, *written)],
         extra={
-            "steps": steps.as_json(),
-            "rejected_by_code": steps.load.rejected_by_code,
-            "withdrawn": steps.load.withdrawn,
-            "not_eligible": steps.publish.not_eligible,
+            **steps_json(steps),
             "sources": {file.path: planned.source for file, planned in zip(steps.load.files, plan.files, strict=True)},
             "plan": plan_json(plan),
         },

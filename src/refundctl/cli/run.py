@@ -171,10 +171,7 @@ def run_report(
         totals=steps.topup.totals,
         files=[file.as_json() for file in files],
         extra={
-            "steps": steps.as_json(),
-            "rejected_by_code": steps.load.rejected_by_code,
-            "withdrawn": steps.load.withdrawn,
-            "not_eligible": steps.publish.not_eligible,
+            **steps_json(steps),
             "sources": sources,
             "mail": mail_json(handed),
             "warnings": steps.warnings,
@@ -182,6 +179,16 @@ def run_report(
         exit_code=ExitCode.PARTIAL if steps.partial else ExitCode.OK,
         errors=step_errors(campaign, steps),
     )
+
+
+def steps_json(steps: operation.Steps) -> dict[str, Any]:
+    """What the steps did, as it stands in JSON."""
+    return {
+        "steps": steps.as_json(),
+        "rejected_by_code": steps.load.rejected_by_code,
+        "withdrawn": steps.load.withdrawn,
+        "not_eligible": steps.publish.not_eligible,
+    }
 
 
 def step_errors(campaign: str, steps: operation.Steps) -> list[dict[str, str]]:

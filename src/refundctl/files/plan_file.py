@@ -24,9 +24,6 @@ BYTES_MAX = 1 << 20
 
 Minor = Mapping[str, int]  # minor units under their currency
 
-# How pydantic reads the classes below, without this module's importing it.
-_EXACT = {"strict": True, "extra": "forbid"}
-
 
 class BadPlan(BadInput):
     """The file is no plan, or one of a newer version."""
@@ -40,19 +37,24 @@ class PlanEdited(Refused):
     code = "plan_edited"
 
 
+class _Exact:
+    """How pydantic reads the classes below, without this module's importing it."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {"strict": True, "extra": "forbid"}
+
+
 @dataclass(frozen=True, slots=True)
-class Planner:
+class Planner(_Exact):
     """Who made a plan: the real user id counts."""
 
     operator: str
     user_id: int
     host: str
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = _EXACT
-
 
 @dataclass(frozen=True, slots=True)
-class PlannedFile:
+class PlannedFile(_Exact):
     """An input: its absolute path, its rows and the SHA-256 of its bytes; `settings` are the keys of the source named."""
 
     path: str
@@ -61,11 +63,9 @@ class PlannedFile:
     source: str
     settings: Mapping[str, Any]
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = _EXACT
-
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Options(_Exact):
     """How the files are loaded, as typed; `expect_total` in minor units."""
 
     encoding: str | None
@@ -73,11 +73,9 @@ class Options:
     expect_count: int | None
     expect_total: Minor
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = _EXACT
-
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(_Exact):
     """What becomes of the rows and of the bookings, as `run` counts them."""
 
     rows: int
@@ -92,11 +90,9 @@ class Counts:
     already_funded: int
     skipped_by_reason: Mapping[str, int]
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = _EXACT
-
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(_Exact):
     """What is given in a currency: `total` is what goes onto cards."""
 
     paid: int
@@ -105,11 +101,9 @@ class Sums:
     cash: int
     total: int
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = _EXACT
-
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Share(_Exact):
     """What a rule gives (bucket `bonus`) or keeps (`fee`), of how many refunds. No rule: a bonus that is given back."""
 
     bucket: str
@@ -117,21 +111,17 @@ class Share:
     refunds: int
     total: Minor
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = _EXACT
-
 
 @dataclass(frozen=True, slots=True)
-class BookingAmount:
+class BookingAmount(_Exact):
     """What a booking would get, on a card and in cash together."""
 
     booking_id: str
     amount: Minor
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = _EXACT
-
 
 @dataclass(frozen=True, slots=True)
-class Caution:
+class Caution(_Exact):
     """Something to look at before money moves: how many bookings (or rules) it is about, and the first few of them."""
 
     code: str
@@ -139,21 +129,17 @@ class Caution:
     count: int
     bookings: Sequence[str] = ()
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = _EXACT
-
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(_Exact):
     """What a campaign may fund without approval, and what it would come to together with this plan."""
 
     above: Minor
     together: Minor
 
-    __pydantic_config__: ClassVar[Mapping[str, object]] = _EXACT
-
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(_Exact):
     """All of a plan. `lines` is the digest of the list of refund lines with their states and amounts.
 
     `ledger_id` is None where there was no ledger yet: then `ledger_path` is where it will be, else None. `after_run` is the
@@ -183,8 +169,6 @@ class Plan:
     definition_sha256: str
     lines: str
     digest: str = ""
-
-    __pydantic_config__: ClassVar[Mapping[str, object]] = _EXACT
 
     @property
     def currencies(self) -> frozenset[str]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from refundctl.domain.policy import Policy
+from refundctl.ledger.budgets import GIVEN
 from refundctl.ledger.scope import RuleBits, State
-from refundctl.ledger.script import run_script
+from refundctl.ledger.script import any_rows, run_script
 
 ROWS_PER_READ = 5_000
 LARGEST = 10
@@ -142,7 +143,7 @@ def sharing_an_email(connection: sqlite3.Connection) -> Found:
         SELECT lower(email) FROM customers WHERE email IS NOT NULL GROUP BY 1 HAVING count(*) > 1;
         """,
     )
-    if not _any(connection, "shared_emails"):
+    if not any_rows(connection, "shared_emails"):
         return Found(0)
     return _found(
         connection,
@@ -227,10 +228,6 @@ def _first(connection: sqlite3.Connection, bookings: str, first: str = "") -> li
     return [row[0] for row in rows]
 
 
-def _any(connection: sqlite3.Connection, table: str) -> bool:
-    return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0])
-
-
 # Approval
 
 
@@ -308,10 +305,9 @@ def unapproved_minor(connection: sqlite3.Connection, campaign: int) -> int:
     """
     return int(
         connection.execute(
-            """
+            f"""
             SELECT coalesce(sum(amount_minor), 0) FROM transactions AS entry
-            WHERE campaign = ? AND bucket <> 'fee'
-                AND (type = 'CREDITS_ADDITION' OR type = 'CREDITS_REMOVAL')
+            WHERE campaign = ? AND bucket <> 'fee' AND {GIVEN}
                 AND iif(
                     related_transaction IS NULL,
                     run_id,

@@ -11,13 +11,10 @@ from enum import IntEnum
 
 from refundctl.domain.conditions import Condition
 from refundctl.domain.policy import Policy
-from refundctl.ledger.matching import SEGMENT_FIELDS, FieldValues, Matcher, find_customer_totals, matcher
-from refundctl.ledger.script import run_script
+from refundctl.ledger.matching import FieldValues, Matcher, find_customer_totals, matcher
+from refundctl.ledger.script import any_rows, run_script
 from refundctl.ledger.staging import SEGMENT_COLUMNS
 
-__all__ = ["SEGMENT_FIELDS", "FieldValues"]
-
-EVERYTHING = Condition()
 ACCEPTED = Condition.parse({"accepted": ["yes"]})
 
 
@@ -222,7 +219,7 @@ def consider(
                 segment_rules.rules AS segment_bits, {matches.sql("segment_rules.rules", "line_rules")} AS rules,
                 {never_expires} AS never_expires,
                 credit.campaign AS credit_campaign, credit.card, credit.bucket,
-                {UNDONE if _any(connection, "undone_lines") else "FALSE"} AS undone
+                {UNDONE if any_rows(connection, "undone_lines") else "FALSE"} AS undone
             FROM ({scope}) AS scope
             CROSS JOIN line_versions AS first ON first.id = scope.line
             CROSS JOIN line_versions AS now ON now.id = coalesce(
@@ -251,7 +248,7 @@ def consider(
 
 def _standing(connection: sqlite3.Connection) -> str:
     """Which funding counts: one that was undone and reopened doesn't."""
-    return "AND credit.run_id NOT IN (SELECT undone_run FROM reopenings)" if _any(connection, "reopenings") else ""
+    return "AND credit.run_id NOT IN (SELECT undone_run FROM reopenings)" if any_rows(connection, "reopenings") else ""
 
 
 def count_lines(connection: sqlite3.Connection) -> dict[State, int]:
@@ -267,6 +264,11 @@ def count_skipped(found: Mapping[State, int]) -> dict[str, int]:
         if state.is_skipped:
             skipped[state.label] = skipped.get(state.label, 0) + count
     return skipped
+
+
+def count_capped(found: Mapping[State, int]) -> int:
+    """How many of them only a cap of the budget leaves out."""
+    return sum(count for state, count in found.items() if state.is_capped)
 
 
 def count_bookings(connection: sqlite3.Connection) -> dict[State, int]:
@@ -357,10 +359,6 @@ _TABLES = """
         state INTEGER NOT NULL, PRIMARY KEY (booking, line)
     ) WITHOUT ROWID;
 """
-
-
-def _any(connection: sqlite3.Connection, table: str) -> bool:
-    return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").fetchone()[0])
 
 
 def _judge_segments(connection: sqlite3.Connection, judge: Judge, matches: Matcher) -> None:

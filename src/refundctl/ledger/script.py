@@ -1,13 +1,21 @@
-"""Running several statements without Python's executescript(), which would commit the transaction that is open."""
+"""SQL that every module here needs: a script inside the open transaction, and whether there is any row."""
 
 import sqlite3
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:
-    """Run `script` statement by statement inside whatever transaction is open."""
+    """Run `script` statement by statement inside whatever transaction is open.
+
+    Python's executescript() would commit it.
+    """
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
         if sqlite3.complete_statement(statement):
             connection.execute(statement.strip())
             statement = ""
+
+
+def any_rows(connection: sqlite3.Connection, rows: str) -> bool:
+    """Whether there is any row of `rows`: SQL such as `cards`, or `cards WHERE printed`."""
+    return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})").fetchone()[0])

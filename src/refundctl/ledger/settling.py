@@ -14,7 +14,7 @@ from refundctl.domain.policy import BEST, CASH, FIRST, GIFT_CARD, NONE, Percenta
 from refundctl.ledger.matching import find_customer_totals
 from refundctl.ledger.posting.cards import Holding, cards_of, live
 from refundctl.ledger.scope import Judge, RuleBits, State, judge_segments, valid_by
-from refundctl.ledger.script import run_script
+from refundctl.ledger.script import any_rows, run_script
 
 BONUS_SLOT, FEE_SLOT = 10, 100  # entries that rules make are numbered from these
 
@@ -65,10 +65,10 @@ def settle(connection: sqlite3.Connection, judge: Judge, today: str) -> None:
     """
     run_script(connection, _TABLES)
     kept = _find_kept(connection)
-    groups = [
-        _Group(at, policy, lines, kept or _has_several_lines(connection), kept)
-        for at, policy, lines in _definitions(connection, judge, today)
-    ]
+    definitions = list(_definitions(connection, judge, today))
+    # Only fees ask, and counting a million bookings takes a tenth of a second.
+    multi = any(policy.fees for _, policy, _ in definitions) and (kept or _has_several_lines(connection))
+    groups = [_Group(at, policy, lines, multi, kept) for at, policy, lines in definitions]
     for group in groups:
         _settle_group(connection, judge, group)
     for group in groups:
@@ -433,14 +433,14 @@ def _note(connection: sqlite3.Connection, group: _Group) -> None:
         WHERE considered.booking = settled.booking AND considered.line = settled.line
         """
     )
-    if group.policy.bonuses and _any(connection, f"{group.table} WHERE typeof(back + {bonuses}) <> 'integer'"):
+    if group.policy.bonuses and any_rows(connection, f"{group.table} WHERE typeof(back + {bonuses}) <> 'integer'"):
         raise BadInput("A bonus comes to more than can be counted: look for a wrong amount or rule.", code="overflow")
 
 
 def _make_shares(connection: sqlite3.Connection) -> None:
     columns = connection.execute("SELECT settled, name, bucket, rule, slot FROM rule_columns ORDER BY slot").fetchall()
     # A view takes no more than 500 of these.
-    columns = [row for row in columns if _any(connection, f"temp.{row[0]} WHERE {row[1]} > 0")]
+    columns = [row for row in columns if any_rows(connection, f"temp.{row[0]} WHERE {row[1]} > 0")]
     selects = [
         f"SELECT booking, line, '{bucket}' AS bucket, '{rule}' AS rule, {name} AS amount_minor, {slot} AS slot "
         f"FROM temp.{settled} WHERE {name} > 0"
@@ -448,10 +448,6 @@ def _make_shares(connection: sqlite3.Connection) -> None:
     ]
     nothing = "SELECT 0 AS booking, 0 AS line, '' AS bucket, '' AS rule, 0 AS amount_minor, 0 AS slot WHERE FALSE"
     connection.execute(f"CREATE TEMP VIEW shares AS {' UNION ALL '.join(selects or [nothing])}")
-
-
-def _any(connection: sqlite3.Connection, rows: str) -> bool:
-    return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})").fetchone()[0])
 
 
 def _names(what: str, rules: Sequence[Rule]) -> list[str]:

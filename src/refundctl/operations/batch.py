@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Journal, Outcome, Run, RunFile
 from refundctl.ledger.posting.batches import Batch
-from refundctl.ledger.queries import campaign_named, last_transaction
+from refundctl.ledger.queries import last_transaction
 from refundctl.operations import create, handover, load, publish, topup
-from refundctl.operations.pause import refuse_paused
 from refundctl.operations.terms import Terms, consider, terms_of
 
 if TYPE_CHECKING:
@@ -150,9 +149,6 @@ def run(
     `write_rejects` makes the folder, so that a full disk shows before the commit.
     """
     guard.before()
-    stored = campaign_named(ledger.connection, task.campaign.name)
-    if stored is not None:
-        refuse_paused(ledger, stored)
     steps = take_steps(ledger, journal, task, say, write_rejects)
     own = journal.continued(steps.parent)
     guard.after(steps, own)

@@ -190,7 +190,7 @@ def _considered(ledger: Ledger, terms: Terms, booking: Booking, lines: Sequence[
     by_customer = budget.per_customer_minor is not None or (budget.per_card_minor is not None and terms.per_customer)
     for customer in sorted({line.customer for line in lines}) if by_customer else [None]:
         consider(ledger, terms, booking=None if by_customer else booking.key, customer=customer)
-        limit_totals(ledger.connection, terms.stored.campaign_id, parameters={})
+        limit_totals(ledger.connection, terms.stored.campaign_id)
         wanted = {line.line for line in lines if customer in (None, line.customer)}
         yield from (row for row in explaining.considered(ledger.connection) if row.line in wanted)
 

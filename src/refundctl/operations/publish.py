@@ -67,7 +67,7 @@ def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = No
     if in_cash := found.get(State.CASH_ONLY, 0) + found.get(State.FUNDED_IN_CASH, 0):
         skipped[CASH_ONLY] = in_cash
     capped = scope.count_capped_bookings(connection)
-    left_out = sum(count for state, count in found.items() if state.is_capped)
+    left_out = scope.count_capped(found)
     eligible = sum(found.values()) - sum(skipped.values()) + left_out
     why = _why_not(ledger, terms) if found.get(State.NOT_ELIGIBLE) else {}
     if not found.get(State.OPEN):

@@ -112,7 +112,7 @@ def _standing(ledger: Ledger, terms: Terms) -> Standing:
             "deactivated": figures.deactivated,
             "funded": figures.funded,
             "undone": lines.get(State.UNDONE, 0),
-            "over_cap": sum(count for state, count in lines.items() if state.is_capped),
+            "over_cap": scope.count_capped(lines),
             "unreachable": figures.unreachable,
             "not_handed_over": figures.not_handed_over,
             "funded_not_eligible": lines.get(State.FUNDED_NOT_ELIGIBLE, 0),

@@ -17,9 +17,10 @@ from refundctl.domain.validity import Duration, expiry_forbidden, last_day_by_ru
 from refundctl.ledger import scope
 from refundctl.ledger.budgets import leave_out_capped
 from refundctl.ledger.connection import Ledger
+from refundctl.ledger.matching import SEGMENT_FIELDS, FieldValues
 from refundctl.ledger.posting.cards import Holding
 from refundctl.ledger.queries import StoredCampaign, campaign_named, campaigns, earlier_definitions
-from refundctl.ledger.scope import DEFINITION_STEP, SEGMENT_FIELDS, Definition, FieldValues, Judge
+from refundctl.ledger.scope import DEFINITION_STEP, Definition, Judge
 from refundctl.ledger.settling import settle
 
 EVERYTHING = Condition()

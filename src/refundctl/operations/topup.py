@@ -80,7 +80,7 @@ def top_up(ledger: Ledger, terms: Terms, run_id: int) -> TopUpResult:
     connection = ledger.connection
     found = scope.count_lines(connection)
     skipped = scope.count_skipped(found)
-    capped = sum(count for state, count in found.items() if state.is_capped)
+    capped = scope.count_capped(found)
     open_lines = found.get(State.OPEN, 0) + found.get(State.CASH_ONLY, 0)
     already = sum(found.values()) - sum(skipped.values()) - open_lines
     if not open_lines and not found.get(State.NOTHING_LEFT):

@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from refundctl.ledger.posting.absent_columns import carry_absent
-from refundctl.ledger.script import run_script
+from refundctl.ledger.script import any_rows, run_script
 from refundctl.ledger.staging import (
     LINE_COLUMNS,
     OWED_OTHERWISE,
@@ -110,11 +110,11 @@ def compare(connection: sqlite3.Connection) -> None:
     run_script(connection, _WORK_TABLES)
     register_functions(connection)
     _map_segments(connection)
-    if _any(connection, "bookings"):
+    if any_rows(connection, "bookings"):
         _find_known(connection)
         _set_aside_funded(connection)
         _set_aside_among_several(connection)
-    elif _any(connection, "shared_bookings"):
+    elif any_rows(connection, "shared_bookings"):
         _set_aside_among_several(connection)
     settle_repeats(connection)
 
@@ -133,7 +133,7 @@ def _set_aside_among_several(connection: sqlite3.Connection) -> None:
         )
         """
     )
-    if _any(connection, "several_lines"):
+    if any_rows(connection, "several_lines"):
         _set_aside_strangers(connection)
         _set_aside_excess(connection)
 
@@ -147,7 +147,7 @@ def post(connection: sqlite3.Connection, run_id: int) -> PostedBookings:
     _post_segments(connection, run_id)
     _post_customers(connection, run_id, bases)
     _carry_metadata(connection)
-    if metadata := _any(connection, "staged WHERE metadata IS NOT NULL"):
+    if metadata := any_rows(connection, "staged WHERE metadata IS NOT NULL"):
         _salt_metadata(connection)
     loaded = _post_new_lines(connection, run_id, bases)
     _post_changed_lines(connection, run_id, bases)
@@ -199,10 +199,6 @@ def _sha256(text: str) -> bytes:
 
 def _count(connection: sqlite3.Connection, sql: str) -> int:
     return int(connection.execute(sql).fetchone()[0])
-
-
-def _any(connection: sqlite3.Connection, table: str) -> bool:
-    return bool(_count(connection, f"SELECT EXISTS (SELECT 1 FROM {table})"))
 
 
 def _highest(connection: sqlite3.Connection, table: str) -> int:
@@ -417,7 +413,7 @@ def _post_customers(connection: sqlite3.Connection, run_id: int, bases: Bases) -
 
 def _standing(connection: sqlite3.Connection, condition: str) -> str:
     """The condition, or nothing to be looked at a million times where no row was set aside, repeated or known."""
-    return condition if any(_any(connection, table) for table in ("set_aside", "repeats", "known")) else "TRUE"
+    return condition if any(any_rows(connection, table) for table in ("set_aside", "repeats", "known")) else "TRUE"
 
 
 def _merge_people(connection: sqlite3.Connection, bases: Bases) -> None:
@@ -449,7 +445,7 @@ def _merge_people(connection: sqlite3.Connection, bases: Bases) -> None:
         SELECT customer FROM known CROSS JOIN staged ON staged.id = known.staged_id WHERE person_differs AND {_TAKEN}
         """
     )
-    if not _any(connection, "differing_customers"):
+    if not any_rows(connection, "differing_customers"):
         return
     said = connection.execute(
         f"""
@@ -486,7 +482,7 @@ def _filled(first: Sequence[str | None], second: Sequence[str | None]) -> list[s
 
 
 def _carry_metadata(connection: sqlite3.Connection) -> None:
-    if not _any(connection, "line_metadata"):
+    if not any_rows(connection, "line_metadata"):
         return
     # A source that keeps no metadata doesn't wipe what another load has kept.
     connection.execute(
@@ -528,7 +524,7 @@ def _post_new_lines(connection: sqlite3.Connection, run_id: int, bases: Bases) -
         """,
         base,
     )
-    if _any(connection, "several_lines"):
+    if any_rows(connection, "several_lines"):
         connection.execute(
             f"""
             INSERT INTO whose_booking

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from refundctl.ledger.posting.cards import Holding, cards_of, day_of, live
 from refundctl.ledger.rule_totals import limit_totals
 from refundctl.ledger.scope import State
+from refundctl.ledger.script import any_rows
 
 BUCKETS = ("paid", "bonus", "fee", "cash")
 BACK_SLOT, CASH_SLOT = 2, 3  # entries of bonuses given back and of cash, where they don't come first
@@ -42,12 +43,12 @@ class _Posting:
     def onto_cards(self, holding: Holding, cards: str) -> None:
         """Credit every open considered line to its holder's newest live card: what is paid, then what is given back."""
         self._onto_cards(holding, cards, "paid", "refunds_owed", "paid_minor", "1", self._funding("considered.line"))
-        if self._any("bonus_minor > rule_bonus_minor"):
+        if any_rows(self.connection, "considered WHERE bonus_minor > rule_bonus_minor"):
             entry = f"iif(paid_minor > 0, {BACK_SLOT}, 1)"
             funding = self._funding("considered.line", "paid_minor > 0")
             self._onto_cards(holding, cards, "bonus", "bonuses_owed", "bonus_minor - rule_bonus_minor", entry, funding)
         rules = self._rules("bonus")
-        if self._any("TRUE", "reopenings"):
+        if any_rows(self.connection, "reopenings"):
             for settled, column, rule, _ in rules:
                 self._first_bonus(holding, cards, settled, column, rule)
         self._by_rules(rules)
@@ -115,7 +116,7 @@ class _Posting:
 
     def cash(self) -> None:
         """Note what is owed in cash: of lines that were just funded, and of those that nothing of goes onto a card."""
-        if not self._any("cash_minor > 0"):
+        if not any_rows(self.connection, "considered WHERE cash_minor > 0"):
             return
         self.connection.execute(
             f"""
@@ -144,7 +145,9 @@ class _Posting:
         if not rules:
             return
         first_of_all = "row_number() OVER (PARTITION BY shares.line ORDER BY slot) = 1"
-        if not any(self._any("paid + cash + back = 0", table) for table in {settled for settled, *_ in rules}):
+        if not any(
+            any_rows(self.connection, f"{table} WHERE paid + cash + back = 0") for table in {row[0] for row in rules}
+        ):
             first_of_all = "FALSE"  # fees take all of no line
         self.connection.execute(
             f"""
@@ -171,14 +174,11 @@ class _Posting:
         columns = self.connection.execute(
             "SELECT settled, name, rule, slot FROM rule_columns WHERE bucket = ? ORDER BY slot", (bucket,)
         ).fetchall()
-        return [row for row in columns if self._any(f"{row[1]} > 0", row[0])]
-
-    def _any(self, condition: str, table: str = "considered") -> bool:
-        return bool(self.connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {condition})").fetchone()[0])
+        return [row for row in columns if any_rows(self.connection, f"{row[0]} WHERE {row[1]} > 0")]
 
     def _funding(self, line: str, just_funded: str = "FALSE") -> str:
         """SQL for which funding of its line an entry belongs to; the next one, unless this run has begun it already."""
-        if not self._any("TRUE", "reopenings"):
+        if not any_rows(self.connection, "reopenings"):
             return "1"
         highest = f"SELECT max(funding) FROM transactions AS before WHERE before.line = {line} AND before.entry = 1"
         return f"coalesce(({highest}), 0) + iif({just_funded}, 0, 1)"
