@@ -1,5 +1,6 @@
 """The Typer application: one module per group of commands, in the order in which an operator meets them."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,7 @@ COMMANDS = (
     "pause",
     "resume",
     "explain",
+    "card",
     "export",
     "status",
     "runs",
@@ -69,5 +71,11 @@ def _refundctl(
     """Turn a file of cancelled bookings into funded gift cards, and prove every cent."""
 
 
-for _command in COMMANDS:
-    import_module(f"refundctl.cli.{_command.replace('-', '_')}")  # each module registers its own as it is imported
+def load(words: Sequence[str]) -> None:
+    """Import the module of the command that these words of the command line mean, or else all: each registers its own.
+
+    Only one, as a single card's redemption must not wait for the others.
+    """
+    meant = next((word for word in words if not word.startswith("-")), None)
+    for name in [meant] if meant in COMMANDS else COMMANDS:
+        import_module(f"refundctl.cli.{name.replace('-', '_')}")

@@ -12,7 +12,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError
 from typer._click.exceptions import UsageError as ClickUsageError
 from typer.exceptions import Abort
 
-from refundctl.cli.app import app
+from refundctl.cli.app import app, load
 from refundctl.cli.light import command_of
 from refundctl.cli.rendering import print_error
 from refundctl.domain.errors import ExitCode, Interrupted, RefundctlError, UsageError, WriteFailed
@@ -57,6 +57,7 @@ def _run_or_tell(words: list[str]) -> int:
 def _run(words: list[str]) -> int:
     _check_words(words)
     try:
+        load(words)
         result = command_of(app)(args=words, prog_name="refundctl", standalone_mode=False)
     except NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)  # noqa: T201

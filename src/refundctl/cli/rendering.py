@@ -83,8 +83,8 @@ def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
             }
         )
     else:
-        problems = error.problems if isinstance(error, BadCampaigns) else ()
-        first = error.message if problems else f"Error: {error.message}"
+        problems = error.problems
+        first = error.message if isinstance(error, BadCampaigns) and problems else f"Error: {error.message}"
         lines = [_one_line(first), *map(_one_line, problems)]
         print("\n".join(lines), file=sys.stderr)  # noqa: T201
     return error.exit_code

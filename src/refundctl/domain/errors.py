@@ -6,6 +6,7 @@ One class per thing a user can get wrong; each builds its own sentence. `cli` al
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -31,6 +32,7 @@ class RefundctlError(Exception):
     exit_code = ExitCode.BUG
     code = "bug"
     campaign: str | None = None  # set by the command, where it is about one
+    problems: Sequence[Any] = ()  # of an error about several things, a line for each
 
     def __init__(self, message: str, *, code: str | None = None, **details: str | int | None) -> None:
         super().__init__(message)

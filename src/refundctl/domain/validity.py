@@ -83,10 +83,15 @@ def local_day(now: datetime, timezone: str) -> date:
     Raises ValidityError for an unknown time zone and where the calendar ends, and ValueError for a moment
     without an offset from UTC.
     """
+    return local_moment(now, timezone).date()
+
+
+def local_moment(now: datetime, timezone: str) -> datetime:
+    """The same moment on the clocks of a time zone; raises like local_day()."""
     if now.utcoffset() is None:
         raise ValueError(f"a moment needs its offset from UTC, {now.isoformat()} has none")
     try:
-        return now.astimezone(_zone(timezone)).date()
+        return now.astimezone(_zone(timezone))
     except OverflowError:
         raise ValidityError(f"{now.isoformat()} is outside the calendar in {timezone}; set another clock") from None
 

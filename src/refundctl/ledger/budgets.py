@@ -7,8 +7,11 @@ from refundctl.domain.policy import Budget
 from refundctl.ledger.posting.cards import Holding, live
 from refundctl.ledger.scope import State
 
-#: Credits and what takes them back; what customers spend stands in other accounts.
-GIVEN = "contra_account IN ('refunds_owed', 'bonuses_owed')"
+#: Credits and what takes them back; what customers spend stands in other accounts. OR rather than IN, see the schema.
+GIVEN = (
+    "(contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'goodwill'"
+    " OR contra_account = 'adjustments')"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,28 +118,33 @@ class Journal:
     def record_attempt(self, error: RefundctlError, campaign: str | None) -> None:
         """Keep what was refused, in a transaction of its own: it must not vanish with the rollback of what it tried."""
         with self.ledger.writing(), translated(self.ledger.path):
-            self.ledger.connection.execute(
-                """
-                INSERT INTO attempts (
-                    after_run_id, command, campaign, operator, user_id, host, program, arguments, status,
-                    error_code, message, started_at, finished_at
-                )
-                SELECT coalesce(max(id), 0), ?, ?, ?, ?, ?, ?, ?, 'refused', ?, ?, ?, ? FROM runs
-                """,
-                (
-                    self.command,
-                    campaign,
-                    self.operator.name,
-                    self.operator.user_id,
-                    self.operator.host,
-                    PROGRAM,
-                    _json(self.arguments),
-                    error.code,
-                    error.message,
-                    self.ledger.clock.stamp,
-                    self.ledger.clock.stamp,
-                ),
+            self.post_attempt(error, campaign)
+
+    def post_attempt(self, error: RefundctlError, campaign: str | None, card: int | None = None) -> None:
+        """The same inside the open transaction, after what it tried was rolled back; `card` is the one it was about."""
+        self.ledger.connection.execute(
+            """
+            INSERT INTO attempts (
+                after_run_id, command, campaign, operator, user_id, host, program, arguments, status,
+                error_code, message, card, started_at, finished_at
             )
+            SELECT coalesce(max(id), 0), ?, ?, ?, ?, ?, ?, ?, 'refused', ?, ?, ?, ?, ? FROM runs
+            """,
+            (
+                self.command,
+                campaign,
+                self.operator.name,
+                self.operator.user_id,
+                self.operator.host,
+                PROGRAM,
+                _json(self.arguments),
+                error.code,
+                error.message,
+                card,
+                self.ledger.clock.stamp,
+                self.ledger.clock.stamp,
+            ),
+        )
 
 
 def _json(value: object) -> str:

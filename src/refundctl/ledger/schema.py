@@ -12,8 +12,8 @@ from refundctl.ledger.script import run_script
 
 APPLICATION_ID = 0x52464E44  # "RFND", at byte 68 of the file, so that file(1) and we know it
 MIGRATIONS = ("0001_first",)  # in order; never edited once released, only added to
-SCHEMA_VERSION = 2
-OLDEST_SCHEMA_VERSION = 2  # those before were never released, and nothing brings them up to date
+SCHEMA_VERSION = 3
+OLDEST_SCHEMA_VERSION = 3  # those before were never released, and nothing brings them up to date
 
 SchemaRow = tuple[str, str, str]
 

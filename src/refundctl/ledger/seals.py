@@ -62,10 +62,24 @@ TABLES = (
     SealedTable("campaign_events", "id", "id, campaign, event, reason"),
     SealedTable("approvals", "id", "id, plan, campaign"),
     SealedTable("applied_plans", "id", "id, plan, approval"),
+    SealedTable("activations", "id", "id, card, expires_on"),
+    SealedTable("transfers", "id", "id, card, successor, reason"),
+    SealedTable("pins", "id", "id, card, method, hex(salt), hex(hash)"),
+    SealedTable("redemptions", "id", "id, card, customer, invoice, order_total_minor, pin, redeemed_at"),
+    SealedTable("rollbacks", "id", "id, redemption, reason"),
+    SealedTable("refused_redemptions", "id", "id, card, invoice, amount_minor, error_code"),
+    SealedTable("cashouts", "id", "id, card, reason"),
+    SealedTable("cash_outcomes", "id", "id, debt, outcome, reference"),
+    SealedTable("cash_files", "id", "id, path, format"),
+    SealedTable("cash_orders", "id", "id, cash_file, debt"),
+    SealedTable("cash_rejections", "id", "id, cash_order, reference"),
+    SealedTable("cash_deliveries", "id", "id, cash_file, files"),
+    SealedTable("idempotency_keys", "id", "id, idempotency_key, arguments, answer"),
+    SealedTable("erasures", "id", "id, customer"),
 )
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ThreadPoolExecutor
     from hashlib import _Hash as Hash
 
 Marks = Mapping[str, int]  # the highest key of each table before a run wrote to it
@@ -110,7 +124,10 @@ def marks(connection: sqlite3.Connection) -> Marks:
 def seal_run(connection: sqlite3.Connection, run_id: int, since: Marks) -> Seal:
     """Seal what `run_id` wrote after `since`; the caller holds the transaction and writes nothing more for this run."""
     digests = {}
+    now = marks(connection)
     for table in TABLES:
+        if now[table.name] == since[table.name]:
+            continue
         found = _digests(connection, table, after=since[table.name], only_run=run_id)
         if run_id in found:
             digests[table.name] = found[run_id]
@@ -187,16 +204,15 @@ class _Digesting:
     """Digests a page of rows while SQLite puts the next one together: neither needs Python meanwhile."""
 
     def __init__(self) -> None:
-        from concurrent.futures import ThreadPoolExecutor
-
-        self._thread = ThreadPoolExecutor(1)
+        self._thread: ThreadPoolExecutor | None = None
         self._before: Future[None] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.shutdown()
+        if self._thread is not None:
+            self._thread.shutdown()
 
     def update(self, digest: "Hash", text: bytes) -> None:
         """Add to a digest, in order."""
@@ -205,8 +221,12 @@ class _Digesting:
             self._before = None
         if len(text) < WORTHWHILE_BYTES:
             digest.update(text)
-        else:
-            self._before = self._thread.submit(digest.update, text)
+            return
+        if self._thread is None:  # only for much: importing it alone takes longer than a single card's redemption
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._thread = ThreadPoolExecutor(1)
+        self._before = self._thread.submit(digest.update, text)
 
 
 def _texts(

@@ -41,7 +41,8 @@ CREATE TABLE seals (
     digest TEXT NOT NULL CHECK (length(digest) = 64)
 ) STRICT;
 
--- What was refused: kept outside the seals, so that it survives the rollback of what it tried.
+-- What was refused: kept outside the seals, so that it survives the rollback of what it tried. card is the one it was
+-- about; wrong PINs are counted by it.
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY,
     after_run_id INTEGER NOT NULL,
@@ -55,9 +56,11 @@ CREATE TABLE attempts (
     status TEXT NOT NULL CHECK (status IN ('refused', 'error')),
     error_code TEXT NOT NULL,
     message TEXT NOT NULL,
+    card INTEGER REFERENCES cards,
     started_at TEXT NOT NULL,
     finished_at TEXT NOT NULL
 ) STRICT;
+CREATE INDEX attempts_card ON attempts (card, error_code, after_run_id) WHERE card IS NOT NULL;
 
 CREATE TABLE campaigns (
     id INTEGER PRIMARY KEY,
@@ -224,6 +227,8 @@ CREATE TABLE transactions (
     amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
     contra_account TEXT NOT NULL CHECK (
         contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'sales'
+        OR contra_account = 'goodwill' OR contra_account = 'adjustments' OR contra_account = 'transfers'
+        OR contra_account = 'cash_owed' OR contra_account = 'lapsed' OR contra_account = 'breakage'
     ),
     entry INTEGER CHECK (entry >= 1),
     funding INTEGER CHECK (funding >= 1),
@@ -267,15 +272,149 @@ CREATE TABLE reopenings (
     run_id INTEGER NOT NULL REFERENCES runs
 ) STRICT;
 
--- What became of a card after it was published.
+-- What became of a card: blocked for now (disabled, enabled), for good (deactivated), or let try its PIN again (unlocked).
 CREATE TABLE card_events (
     id INTEGER PRIMARY KEY,
     card INTEGER NOT NULL REFERENCES cards,
-    event TEXT NOT NULL CHECK (event = 'deactivated'),
+    event TEXT NOT NULL CHECK (event IN ('deactivated', 'disabled', 'enabled', 'unlocked')),
     reason TEXT,
     run_id INTEGER NOT NULL REFERENCES runs
 ) STRICT;
 CREATE UNIQUE INDEX card_events_deactivated ON card_events (card) WHERE event = 'deactivated';
+CREATE INDEX card_events_card ON card_events (card);
+
+-- A card of the pool is handed out and comes alive before it has a holder, if it ever gets one. expires_on is its last
+-- valid day, or NULL.
+CREATE TABLE activations (
+    id INTEGER PRIMARY KEY,
+    card INTEGER NOT NULL UNIQUE REFERENCES cards,
+    expires_on TEXT,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- A lost card: what was on it has moved to its successor, and it is dead. A card may be the successor of several.
+CREATE TABLE transfers (
+    id INTEGER PRIMARY KEY,
+    card INTEGER NOT NULL UNIQUE REFERENCES cards,
+    successor INTEGER NOT NULL REFERENCES cards CHECK (successor <> card),
+    reason TEXT,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE INDEX transfers_successor ON transfers (successor);
+
+-- A card's PIN as a slow salted hash, such as scrypt:16384:8:5; the newest counts.
+CREATE TABLE pins (
+    id INTEGER PRIMARY KEY,
+    card INTEGER NOT NULL REFERENCES cards,
+    method TEXT NOT NULL,
+    salt BLOB NOT NULL CHECK (length(salt) >= 16),
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE INDEX pins_card ON pins (card);
+
+-- A purchase paid with a card. Its id is that of its first transaction; a second one, of the other bucket, names it as
+-- related_transaction. customer is who was named as buying; pin is the PIN that was asked for; redeemed_at is when a till
+-- that works on its own says it was.
+CREATE TABLE redemptions (
+    id INTEGER PRIMARY KEY REFERENCES transactions,
+    card INTEGER NOT NULL REFERENCES cards,
+    customer INTEGER REFERENCES customers,
+    invoice TEXT CHECK (length(invoice) BETWEEN 1 AND 100),
+    order_total_minor INTEGER CHECK (order_total_minor > 0),
+    pin INTEGER REFERENCES pins,
+    redeemed_at TEXT,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE UNIQUE INDEX redemptions_invoice ON redemptions (card, invoice) WHERE invoice IS NOT NULL;
+CREATE INDEX redemptions_card ON redemptions (card);
+
+-- A redemption was given back, in part or whole: once.
+CREATE TABLE rollbacks (
+    id INTEGER PRIMARY KEY,
+    redemption INTEGER NOT NULL UNIQUE REFERENCES redemptions,
+    reason TEXT,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- A till that works on its own has taken more than a card held, or from one that was not to be used: nothing was posted.
+CREATE TABLE refused_redemptions (
+    id INTEGER PRIMARY KEY,
+    card INTEGER NOT NULL REFERENCES cards,
+    invoice TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+    error_code TEXT NOT NULL,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE UNIQUE INDEX refused_redemptions_once ON refused_redemptions (card, invoice, amount_minor, error_code);
+
+-- A customer wants cash instead: the card is frozen. id is the transaction that took `paid` off the card; a bonus that
+-- lapsed with it names that as related_transaction.
+CREATE TABLE cashouts (
+    id INTEGER PRIMARY KEY REFERENCES transactions,
+    card INTEGER NOT NULL REFERENCES cards,
+    reason TEXT NOT NULL,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE INDEX cashouts_card ON cashouts (card);
+
+-- How a debt in cash ended: `debt` is the transaction that made it, a cash-out's or one of the bucket cash.
+CREATE TABLE cash_outcomes (
+    id INTEGER PRIMARY KEY,
+    debt INTEGER NOT NULL UNIQUE REFERENCES transactions,
+    outcome TEXT NOT NULL CHECK (outcome IN ('paid', 'cancelled')),
+    reference TEXT,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- A file for the bank, and the debts in it. A debt is in one file at a time: again only after the bank has rejected it.
+CREATE TABLE cash_files (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    format TEXT NOT NULL,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE TABLE cash_orders (
+    id INTEGER PRIMARY KEY,
+    cash_file INTEGER NOT NULL REFERENCES cash_files,
+    debt INTEGER NOT NULL REFERENCES transactions,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+CREATE INDEX cash_orders_debt ON cash_orders (debt);
+CREATE INDEX cash_orders_file ON cash_orders (cash_file);
+
+-- The bank has rejected an order: the debt is open again.
+CREATE TABLE cash_rejections (
+    id INTEGER PRIMARY KEY,
+    cash_order INTEGER NOT NULL UNIQUE REFERENCES cash_orders,
+    reference TEXT,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- The bank's file is complete and in place. files is JSON: path, rows, sha256.
+CREATE TABLE cash_deliveries (
+    id INTEGER PRIMARY KEY,
+    cash_file INTEGER NOT NULL UNIQUE REFERENCES cash_files,
+    files TEXT NOT NULL CHECK (json_valid(files)),
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- What was answered under an idempotency key: the same question gets it again, another one is refused. arguments is the
+-- SHA-256 of what was asked for.
+CREATE TABLE idempotency_keys (
+    id INTEGER PRIMARY KEY,
+    idempotency_key TEXT NOT NULL UNIQUE CHECK (length(idempotency_key) BETWEEN 1 AND 200),
+    arguments TEXT NOT NULL CHECK (length(arguments) = 64),
+    answer TEXT NOT NULL CHECK (json_valid(answer)),
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
+
+-- A person was erased. Their customer_id is from then on a pseudonym, which only who knows the id can find again.
+CREATE TABLE erasures (
+    id INTEGER PRIMARY KEY,
+    customer INTEGER NOT NULL UNIQUE REFERENCES customers,
+    run_id INTEGER NOT NULL REFERENCES runs
+) STRICT;
 
 -- The kill switch: the last event of a campaign says whether it is paused.
 CREATE TABLE campaign_events (
@@ -383,6 +522,34 @@ CREATE TRIGGER undone_lines_no_update BEFORE UPDATE ON undone_lines BEGIN SELECT
 CREATE TRIGGER undone_lines_no_delete BEFORE DELETE ON undone_lines BEGIN SELECT RAISE(ABORT, 'undone_lines is append-only: add a row instead'); END;
 CREATE TRIGGER reopenings_no_update BEFORE UPDATE ON reopenings BEGIN SELECT RAISE(ABORT, 'reopenings is append-only: add a row instead'); END;
 CREATE TRIGGER reopenings_no_delete BEFORE DELETE ON reopenings BEGIN SELECT RAISE(ABORT, 'reopenings is append-only: add a row instead'); END;
+CREATE TRIGGER activations_no_update BEFORE UPDATE ON activations BEGIN SELECT RAISE(ABORT, 'activations is append-only: add a row instead'); END;
+CREATE TRIGGER activations_no_delete BEFORE DELETE ON activations BEGIN SELECT RAISE(ABORT, 'activations is append-only: add a row instead'); END;
+CREATE TRIGGER transfers_no_update BEFORE UPDATE ON transfers BEGIN SELECT RAISE(ABORT, 'transfers is append-only: add a row instead'); END;
+CREATE TRIGGER transfers_no_delete BEFORE DELETE ON transfers BEGIN SELECT RAISE(ABORT, 'transfers is append-only: add a row instead'); END;
+CREATE TRIGGER pins_no_update BEFORE UPDATE ON pins BEGIN SELECT RAISE(ABORT, 'pins is append-only: add a row instead'); END;
+CREATE TRIGGER pins_no_delete BEFORE DELETE ON pins BEGIN SELECT RAISE(ABORT, 'pins is append-only: add a row instead'); END;
+CREATE TRIGGER redemptions_no_update BEFORE UPDATE ON redemptions BEGIN SELECT RAISE(ABORT, 'redemptions is append-only: add a row instead'); END;
+CREATE TRIGGER redemptions_no_delete BEFORE DELETE ON redemptions BEGIN SELECT RAISE(ABORT, 'redemptions is append-only: add a row instead'); END;
+CREATE TRIGGER rollbacks_no_update BEFORE UPDATE ON rollbacks BEGIN SELECT RAISE(ABORT, 'rollbacks is append-only: add a row instead'); END;
+CREATE TRIGGER rollbacks_no_delete BEFORE DELETE ON rollbacks BEGIN SELECT RAISE(ABORT, 'rollbacks is append-only: add a row instead'); END;
+CREATE TRIGGER refused_redemptions_no_update BEFORE UPDATE ON refused_redemptions BEGIN SELECT RAISE(ABORT, 'refused_redemptions is append-only: add a row instead'); END;
+CREATE TRIGGER refused_redemptions_no_delete BEFORE DELETE ON refused_redemptions BEGIN SELECT RAISE(ABORT, 'refused_redemptions is append-only: add a row instead'); END;
+CREATE TRIGGER cashouts_no_update BEFORE UPDATE ON cashouts BEGIN SELECT RAISE(ABORT, 'cashouts is append-only: add a row instead'); END;
+CREATE TRIGGER cashouts_no_delete BEFORE DELETE ON cashouts BEGIN SELECT RAISE(ABORT, 'cashouts is append-only: add a row instead'); END;
+CREATE TRIGGER cash_outcomes_no_update BEFORE UPDATE ON cash_outcomes BEGIN SELECT RAISE(ABORT, 'cash_outcomes is append-only: add a row instead'); END;
+CREATE TRIGGER cash_outcomes_no_delete BEFORE DELETE ON cash_outcomes BEGIN SELECT RAISE(ABORT, 'cash_outcomes is append-only: add a row instead'); END;
+CREATE TRIGGER cash_files_no_update BEFORE UPDATE ON cash_files BEGIN SELECT RAISE(ABORT, 'cash_files is append-only: add a row instead'); END;
+CREATE TRIGGER cash_files_no_delete BEFORE DELETE ON cash_files BEGIN SELECT RAISE(ABORT, 'cash_files is append-only: add a row instead'); END;
+CREATE TRIGGER cash_orders_no_update BEFORE UPDATE ON cash_orders BEGIN SELECT RAISE(ABORT, 'cash_orders is append-only: add a row instead'); END;
+CREATE TRIGGER cash_orders_no_delete BEFORE DELETE ON cash_orders BEGIN SELECT RAISE(ABORT, 'cash_orders is append-only: add a row instead'); END;
+CREATE TRIGGER cash_rejections_no_update BEFORE UPDATE ON cash_rejections BEGIN SELECT RAISE(ABORT, 'cash_rejections is append-only: add a row instead'); END;
+CREATE TRIGGER cash_rejections_no_delete BEFORE DELETE ON cash_rejections BEGIN SELECT RAISE(ABORT, 'cash_rejections is append-only: add a row instead'); END;
+CREATE TRIGGER cash_deliveries_no_update BEFORE UPDATE ON cash_deliveries BEGIN SELECT RAISE(ABORT, 'cash_deliveries is append-only: add a row instead'); END;
+CREATE TRIGGER cash_deliveries_no_delete BEFORE DELETE ON cash_deliveries BEGIN SELECT RAISE(ABORT, 'cash_deliveries is append-only: add a row instead'); END;
+CREATE TRIGGER idempotency_keys_no_update BEFORE UPDATE ON idempotency_keys BEGIN SELECT RAISE(ABORT, 'idempotency_keys is append-only: add a row instead'); END;
+CREATE TRIGGER idempotency_keys_no_delete BEFORE DELETE ON idempotency_keys BEGIN SELECT RAISE(ABORT, 'idempotency_keys is append-only: add a row instead'); END;
+CREATE TRIGGER erasures_no_update BEFORE UPDATE ON erasures BEGIN SELECT RAISE(ABORT, 'erasures is append-only: add a row instead'); END;
+CREATE TRIGGER erasures_no_delete BEFORE DELETE ON erasures BEGIN SELECT RAISE(ABORT, 'erasures is append-only: add a row instead'); END;
 CREATE TRIGGER card_events_no_update BEFORE UPDATE ON card_events BEGIN SELECT RAISE(ABORT, 'card_events is append-only: add a row instead'); END;
 CREATE TRIGGER card_events_no_delete BEFORE DELETE ON card_events BEGIN SELECT RAISE(ABORT, 'card_events is append-only: add a row instead'); END;
 CREATE TRIGGER campaign_events_no_update BEFORE UPDATE ON campaign_events BEGIN SELECT RAISE(ABORT, 'campaign_events is append-only: add a row instead'); END;
@@ -406,6 +573,69 @@ BEGIN
         SELECT coalesce(sum(amount_minor), 0) FROM transactions WHERE card = NEW.card AND bucket = NEW.bucket
     ) < 0;
 END;
+
+-- No redemption is given back beyond what it took.
+CREATE TRIGGER transactions_given_back BEFORE INSERT ON transactions
+WHEN NEW.type = 'CREDITS_REFUND'
+BEGIN
+    SELECT RAISE(ABORT, 'no more is given back than was taken')
+    WHERE NEW.amount_minor + coalesce(
+        (
+            SELECT sum(amount_minor) FROM transactions
+            WHERE (id = NEW.related_transaction OR related_transaction = NEW.related_transaction) AND bucket = NEW.bucket
+        ),
+        NEW.amount_minor
+    ) > 0;
+END;
+
+-- Nothing is bought with a card that is dead, blocked or frozen, or of nobody and not handed out.
+CREATE TRIGGER redemptions_of_live_cards BEFORE INSERT ON redemptions
+BEGIN
+    SELECT RAISE(ABORT, 'this card can''t be redeemed')
+    WHERE EXISTS (SELECT 1 FROM card_events WHERE card = NEW.card AND event = 'deactivated')
+        OR EXISTS (SELECT 1 FROM transfers WHERE card = NEW.card)
+        OR (
+            SELECT event FROM card_events WHERE card = NEW.card AND event IN ('disabled', 'enabled')
+            ORDER BY id DESC LIMIT 1
+        ) = 'disabled'
+        OR EXISTS (
+            SELECT 1 FROM cashouts
+            WHERE card = NEW.card AND NOT EXISTS (SELECT 1 FROM cash_outcomes WHERE debt = cashouts.id AND outcome = 'cancelled')
+        )
+        OR NOT EXISTS (
+            SELECT 1 FROM cards WHERE id = NEW.card AND (
+                customer IS NOT NULL OR EXISTS (SELECT 1 FROM assignments WHERE card = NEW.card)
+                OR EXISTS (SELECT 1 FROM activations WHERE card = NEW.card)
+            )
+        );
+END;
+
+-- A card is blocked and let go in turn.
+CREATE TRIGGER card_events_in_turn BEFORE INSERT ON card_events
+WHEN NEW.event IN ('disabled', 'enabled') AND NEW.event = coalesce(
+    (
+        SELECT event FROM card_events WHERE card = NEW.card AND event IN ('disabled', 'enabled')
+        ORDER BY id DESC LIMIT 1
+    ),
+    'enabled'
+)
+BEGIN SELECT RAISE(ABORT, 'a card is disabled and enabled in turn'); END;
+
+-- A debt in cash is in one file for the bank at a time, and in none once it has ended.
+CREATE TRIGGER cash_orders_apart BEFORE INSERT ON cash_orders
+WHEN EXISTS (
+    SELECT 1 FROM cash_orders AS other
+    WHERE other.debt = NEW.debt AND NOT EXISTS (SELECT 1 FROM cash_rejections WHERE cash_order = other.id)
+) OR EXISTS (SELECT 1 FROM cash_outcomes WHERE debt = NEW.debt)
+BEGIN SELECT RAISE(ABORT, 'a debt in cash is paid once'); END;
+
+-- What is in a file for the bank can't be cancelled.
+CREATE TRIGGER cash_outcomes_not_ordered BEFORE INSERT ON cash_outcomes
+WHEN NEW.outcome = 'cancelled' AND EXISTS (
+    SELECT 1 FROM cash_orders
+    WHERE debt = NEW.debt AND NOT EXISTS (SELECT 1 FROM cash_rejections WHERE cash_order = cash_orders.id)
+)
+BEGIN SELECT RAISE(ABORT, 'what is in a file for the bank can''t be cancelled'); END;
 
 -- Nobody applies a plan with an approval of their own, or with one of another plan.
 CREATE TRIGGER applied_plans_four_eyes BEFORE INSERT ON applied_plans WHEN NEW.approval IS NOT NULL
@@ -477,6 +707,34 @@ CREATE TRIGGER approvals_no_replace BEFORE INSERT ON approvals WHEN EXISTS (SELE
 BEGIN SELECT RAISE(ABORT, 'approvals is append-only: add a row instead'); END;
 CREATE TRIGGER applied_plans_no_replace BEFORE INSERT ON applied_plans WHEN EXISTS (SELECT 1 FROM applied_plans WHERE id = NEW.id OR plan = NEW.plan OR run_id = NEW.run_id)
 BEGIN SELECT RAISE(ABORT, 'applied_plans is append-only: add a row instead'); END;
+CREATE TRIGGER activations_no_replace BEFORE INSERT ON activations WHEN EXISTS (SELECT 1 FROM activations WHERE id = NEW.id OR card = NEW.card)
+BEGIN SELECT RAISE(ABORT, 'activations is append-only: add a row instead'); END;
+CREATE TRIGGER transfers_no_replace BEFORE INSERT ON transfers WHEN EXISTS (SELECT 1 FROM transfers WHERE id = NEW.id OR card = NEW.card)
+BEGIN SELECT RAISE(ABORT, 'transfers is append-only: add a row instead'); END;
+CREATE TRIGGER pins_no_replace BEFORE INSERT ON pins WHEN EXISTS (SELECT 1 FROM pins WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'pins is append-only: add a row instead'); END;
+CREATE TRIGGER rollbacks_no_replace BEFORE INSERT ON rollbacks WHEN EXISTS (SELECT 1 FROM rollbacks WHERE id = NEW.id OR redemption = NEW.redemption)
+BEGIN SELECT RAISE(ABORT, 'rollbacks is append-only: add a row instead'); END;
+CREATE TRIGGER cashouts_no_replace BEFORE INSERT ON cashouts WHEN EXISTS (SELECT 1 FROM cashouts WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'cashouts is append-only: add a row instead'); END;
+CREATE TRIGGER cash_outcomes_no_replace BEFORE INSERT ON cash_outcomes WHEN EXISTS (SELECT 1 FROM cash_outcomes WHERE id = NEW.id OR debt = NEW.debt)
+BEGIN SELECT RAISE(ABORT, 'cash_outcomes is append-only: add a row instead'); END;
+CREATE TRIGGER cash_files_no_replace BEFORE INSERT ON cash_files WHEN EXISTS (SELECT 1 FROM cash_files WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'cash_files is append-only: add a row instead'); END;
+CREATE TRIGGER cash_orders_no_replace BEFORE INSERT ON cash_orders WHEN EXISTS (SELECT 1 FROM cash_orders WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'cash_orders is append-only: add a row instead'); END;
+CREATE TRIGGER cash_rejections_no_replace BEFORE INSERT ON cash_rejections WHEN EXISTS (SELECT 1 FROM cash_rejections WHERE id = NEW.id OR cash_order = NEW.cash_order)
+BEGIN SELECT RAISE(ABORT, 'cash_rejections is append-only: add a row instead'); END;
+CREATE TRIGGER cash_deliveries_no_replace BEFORE INSERT ON cash_deliveries WHEN EXISTS (SELECT 1 FROM cash_deliveries WHERE id = NEW.id OR cash_file = NEW.cash_file)
+BEGIN SELECT RAISE(ABORT, 'cash_deliveries is append-only: add a row instead'); END;
+CREATE TRIGGER idempotency_keys_no_replace BEFORE INSERT ON idempotency_keys WHEN EXISTS (SELECT 1 FROM idempotency_keys WHERE id = NEW.id OR idempotency_key = NEW.idempotency_key)
+BEGIN SELECT RAISE(ABORT, 'idempotency_keys is append-only: add a row instead'); END;
+CREATE TRIGGER erasures_no_replace BEFORE INSERT ON erasures WHEN EXISTS (SELECT 1 FROM erasures WHERE id = NEW.id OR customer = NEW.customer)
+BEGIN SELECT RAISE(ABORT, 'erasures is append-only: add a row instead'); END;
+CREATE TRIGGER redemptions_no_replace BEFORE INSERT ON redemptions WHEN EXISTS (SELECT 1 FROM redemptions WHERE id = NEW.id OR (card = NEW.card AND invoice = NEW.invoice))
+BEGIN SELECT RAISE(ABORT, 'redemptions is append-only: add a row instead'); END;
+CREATE TRIGGER refused_redemptions_no_replace BEFORE INSERT ON refused_redemptions WHEN EXISTS (SELECT 1 FROM refused_redemptions WHERE id = NEW.id OR (card = NEW.card AND invoice = NEW.invoice AND amount_minor = NEW.amount_minor AND error_code = NEW.error_code))
+BEGIN SELECT RAISE(ABORT, 'refused_redemptions is append-only: add a row instead'); END;
 
 -- A credit is in one batch per mail tool at most.
 CREATE TRIGGER batch_ranges_apart BEFORE INSERT ON batch_ranges
@@ -549,12 +807,19 @@ FROM cards
 LEFT JOIN assignments ON assignments.card = cards.id
 WHERE cards.customer IS NOT NULL OR assignments.card IS NOT NULL;
 
--- Each held card's last valid day after all extensions; NULL where it never expires.
+-- The last valid day, after all extensions, of each card that was handed out; NULL where it never expires.
 CREATE VIEW card_expiries AS
 SELECT
-    held_cards.id AS card,
-    coalesce((SELECT max(expires_on) FROM extensions WHERE extensions.card = held_cards.id), expires_on) AS expires_on
-FROM held_cards;
+    cards.id AS card,
+    coalesce(
+        (SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id),
+        cards.expires_on,
+        iif(assignments.card IS NULL, activations.expires_on, assignments.expires_on)
+    ) AS expires_on
+FROM cards
+LEFT JOIN assignments ON assignments.card = cards.id
+LEFT JOIN activations ON activations.card = cards.id
+WHERE cards.customer IS NOT NULL OR assignments.card IS NOT NULL OR activations.card IS NOT NULL;
 
 -- Who got which card, for what, and when.
 CREATE VIEW publications AS
