@@ -1,24 +1,30 @@
-"""Spending from a card: there is no command for it yet, so a redemption is posted as a run of its own, sealed as any other."""
+"""Spending from a card out of one bucket, which no till can choose: posted as `card redeem` posts it, in a run of its own."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
-from books import LEDGER
-from refundctl.ledger.connection import Clock, closing_ledger, open_ledger
+from books import LEDGER, read
+from refundctl.domain.redemption import Buckets
+from refundctl.ledger.connection import closing_ledger, open_ledger
 from refundctl.ledger.journal import Journal, Operator, Outcome
+from refundctl.ledger.posting.redeeming import NewRedemption, redeem
+from sealed_runs import moment_of_last_run
+
+TILL = Operator("till", 0, "shop")
 
 
-def spend(folder: Path, card_id: str, amount_minor: int, bucket: str = "paid") -> None:
-    """Take money off a card as a till does; the ledger refuses more than the bucket holds."""
-    clock = Clock(datetime.now(UTC).replace(microsecond=0), rehearsal=False)
+def spend(folder: Path, card_id: str, amount_minor: int, bucket: str = "paid") -> int:
+    """Take money off a card for its holder, at the moment of the last run; gives the redemption's id.
+
+    The ledger refuses more than the bucket holds.
+    """
+    card = int(card_id.removeprefix("c"))
+    [(campaign, customer)] = read(folder / LEDGER, "SELECT campaign, customer FROM held_cards WHERE id = ?", card)
+    clock = moment_of_last_run(folder)
     with closing_ledger(open_ledger(folder / LEDGER, clock, wait_seconds=0)) as ledger, ledger.writing():
-        journal = Journal(ledger, Operator("till", 0, "shop"), "redeem", {})
+        journal = Journal(ledger, TILL, "card redeem", {"card": card_id, "amount_minor": amount_minor})
         run = journal.begin()
-        ledger.connection.execute(
-            """
-            INSERT INTO transactions (campaign, card, type, bucket, amount_minor, contra_account, run_id)
-            SELECT campaign, id, 'CREDITS_REDEMPTION', ?, ?, 'sales', ? FROM cards WHERE id = ?
-            """,
-            (bucket, -amount_minor, run.run_id, int(card_id.removeprefix("c"))),
-        )
+        amount = Buckets(**{bucket: amount_minor})
+        new = NewRedemption(card, campaign, amount, customer, f"INV-{run.run_id}", None)
+        [redemption] = redeem(ledger.connection, new, run.run_id)
         journal.finish(run, Outcome({"redemptions": 1}))
+    return redemption

@@ -55,8 +55,9 @@ class Command:
 def every_command() -> list[Command]:
     from typer.main import get_command
 
-    from refundctl.cli.app import app
+    from refundctl.cli.app import app, load
 
+    load([])
     return list(_commands_below((), get_command(app)))
 
 

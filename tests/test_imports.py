@@ -30,9 +30,9 @@ ROOMS_BELOW = {
 LIBRARIES = {
     "": set(),
     "domain": {"pydantic", "pydantic_core", "iso4217", "email_validator"},
-    "files": {"yaml", "pydantic", "pydantic_core", "python_calamine"},
+    "files": {"yaml", "pydantic", "pydantic_core", "python_calamine", "stdnum"},
     "ledger": {"sqlite_utils"},
-    "exports": set(),
+    "exports": {"sepaxml", "text_unidecode"},
     "operations": set(),
     "cli": {"typer", "rich"},
 }
@@ -46,7 +46,10 @@ IMPORTED_LATE = {
     "pandas",
     "pydantic",
     "pydantic_core",
+    "sepaxml",
     "sqlite_utils",
+    "stdnum",
+    "text_unidecode",
     "yaml",
 }
 # Except where the whole module is about it, and is itself imported late.
@@ -212,7 +215,7 @@ def test_version_loads_nothing_slow(tmp_path: Path) -> None:
     assert modules_loaded_by(tmp_path, "--version") & NEVER_FOR_A_QUICK_COMMAND == set()
 
 
-def test_status_loads_nothing_slow(cli: CommandLine, tmp_path: Path, campaigns: Path) -> None:
+def test_what_is_asked_all_day_loads_nothing_slow(cli: CommandLine, tmp_path: Path, campaigns: Path) -> None:
     (tmp_path / "bookings.csv").write_text(
         "booking_id,email,order_amount,currency,status\n"
         "R-1001,ana@example.org,12.50,EUR,cancelled\n"
@@ -221,3 +224,6 @@ def test_status_loads_nothing_slow(cli: CommandLine, tmp_path: Path, campaigns: 
     cli("run", CAMPAIGN, "bookings.csv", "--out", "out").ok()
     assert modules_loaded_by(tmp_path, "status") & NEVER_FOR_A_QUICK_COMMAND == set()
     assert modules_loaded_by(tmp_path, "status", CAMPAIGN) & NEVER_FOR_A_QUICK_COMMAND == set()
+    purchase = ["--amount", "1", "--invoice", "I-1", "--customer", "ana@example.org"]
+    for words in (["show", "c1"], ["validate", "c1"], ["redeem", "c1", *purchase]):
+        assert modules_loaded_by(tmp_path, "card", *words) & NEVER_FOR_A_QUICK_COMMAND == set()

@@ -230,10 +230,19 @@ def test_a_read_only_ledger(argv: list[str], desk: Path) -> None:
 
 
 @pytest.mark.usefixtures("modes_count")
-@pytest.mark.parametrize("argv", [["status"], ["runs"], ["verify"]], ids=" ".join)
+@pytest.mark.parametrize("argv", [["status"], ["runs"], ["verify"], ["card", "show", "c1"]], ids=" ".join)
 def test_a_read_only_ledger_can_be_read(argv: list[str], desk: Path) -> None:
     (desk / LEDGER).chmod(0o400)
     assert end_of(start(desk, *argv, setup=without_privileges))[0] == 0
+
+
+@pytest.mark.usefixtures("modes_count")
+@pytest.mark.parametrize("argv", [["card", "show", "c99"], ["card", "validate", "c1", "--amount", "999"]], ids=" ".join)
+def test_what_is_refused_over_a_read_only_ledger_is_told_though_not_recorded(argv: list[str], desk: Path) -> None:
+    (desk / LEDGER).chmod(0o400)
+    before = files_in(desk)
+    assert end_of(start(desk, *argv, setup=without_privileges))[0] == 4
+    assert files_in(desk) == before
 
 
 @pytest.mark.usefixtures("modes_count")

@@ -100,6 +100,70 @@ def test_cards(funded: CommandLine, tmp_path: Path) -> None:
     }
 
 
+def test_cards_show_what_was_done_to_them(funded: CommandLine, tmp_path: Path) -> None:
+    redeem = ("card", "redeem", "c1", "--customer", "C-B1", "--amount", "2", "--invoice")
+    funded(*redeem, "I-1").ok()
+    funded(*redeem, "I-2").ok()
+    given_back = funded(*redeem, "I-3", "--json").ok().json()["redemption"]["id"]
+    funded("card", "rollback", str(given_back)).ok()
+    funded("card", "disable", "c2").ok()
+    funded("export", "cards", CAMPAIGN, "-o", "cards.csv").ok()
+    told = [(row["state"], row["balance"], row["redemption_count"]) for row in rows_of(tmp_path / "cards.csv")]
+    assert told == [("active", "8.50", "2"), ("disabled", "50.00", "0")]
+
+
+def test_cards_of_nobody(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
+    campaigns.write_text(small_campaigns(type="STATIC", vouchers_count=2))
+    run_in_process("create", CAMPAIGN, now=NOW).ok()
+    run_in_process("card", "activate", "c2", now=NOW).ok()
+    run_in_process("export", "cards", CAMPAIGN, "-o", "cards.csv", now=NOW).ok()
+    told = ("card_id", "customer_id", "state", "published_at", "expires_on")
+    assert [tuple(row[name] for name in told) for row in rows_of(tmp_path / "cards.csv")] == [
+        ("c1", "", "unassigned", "", ""),
+        ("c2", "", "active", NOW, "2021-05-01"),
+    ]
+
+
+def test_transactions_of_the_desk_name_the_cards_booking_and_the_invoice(funded: CommandLine, tmp_path: Path) -> None:
+    redeem = ("card", "redeem", "c1", "--customer", "C-B1", "--amount", "2", "--invoice", "I-1", "--json")
+    redemption = funded(*redeem).ok().json()["redemption"]["id"]
+    funded("card", "rollback", str(redemption)).ok()
+    funded("export", "transactions", CAMPAIGN, "-o", "t.csv").ok()
+    told = ("type", "amount", "balance", "booking_id", "source_id", "related_transaction_id")
+    assert [tuple(row[name] for name in told) for row in rows_of(tmp_path / "t.csv")][2:] == [
+        ("CREDITS_REDEMPTION", "-2.00", "10.50", "B1", "I-1", ""),
+        ("CREDITS_REFUND", "2.00", "12.50", "B1", "", str(redemption)),
+    ]
+    funded("export", "transactions", CAMPAIGN, "-o", "b1.csv", "--where", "booking_id=B1").ok()
+    assert column(tmp_path / "b1.csv", "amount") == ["12.50", "-2.00", "2.00"]
+    funded("export", "transactions", CAMPAIGN, "-o", "b2.csv", "--where", "booking_id=B2").ok()
+    assert column(tmp_path / "b2.csv", "amount") == ["50.00"]
+
+
+def test_a_redemption_from_both_buckets_has_one_invoice(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    write_bookings(tmp_path / "bookings.csv", booking("B1", "12.50", bonus_amount="5.00"))
+    run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out").ok()
+    purchase = ("--amount", "6", "--invoice", "I-1", "--customer", "C-B1")
+    run_in_process("card", "redeem", "c1", *purchase).ok()
+    run_in_process("export", "transactions", CAMPAIGN, "-o", "t.csv").ok()
+    told = [(row["bucket"], row["amount"], row["source_id"]) for row in rows_of(tmp_path / "t.csv")][2:]
+    assert told == [("paid", "-1.00", "I-1"), ("bonus", "-5.00", "I-1")]
+
+
+def test_a_customers_card_that_was_lost_keeps_its_bookings(
+    run_in_process: CommandLine, tmp_path: Path, campaigns: Path
+) -> None:
+    campaigns.write_text(small_campaigns(card_per="customer"))
+    write_bookings(tmp_path / "bookings.csv", *(booking(number, customer_id="ANA") for number in ("B1", "B2")))
+    run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out").ok()
+    run_in_process("card", "transfer", "c1").ok()
+    run_in_process("export", "cards", CAMPAIGN, "-o", "cards.csv").ok()
+    told = [(row["state"], row["balance"], row["booking_id"]) for row in rows_of(tmp_path / "cards.csv")]
+    assert told == [("transferred", "0.00", "B1;B2"), ("active", "200.00", "B1;B2")]
+
+
 def test_transactions(funded: CommandLine, tmp_path: Path) -> None:
     funded("export", "transactions", CAMPAIGN, "-o", "t.csv").ok()
     _, second = rows_of(tmp_path / "t.csv")
@@ -273,7 +337,7 @@ def test_reading_exports_change_nothing_in_the_ledger(kind: str, funded: Command
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["redemptions", CAMPAIGN, "-o", "x.csv"], "redemptions"),
+        (["invoices", CAMPAIGN, "-o", "x.csv"], "invoices"),
         (["mail", CAMPAIGN], "--output"),
         (["mail"], "CAMPAIGN"),
         (["cards", CAMPAIGN, "-o", "x.csv", "--all"], "--all"),

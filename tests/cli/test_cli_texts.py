@@ -334,7 +334,9 @@ def test_wrong_campaigns_file(session: Session, tmp_path: Path, campaigns: Path,
         "    eligible: {statsu: [cancelled]}\n"
         '    voucher: {gift: {amount: "25.00"}, code_config: {pattern: "RF-####"}}\n'
         "    activity_duration_after_publishing: 365\n"
-        "    invoice: required\n"
+        "    reminders: [30d]\n"
+        "    invoice: never\n"
+        "    validity_hours: {daily: [{start_time: 9:00, expiration_time: 17:00}]}\n"
     )
     session("create", CAMPAIGN)
     campaigns.write_text("version: 1\ncampaigns: {a: &b {}, c: *b}\n")

@@ -67,6 +67,8 @@ def test_a_currency_is_all_that_a_campaign_needs() -> None:
         },
         "budget": None,
         "approval": None,
+        "invoice": "required",
+        "minimum_order": None,
         "metadata": {},
     }
 
@@ -145,19 +147,48 @@ def test_the_values_that_a_campaign_is_run_by() -> None:
             ("voucher", "code_config", "pattern"),
             "`RF-##` makes only 961 codes, and vouchers_count is 962: write more #, or a smaller number",
         ),
-        *(
-            ({key: value}, (key,), "has no effect in this version yet: leave it out, or write null")
-            for key, value in {
-                "start_date": "2020-05-01",
-                "validity_day_of_week": (1, 2),
-                "validity_hours": {"daily": ()},
-            }.items()
+        (
+            {"voucher": {"redemption": {"quantity": 0}}},
+            ("voucher", "redemption", "quantity"),
+            "`0` is not above zero: write how often a card may be used, such as 1, or null",
         ),
         (
-            {"voucher": {"redemption": {"quantity": 1}}},
+            {"voucher": {"redemption": {"quantity": -1}}},
             ("voucher", "redemption", "quantity"),
-            "has no effect in this version yet: leave it out, or write null",
+            "`-1` is not above zero: write how often a card may be used, such as 1, or null",
         ),
+        (
+            {"voucher": {"redemption": {"quantity": "1"}}},
+            ("voucher", "redemption", "quantity"),
+            "Input should be a valid integer",
+        ),
+        ({"start_date": "2020-06-31"}, ("start_date",), "there is no day 2020-06-31: correct it"),
+        ({"start_date": "1.6.2020"}, ("start_date",), "`1.6.2020` is not a date: write it like 2027-12-31"),
+        (
+            {"start_date": "2028-01-01", "expiration_date": "2027-12-31"},
+            ("expiration_date",),
+            (
+                "2027-12-31 is before the start_date, 2028-01-01, so that no card would ever be valid: correct one of "
+                "them"
+            ),
+        ),
+        ({"invoice": "never"}, ("invoice",), "Input should be 'required' or 'optional'"),
+        (
+            {"minimum_order": "0.00"},
+            ("minimum_order",),
+            "`0.00` is not above zero: write more, or leave the key out",
+        ),
+        (
+            {"minimum_order": "-50"},
+            ("minimum_order",),
+            '`-50` is negative: write an amount of zero or more, such as "25.00"',
+        ),
+        (
+            {"minimum_order": "50,00"},
+            ("minimum_order",),
+            '`50,00` is not an amount: write it like "25.00", without thousands signs',
+        ),
+        ({"minimum_order": 50}, ("minimum_order",), "Input should be a valid string"),
         (
             {"voucher": {"gift": {"amount": "25.00"}}},
             ("voucher", "gift", "amount"),
@@ -213,7 +244,7 @@ def test_the_values_that_a_campaign_is_run_by() -> None:
             ("eligible", "customer_totals"),
             f"a condition can't look at `customer_totals`; there are {', '.join(FIELDS)} and metadata.KEY",
         ),
-        ({"invoice": "required"}, ("invoice",), "Extra inputs are not permitted"),
+        ({"reminders": ("30d",)}, ("reminders",), "Extra inputs are not permitted"),
     ],
 )
 def test_a_mistake_says_where_and_what_to_write(
@@ -254,6 +285,117 @@ def test_one_mistake_hides_no_other() -> None:
         ("budget", "total"),
         ("approval", "above"),
     ]
+
+
+# --- When cards can be redeemed ---
+
+NINE_TO_FIVE = {"start_time": "09:00", "expiration_time": "17:00"}
+
+
+def hours(**keys: object) -> dict[str, object]:
+    """`validity_hours` with one time of day; the keys given are written over those of nine to five."""
+    return {"daily": ({**NINE_TO_FIVE, **keys},)}
+
+
+@pytest.mark.parametrize(
+    ("days", "place", "sentence"),
+    [
+        ((), (), "names no day: write days from 0 (Sunday) to 6 (Saturday), or null for each day"),
+        ((1, 7), (1,), "`7` is no day of the week: write 0 for Sunday, 1 for Monday ... 6 for Saturday"),
+        ((-1,), (0,), "`-1` is no day of the week: write 0 for Sunday, 1 for Monday ... 6 for Saturday"),
+        ((1, 5, 1), (2,), "1 stands here twice: remove one"),
+        (("1",), (0,), "Input should be a valid integer"),
+        ((True,), (0,), "Input should be a valid integer"),
+        (1, (), "Input should be a valid tuple"),
+    ],
+)
+def test_what_are_no_days_of_the_week(days: object, place: tuple[int, ...], sentence: str) -> None:
+    assert mistakes(validity_day_of_week=days) == [(("validity_day_of_week", *place), sentence)]
+    assert mistakes(validity_hours=hours(days_of_week=days)) == [
+        (("validity_hours", "daily", 0, "days_of_week", *place), sentence)
+    ]
+
+
+@pytest.mark.parametrize("time", ["9:00", "09:0", "0900", "09:00:00", "24:01", "25:00", "09:60", "9am", "", "０9:00"])
+def test_a_time_of_day_has_two_digits_of_hours_and_minutes(time: str) -> None:
+    assert mistakes(validity_hours=hours(start_time=time)) == [
+        (
+            ("validity_hours", "daily", 0, "start_time"),
+            f'`{time}` is not a time of day: write it like "09:00", from "00:00" to "23:59"',
+        )
+    ]
+    assert mistakes(validity_hours=hours(expiration_time=time)) == [
+        (
+            ("validity_hours", "daily", 0, "expiration_time"),
+            f'`{time}` is not a time of day: write it like "17:00", or "24:00" for midnight',
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "sentence"),
+    [
+        (
+            hours(start_time="24:00"),
+            ("daily", 0, "start_time"),
+            '`24:00` is not a time of day: write it like "09:00", from "00:00" to "23:59"',
+        ),
+        (
+            hours(start_time="17:00"),
+            ("daily", 0, "expiration_time"),
+            '`17:00` is the start_time too: write "00:00" and "24:00" for the whole day',
+        ),
+        (
+            hours(start_time="00:00", expiration_time="00:00"),
+            ("daily", 0, "expiration_time"),
+            '`00:00` is the start_time too: write "00:00" and "24:00" for the whole day',
+        ),
+        ({"daily": ({"start_time": "09:00"},)}, ("daily", 0, "expiration_time"), "Field required"),
+        (
+            {"daily": ()},
+            ("daily",),
+            ('names no hours: write [{start_time: "09:00", expiration_time: "17:00"}], or null for validity_hours'),
+        ),
+        ({}, ("daily",), "Field required"),
+        ({"weekly": ()}, ("weekly",), "Extra inputs are not permitted"),
+    ],
+)
+def test_what_are_no_hours(given: dict[str, object], place: tuple[str | int, ...], sentence: str) -> None:
+    assert (("validity_hours", *place), sentence) in mistakes(validity_hours=given)
+
+
+@pytest.mark.parametrize(
+    ("days", "opening"),
+    [
+        ((1, 2), {"days_of_week": (0, 3)}),
+        ((6,), {"days_of_week": (5,), "start_time": "22:00", "expiration_time": "24:00"}),
+        ((6,), {"days_of_week": (5,), "start_time": "22:00", "expiration_time": "00:00"}),
+        ((1,), {"days_of_week": (6,), "start_time": "22:00", "expiration_time": "02:00"}),
+    ],
+)
+def test_hours_that_never_hold_are_a_mistake(days: tuple[int, ...], opening: dict[str, object]) -> None:
+    given = {"daily": (NINE_TO_FIVE, {**NINE_TO_FIVE, **opening})}
+
+    assert mistakes(validity_day_of_week=days, validity_hours=given) == [
+        (
+            ("validity_hours", "daily", 1, "days_of_week"),
+            "never holds: validity_day_of_week has none of these days; change one of the two",
+        )
+    ]
+
+
+@pytest.mark.parametrize("days", [(5,), (6,), (0, 6)])
+def test_hours_over_midnight_hold_on_the_day_after_too(days: tuple[int, ...]) -> None:
+    night = hours(start_time="22:00", expiration_time="02:00", days_of_week=(5,))
+
+    assert campaign(validity_day_of_week=days, validity_hours=night).validity_day_of_week == days
+
+
+@pytest.mark.parametrize(
+    ("currency", "written"), [("EUR", "50.00"), ("JPY", "50"), ("KWD", "50.000"), ("CLF", "50.0000")]
+)
+def test_the_minimum_of_an_order_is_kept_with_the_decimals_of_the_currency(currency: str, written: str) -> None:
+    assert campaign(currency=currency, minimum_order="50").minimum_order == written
 
 
 def test_weak_codes_are_taken_where_the_campaign_says_so() -> None:
@@ -304,7 +446,8 @@ keys_of_campaigns = st.fixed_dictionaries(
         "card_per": st.sampled_from(["booking", "customer"]),
         "redeemable_by": st.sampled_from(["holder", "anyone"]),
         "activity_duration_after_publishing": st.sampled_from(["P365D", "P1Y", "P12M", "P2W", None]),
-        "expiration_date": st.dates(),
+        "start_date": st.none() | st.dates(max_value=date(2020, 4, 30)),
+        "expiration_date": st.none() | st.dates(min_value=date(2020, 4, 30)),
         "no_expiry_in": st.lists(st.sampled_from(["US-ME", "us-me", "PL", "POL"])).map(tuple),
         "eligible": st.sampled_from([{}, {"status": ["a", "B "]}, {"order_amount": {"max": "10"}}]),
         "metadata": st.dictionaries(st.sampled_from("abc"), st.just("x")),
@@ -324,6 +467,12 @@ keys_of_campaigns = st.fixed_dictionaries(
         ),
         "budget": st.sampled_from([None, {"cards": 5}, {"total": "5000", "per_card": "010", "warn_at": "80.0"}]),
         "approval": st.sampled_from([None, {"above": "0"}]),
+        "validity_day_of_week": st.none() | st.lists(st.integers(0, 4), unique=True).map(lambda days: (5, *days)),
+        "validity_hours": st.sampled_from(
+            [None, hours(), {"daily": (NINE_TO_FIVE, {**NINE_TO_FIVE, "start_time": "20:30", "days_of_week": (5,)})}]
+        ),
+        "invoice": st.sampled_from(["required", "optional"]),
+        "minimum_order": st.sampled_from([None, "50"]),
     },
 )
 pools = st.fixed_dictionaries({"type": st.just("STATIC"), "vouchers_count": st.none() | st.integers(1, 10_000_000)})
@@ -342,7 +491,8 @@ def test_a_stored_campaign_is_read_back(keys: dict[str, object], pool: dict[str,
 
 def test_a_definition_of_a_version_without_rules_is_read_back_as_the_same_campaign() -> None:
     keys = json.loads(campaign(card_per="customer", no_expiry_in=("US-ME",)).definition())
-    earlier = json.dumps({key: keys[key] for key in keys.keys() - {"refund", "budget", "approval", "validity"}})
+    unknown = {"refund", "budget", "approval", "validity", "invoice", "minimum_order"}
+    earlier = json.dumps({key: keys[key] for key in keys.keys() - unknown})
 
     back = Campaign.from_definition("flight-refunds", earlier)
 
@@ -386,6 +536,16 @@ def test_a_definition_of_a_version_without_rules_is_read_back_as_the_same_campai
         ({"validity": ({"duration": "P12M"},)}, {"validity": ({"duration": "P1Y", "until_end_of": None},)}),
         ({"budget": {"total": "1000"}}, {"budget": {"total": "1000.00", "cards": None}}),
         ({"approval": {"above": "0"}}, {"approval": {"above": "0.00"}}),
+        ({"invoice": "required", "minimum_order": None, "start_date": None, "validity_hours": None}, {}),
+        ({"minimum_order": "50"}, {"minimum_order": "050.00"}),
+        ({"validity_day_of_week": (5, 0, 1)}, {"validity_day_of_week": (0, 1, 5)}),
+        ({"validity_hours": hours(days_of_week=(2, 1))}, {"validity_hours": hours(days_of_week=(1, 2))}),
+        ({"validity_hours": hours(days_of_week=None)}, {"validity_hours": hours()}),
+        ({"validity_hours": hours(expiration_time="00:00")}, {"validity_hours": hours(expiration_time="24:00")}),
+        (
+            {"validity_hours": {"daily": (NINE_TO_FIVE, {**NINE_TO_FIVE, "start_time": "08:00"}, NINE_TO_FIVE)}},
+            {"validity_hours": {"daily": ({**NINE_TO_FIVE, "start_time": "08:00"}, NINE_TO_FIVE)}},
+        ),
     ],
 )
 def test_the_same_meaning_has_the_same_definition(one: dict[str, object], other: dict[str, object]) -> None:
@@ -409,6 +569,12 @@ def test_the_same_meaning_has_the_same_definition(one: dict[str, object], other:
         {"budget": {"cards": 1}},
         {"approval": {"above": "0"}},
         {"validity": ({"duration": "P1Y"},)},
+        {"invoice": "optional"},
+        {"minimum_order": "50.00"},
+        {"start_date": "2020-06-01"},
+        {"validity_day_of_week": (1,)},
+        {"validity_hours": hours()},
+        {"voucher": {"redemption": {"quantity": 1}}},
     ],
 )
 def test_another_meaning_has_another_definition(change: dict[str, object]) -> None:
@@ -494,6 +660,7 @@ def test_amounts_of_rules_are_kept_with_the_decimals_of_the_currency(currency: s
             ("validity", 0, "when", "order_amount", "max"),
         ),
         ({"budget": {"per_customer": "0.5"}}, ("budget", "per_customer")),
+        ({"minimum_order": "0.5"}, ("minimum_order",)),
         ({"approval": {"above": "0.5"}}, ("approval", "above")),
     ],
 )

@@ -16,6 +16,7 @@ COLUMNS = {
     "transactions": "id,campaign,card_id,type,bucket,amount,balance,currency,booking_id,source_id,reason,"
     "related_transaction_id,run_id,created_at",
     "publications": "card_id,customer_id,booking_id,campaign,published_at,run_id",
+    "redemptions": "id,campaign,card_id,customer_id,invoice,amount,paid,bonus,order_total,currency,rolled_back,created_at",
     "bookings": "booking_id,order_amount,currency,refund_id,refund_amount,cash_amount,bonus_amount,customer_id,email,"
     "name,phone,locale,country,status,booked_at,cancelled_at,channel,category,tier,tickets,accepted,marketing_consent,"
     "campaign,card_id,funded,paid,bonus,fee,skipped_reason",

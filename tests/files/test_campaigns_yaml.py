@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from refundctl.domain.campaign import Campaign, CodeConfig, Gift, Redemption, Voucher
-from refundctl.domain.campaign_rules import Approval, Bonus, Budget, Fee, Offer, Refund, Validity
+from refundctl.domain.campaign_rules import (
+    Approval,
+    Bonus,
+    Budget,
+    DailyHours,
+    Fee,
+    Offer,
+    Refund,
+    Validity,
+    ValidityHours,
+)
 from refundctl.domain.conditions import RULE_FIELDS
 from refundctl.domain.errors import BadCampaigns, CampaignProblem, InputMissing
 from refundctl.domain.source import CANONICAL_COLUMNS, Source
@@ -21,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "campaigns.example.yaml").read_text(encoding="utf-8")
 DOCUMENTATION = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
 
-OF_RULES = (Refund, Fee, Bonus, Offer, Validity, Budget, Approval)
+OF_RULES = (Refund, Fee, Bonus, Offer, Validity, ValidityHours, DailyHours, Budget, Approval)
 MODELS: tuple[type[BaseModel], ...] = (Source, Campaign, Voucher, Gift, Redemption, CodeConfig, *OF_RULES)
 TOP_KEYS = ("version", "sources", "campaigns")
 KEYS = sorted({*TOP_KEYS, *(key for model in MODELS for key, field in model.model_fields.items() if not field.exclude)})
@@ -138,6 +148,29 @@ def test_null_is_the_same_as_leaving_the_key_out(nothing: str) -> None:
     assert empty.definition() == one_campaign().definition()
 
 
+def test_times_and_days_are_what_is_written_with_quotes_or_without() -> None:
+    plain = one_campaign(
+        start_date="2020-06-01",
+        validity_day_of_week="[5, 1]",
+        validity_hours="{daily: [{start_time: 09:00, expiration_time: 24:00, days_of_week: [1]}]}",
+        minimum_order="50",
+    )
+    quoted = one_campaign(
+        start_date='"2020-06-01"',
+        validity_day_of_week="[1, 5]",
+        validity_hours='{daily: [{start_time: "09:00", expiration_time: "24:00", days_of_week: [1]}]}',
+        minimum_order='"50.00"',
+    )
+
+    assert plain.definition() == quoted.definition()
+    assert plain.start_date == date(2020, 6, 1)
+    assert plain.validity_day_of_week == (1, 5)
+    assert plain.validity_hours is not None
+    assert plain.validity_hours.spelled_out() == {
+        "daily": [{"start_time": "09:00", "expiration_time": "24:00", "days_of_week": [1]}]
+    }
+
+
 def test_a_null_in_a_list_of_texts_is_a_text() -> None:
     source = parse("version: 1\nsources: {a: {null_values: [NULL, ~], only: {b: [null]}}}").sources["a"]
 
@@ -185,6 +218,8 @@ def test_every_key_of_the_contract_is_taken_where_it_asks_for_nothing() -> None:
             refund: {}
             budget: null
             approval: {above: "10000.00"}
+            invoice: required
+            minimum_order: null
             metadata: {}
         """
     )
@@ -309,8 +344,8 @@ campaigns:
       status: cancelled
       source: [hotell]
       order_amount: {min: 10.00, max: 9.00}
-    start_date: 2020-01-01
-    invoice: required
+    start_date: 1 June
+    invoice: always
     metadata: {a: [b]}
   Rooms:
     currency: eur
@@ -335,8 +370,8 @@ campaigns.yaml:15:19: campaigns.flight-refunds.no_expiry_in: takes a list such a
 campaigns.yaml:17:15: campaigns.flight-refunds.eligible.status: takes a list in brackets, such as `[cancelled]`
 campaigns.yaml:18:16: campaigns.flight-refunds.eligible.source[0]: there is no source `hotell` in this file; did you mean `hotel`?
 campaigns.yaml:19:39: campaigns.flight-refunds.eligible.order_amount.max: a range from 10.00 to 9.00 never matches: `min` is the smaller one
-campaigns.yaml:20:17: campaigns.flight-refunds.start_date: has no effect in this version yet: leave it out, or write null
-campaigns.yaml:21:5: campaigns.flight-refunds.invoice: is not available in this version: remove it
+campaigns.yaml:20:17: campaigns.flight-refunds.start_date: `1 June` is not a date: write it like 2027-12-31
+campaigns.yaml:21:14: campaigns.flight-refunds.invoice: `always` is not allowed here: write required or optional
 campaigns.yaml:22:19: campaigns.flight-refunds.metadata.a: takes text, not a list
 campaigns.yaml:23:3: campaigns.Rooms: `Rooms` can't be a campaign's name: write at most 63 small letters a-z, digits, - and _, a letter or digit first, such as flight-refunds
 campaigns.yaml:24:15: campaigns.Rooms.currency: `eur` is no currency of ISO 4217; did you mean `EUR`?
@@ -439,7 +474,8 @@ def test_a_mistake_above_the_campaigns(text: str, line: str) -> None:
                 "5: campaigns.a.name: there is no such key here; there are description, campaign_type, currency, "
                 "timezone, card_per, redeemable_by, type, vouchers_count, weak_codes, voucher, "
                 "activity_duration_after_publishing, start_date, expiration_date, validity_day_of_week, "
-                "validity_hours, validity, no_expiry_in, eligible, refund, budget, approval, metadata"
+                "validity_hours, validity, no_expiry_in, eligible, refund, budget, approval, invoice, minimum_order, "
+                "metadata"
             ),
         ),
     ],
@@ -564,6 +600,81 @@ def test_rules_of_one_name_are_found_beside_other_mistakes_and_alone() -> None:
         assert mistakes(text).count(line) == 1
 
 
+# --- Mistakes in when and how cards can be redeemed ---
+
+
+WITH_MISTAKES_IN_REDEMPTIONS = """\
+version: 1
+campaigns:
+  flights:
+    currency: EUR
+    voucher: {redemption: {quantity: "1", quantities: 2}}
+    start_date: 2028-01-01
+    expiration_date: 2027-12-31
+    validity_day_of_week: [Monday, 7, 1, 1]
+    validity_hours:
+      daily:
+        - {start_time: 9:00, expiration_time: "17:00:00"}
+        - {start_time: "09:00", expiration_time: "09:00", days_of_week: 1}
+        - {start: "09:00", expiration_time: 1700}
+        - "09:00-17:00"
+    invoice: optionl
+    minimum_order: 0
+  rooms:
+    currency: JPY
+    voucher: {redemption: {quantity: 0}}
+    start_date: [2020-06-01]
+    validity_day_of_week: Monday
+    validity_hours: "09:00-17:00"
+    invoice: null
+    minimum_order: 50.00 JPY
+  cars:
+    currency: USD
+    voucher: {redemption: {quantity: 1.5}}
+    validity_day_of_week: [6]
+    validity_hours: {daily: [{start_time: "09:00", expiration_time: "17:00", days_of_week: [1, 2]}]}
+    minimum_order: 0.001
+  trains:
+    currency: USD
+    validity_day_of_week: []
+    validity_hours: {daily: []}
+"""
+
+THE_MISTAKES_IN_REDEMPTIONS = """\
+campaigns.yaml has 26 mistakes, the first in line 5: mend them and try again
+campaigns.yaml:5:38: campaigns.flights.voucher.redemption.quantity: `1` is a text in quotes: write it without them
+campaigns.yaml:5:43: campaigns.flights.voucher.redemption.quantities: there is no such key here; did you mean `quantity`?
+campaigns.yaml:7:22: campaigns.flights.expiration_date: 2027-12-31 is before the start_date, 2028-01-01, so that no card would ever be valid: correct one of them
+campaigns.yaml:8:28: campaigns.flights.validity_day_of_week[0]: `Monday` is no day of the week: write 0 for Sunday, 1 for Monday ... 6 for Saturday
+campaigns.yaml:8:36: campaigns.flights.validity_day_of_week[1]: `7` is no day of the week: write 0 for Sunday, 1 for Monday ... 6 for Saturday
+campaigns.yaml:11:24: campaigns.flights.validity_hours.daily[0].start_time: `9:00` is not a time of day: write it like "09:00", from "00:00" to "23:59"
+campaigns.yaml:11:47: campaigns.flights.validity_hours.daily[0].expiration_time: `17:00:00` is not a time of day: write it like "17:00", or "24:00" for midnight
+campaigns.yaml:12:50: campaigns.flights.validity_hours.daily[1].expiration_time: `09:00` is the start_time too: write "00:00" and "24:00" for the whole day
+campaigns.yaml:12:73: campaigns.flights.validity_hours.daily[1].days_of_week: takes a list such as [1, 2, 3, 4, 5], not `1`
+campaigns.yaml:13:11: campaigns.flights.validity_hours.daily[2].start_time: is missing: write it, such as `start_time: "09:00"`
+campaigns.yaml:13:12: campaigns.flights.validity_hours.daily[2].start: there is no such key here; did you mean `start_time`?
+campaigns.yaml:13:45: campaigns.flights.validity_hours.daily[2].expiration_time: `1700` is not a time of day: write it like "17:00", or "24:00" for midnight
+campaigns.yaml:14:11: campaigns.flights.validity_hours.daily[3]: takes keys with values, not `09:00-17:00`
+campaigns.yaml:15:14: campaigns.flights.invoice: `optionl` is not allowed here; did you mean `optional`?
+campaigns.yaml:16:20: campaigns.flights.minimum_order: `0.00` is not above zero: write more, or leave the key out
+campaigns.yaml:19:38: campaigns.rooms.voucher.redemption.quantity: `0` is not above zero: write how often a card may be used, such as 1, or null
+campaigns.yaml:20:17: campaigns.rooms.start_date: takes a date such as 2020-06-01, not a list
+campaigns.yaml:21:27: campaigns.rooms.validity_day_of_week: takes a list such as [1, 2, 3, 4, 5], not `Monday`
+campaigns.yaml:22:21: campaigns.rooms.validity_hours: takes keys with values such as {daily: [{start_time: "09:00", expiration_time: "17:00"}]}, not `09:00-17:00`
+campaigns.yaml:23:14: campaigns.rooms.invoice: null is not allowed here: write required or optional
+campaigns.yaml:24:20: campaigns.rooms.minimum_order: `50.00 JPY` is not an amount: write it like "25.00", without thousands signs
+campaigns.yaml:27:38: campaigns.cars.voucher.redemption.quantity: takes a whole number such as 1, not `1.5`
+campaigns.yaml:29:92: campaigns.cars.validity_hours.daily[0].days_of_week: never holds: validity_day_of_week has none of these days; change one of the two
+campaigns.yaml:30:20: campaigns.cars.minimum_order: `0.001` has more decimals than USD has (2)
+campaigns.yaml:33:27: campaigns.trains.validity_day_of_week: names no day: write days from 0 (Sunday) to 6 (Saturday), or null for each day
+campaigns.yaml:34:29: campaigns.trains.validity_hours.daily: names no hours: write [{start_time: "09:00", expiration_time: "17:00"}], or null for validity_hours
+"""
+
+
+def test_every_mistake_in_what_a_redemption_must_be_like_has_its_place() -> None:
+    assert mistakes(WITH_MISTAKES_IN_REDEMPTIONS) == THE_MISTAKES_IN_REDEMPTIONS
+
+
 # --- Sources that start from a preset ---
 
 
@@ -659,6 +770,8 @@ def test_the_documentation_shows_a_right_file_and_real_mistakes() -> None:
         ["flight-refunds"],
         ["flight-refunds"],
         ["flight-refunds"],
+        ["flight-refunds"],
+        ["flight-refunds"],
         ["gift-boxes"],
     ]
     assert shown == [mistakes("version: 1\ncampaigns:\n  flight-refunds:\n    currncy: EUR\n    card_per: bookings\n")]
@@ -712,7 +825,7 @@ def problems_of(content: bytes) -> tuple[CampaignProblem, ...]:
     try:
         parse_campaigns(content, Path("campaigns.yaml"))
     except BadCampaigns as error:
-        return error.problems or pytest.fail("an error without a problem")
+        return tuple(error.problems) or pytest.fail("an error without a problem")
     return ()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from books import LEDGER, copy_to, make_full_books
 from command_line import CommandLine, ThisProcess, small_campaigns
+from life_of_cards import make_an_autumn
 from refundctl.files.plan_file import read_plan
 from refundctl.ledger.connection import Clock, closing_ledger, open_ledger
 from refundctl.ledger.journal import Journal, Operator, Outcome
@@ -49,6 +50,7 @@ def books_made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cli = ThisProcess(folder)
     make_full_books(cli, folder)
     make_a_summer(cli, folder)
+    make_an_autumn(cli, folder)
     return folder / LEDGER
 
 

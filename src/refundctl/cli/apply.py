@@ -8,7 +8,7 @@ import typer
 from refundctl.cli import arguments as take
 from refundctl.cli.approve import PlanName, read_named
 from refundctl.cli.common import Common, clock, command, operator, reading_ledger, writing_ledger
-from refundctl.cli.load import stage
+from refundctl.cli.load import stage, warn_erased
 from refundctl.cli.plan import about_campaign, plan_json
 from refundctl.cli.rendering import Report, Screen, report, warn
 from refundctl.cli.run import mail_json, resume_hand_over, run_and_hand_over, run_report
@@ -85,6 +85,7 @@ def _apply(
             task = batch.Task(applying.campaign, staged, wanted, plan.options.strict)
             target = batch.Target(place, force, None if resumed is None else resumed.batch)
             result, handed = run_and_hand_over(common, ledger, journal, task, target, applying.guard(ledger))
+    warn_erased(common, result.steps.load)
     for warning in result.steps.warnings:
         warn(common, warning)
     found = run_report(common, plan.campaign, result, handed or resumed, staged.sources)

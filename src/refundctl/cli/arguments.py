@@ -6,16 +6,22 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import typer
 
-from refundctl.domain.codes import looks_like_code, mask
-from refundctl.domain.conditions import Condition
+from refundctl.domain.codes import without_codes
 from refundctl.domain.errors import InputMissing, UsageError
 from refundctl.domain.mistakes import MistakesFound
 from refundctl.domain.money import parse_total
-from refundctl.operations.load import Expected, Input
+
+if TYPE_CHECKING:  # a single card's redemption must not wait for what reads files and conditions
+    from refundctl.domain.conditions import Condition
+    from refundctl.operations.load import Expected, Input
+
+#: Fields by which --where names a person, and what the journal has instead of the value.
+PERSONAL_FIELDS = ("customer_id", "email")
+MASKED = "****"
 
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
 Files = Annotated[
@@ -23,6 +29,10 @@ Files = Annotated[
 ]
 PeopleFiles = Annotated[
     list[str], typer.Argument(metavar="FILE", help="Files of people: CSV, xlsx, gzip or zip; - is stdin.")
+]
+RedemptionFiles = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE", help="Files of redemptions: CSV, xlsx, gzip or zip; - is stdin."),
 ]
 Source = Annotated[
     str | None,
@@ -72,8 +82,10 @@ Reason = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")]
 
 
-def expected(count: int | None, totals: Sequence[str] | None) -> Expected:
+def expected(count: int | None, totals: Sequence[str] | None) -> "Expected":
     """Control totals from their options. Raises UsageError for a malformed one, or two of one currency."""
+    from refundctl.operations.load import Expected
+
     found: dict[str, int] = {}
     for text in totals or ():
         currency, minor = parse_total(text)
@@ -83,8 +95,10 @@ def expected(count: int | None, totals: Sequence[str] | None) -> Expected:
     return Expected(count, found)
 
 
-def where_condition(texts: Sequence[str] | None) -> Condition:
+def where_condition(texts: Sequence[str] | None) -> "Condition":
     """What --where asks for: fields as in `eligible`, and ids, compared trimmed and without case. Raises UsageError."""
+    from refundctl.domain.conditions import Condition
+
     wanted: dict[str, str] = {}
     for text in texts or ():
         key, equals, value = text.partition("=")
@@ -100,18 +114,34 @@ def where_condition(texts: Sequence[str] | None) -> Condition:
         raise UsageError(f"--where {'.'.join(map(str, mistake.place[:1]))}: {mistake.sentence}.") from error
 
 
+def where_kept(texts: Sequence[str] | None) -> list[str] | None:
+    """What --where asked for, as the journal keeps it: which person was asked for is left out, as it outlives their erasure."""
+    return None if texts is None else [f"{key}={value}" for key, value in map(_without_person, texts)]
+
+
+def condition_kept(where: "Condition") -> dict[str, object]:
+    """The same of a condition, as it stands in a definition."""
+    return {key: MASKED if key in PERSONAL_FIELDS else test for key, test in where.written().items()}
+
+
+def _without_person(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    return key, MASKED if key.strip() in PERSONAL_FIELDS else value
+
+
 def reason_given(text: str | None) -> str | None:
     """The operator's words on one line, or None. What may be a card's code is masked: the journal never holds one."""
-    words = (mask(word) if looks_like_code(word) else word for word in (text or "").split())
-    return " ".join(words) or None
+    return without_codes(text)
 
 
 @contextmanager
-def opened(names: Sequence[str]) -> Iterator[list[Input]]:
+def opened(names: Sequence[str]) -> Iterator[list["Input"]]:
     """The files named, open for reading more than once; stdin goes through a private temporary file.
 
     Raises InputMissing where one is missing, a folder, or can't be read, and UsageError where stdin is named twice.
     """
+    from refundctl.operations.load import Input
+
     if sum(name == "-" for name in names) > 1:
         raise UsageError("- (stdin) can be named only once.")
     with ExitStack() as stack:
@@ -142,6 +172,6 @@ def _spooled(stream: BinaryIO) -> BinaryIO:
     return spool
 
 
-def size_of(inputs: Sequence[Input]) -> int:
+def size_of(inputs: "Sequence[Input]") -> int:
     """Bytes of all inputs together, for progress."""
     return sum(os.fstat(given.stream.fileno()).st_size for given in inputs)

@@ -6,7 +6,7 @@ from refundctl.cli.common import Common, command_group
 from refundctl.cli.rendering import Report, report
 
 #: In the order in which help lists them.
-DEEDS = ("card_money",)
+DEEDS = ("card_look", "card_money", "card_rollback", "card_balance", "card_states", "card_pins")
 
 
 @command_group("card", short="Look at, redeem, block, move or correct single cards.")

@@ -23,8 +23,8 @@ from refundctl.operations import handover
 from refundctl.operations.terms import consider, terms_of
 
 Kind = Annotated[
-    Literal["mail", "cards", "transactions", "publications", "bookings"],
-    typer.Argument(metavar="KIND", help="mail, cards, transactions, publications or bookings."),
+    Literal["mail", "cards", "transactions", "publications", "bookings", "redemptions"],
+    typer.Argument(metavar="KIND", help="mail, cards, transactions, publications, bookings or redemptions."),
 ]
 
 
@@ -89,7 +89,7 @@ def _export_mail(
         "output": str(place.folder / place.file_name),
         "all": everyone,
     }
-    given["where"] = where.written()
+    given["where"] = take.condition_kept(where)
     with writing_ledger(common, given, campaign) as (ledger, journal):
         handed = _finish(common, ledger, journal, campaign, place)
         batch = None

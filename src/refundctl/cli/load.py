@@ -64,6 +64,7 @@ def load(
             if writing.keep:
                 outcome = Outcome(result.counts, result.totals, [*result.files, *rejected], bool(result.rejected))
                 journal.finish(run, outcome)
+    warn_erased(common, result)
     return report(common, _report(result, staged.sources, run.run_id if writing.keep else None, rejected))
 
 
@@ -188,9 +189,26 @@ def _report(
         counts=result.counts,
         totals=result.totals,
         files=[file.as_json() for file in (*result.files, *rejected)],
-        extra={"rejected_by_code": result.rejected_by_code, "withdrawn": result.withdrawn, "sources": sources},
+        extra={
+            "rejected_by_code": result.rejected_by_code,
+            "withdrawn": result.withdrawn,
+            **erased_rows(result),
+            "sources": sources,
+        },
         exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
     )
+
+
+def erased_rows(result: operation.LoadResult) -> dict[str, int]:
+    """How many rows are about people who were erased, as it stands in JSON: only where there are any."""
+    return {"erased": result.erased} if result.erased else {}
+
+
+def warn_erased(common: Common, result: operation.LoadResult) -> None:
+    """Say that files speak of people who were erased."""
+    if result.erased:
+        about = "1 row is" if result.erased == 1 else f"{number(result.erased)} rows are"
+        warn(common, f"{about} about people who were erased: of the person, nothing was taken in.")
 
 
 def describe_load(out: Screen, result: operation.LoadResult, rejects: list[Path]) -> None:

@@ -5,7 +5,14 @@ from pathlib import Path
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, command, writing_ledger
-from refundctl.cli.load import check_rejects_option, describe_load, refuse_shared, source_chooser
+from refundctl.cli.load import (
+    check_rejects_option,
+    describe_load,
+    erased_rows,
+    refuse_shared,
+    source_chooser,
+    warn_erased,
+)
 from refundctl.cli.rendering import Report, progress, report
 from refundctl.domain.errors import ExitCode
 from refundctl.ledger.connection import Ledger
@@ -50,6 +57,7 @@ def load_customers(
             if writing.keep:
                 outcome = Outcome(result.counts, {}, [*result.files, *rejected], bool(result.rejected))
                 journal.finish(run, outcome)
+    warn_erased(common, result)
     return report(common, _report(result, found.staged.sources, run.run_id if writing.keep else None, rejected))
 
 
@@ -66,6 +74,6 @@ def _report(result: LoadResult, sources: Mapping[str, str], run_id: int | None, 
         run_id=run_id,
         counts=result.counts,
         files=[file.as_json() for file in (*result.files, *rejected)],
-        extra={"rejected_by_code": result.rejected_by_code, "sources": sources},
+        extra={"rejected_by_code": result.rejected_by_code, **erased_rows(result), "sources": sources},
         exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
     )

@@ -27,7 +27,7 @@ def publish(
     """Give each eligible booking's customer a card. Cards are empty until `topup`."""
     limit = None if limit is None else min(limit, MOST_CARDS)
     wanted = take.where_condition(where)
-    given = {"campaign": campaign, "limit": limit, "where": where}
+    given = {"campaign": campaign, "limit": limit, "where": take.where_kept(where)}
     with writing_ledger(common, given, campaign) as (ledger, journal), ledger.writing(bulk=True) as writing:
         terms = terms_of(ledger, campaign)
         run = journal.begin(campaign=campaign)

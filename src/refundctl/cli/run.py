@@ -9,7 +9,7 @@ import typer
 
 from refundctl.cli import arguments as take
 from refundctl.cli.common import Common, campaign_in_file, command, writing_ledger
-from refundctl.cli.load import check_rejects_option, source_chooser, stage
+from refundctl.cli.load import check_rejects_option, erased_rows, source_chooser, stage, warn_erased
 from refundctl.cli.publish import cap_advice, cap_errors, not_eligible_rows, pool_advice, pool_errors
 from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, progress, reasons, report, warn
 from refundctl.cli.topup import owed_otherwise
@@ -72,6 +72,7 @@ def run(
             target = operation.Target(place, force, None if resumed is None else resumed.batch)
             guard = _approval_guard(ledger, campaign, files)
             result, handed = run_and_hand_over(common, ledger, journal, task, target, guard, rejects=rejects)
+    warn_erased(common, result.steps.load)
     for warning in result.steps.warnings:
         warn(common, warning)
     return report(common, run_report(common, campaign, result, handed or resumed, staged.sources))
@@ -187,6 +188,7 @@ def steps_json(steps: operation.Steps) -> dict[str, Any]:
         "steps": steps.as_json(),
         "rejected_by_code": steps.load.rejected_by_code,
         "withdrawn": steps.load.withdrawn,
+        **erased_rows(steps.load),
         "not_eligible": steps.publish.not_eligible,
     }
 

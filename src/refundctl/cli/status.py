@@ -43,7 +43,22 @@ def _describe(out: Screen, common: Common, found: operation.Status) -> None:
 
 BAR_WIDTH = 30
 _TITLES = {"cash": "owed in cash", "fee": "kept as fees"}
-_NOTED = ("unassigned", "deactivated", "unreachable", "not_handed_over", "funded_not_eligible", "undone", "over_cap")
+_UNUSUAL = {*_TITLES, "adjusted", "lapsed"}  # totals that are shown where there are any
+_NOTED = (
+    "activated",
+    "unassigned",
+    "deactivated",
+    "disabled",
+    "frozen",
+    "transferred",
+    "unreachable",
+    "not_handed_over",
+    "funded_not_eligible",
+    "undone",
+    "over_cap",
+    "cash_debts_open",
+    "till_overdrafts_open",
+)
 
 
 def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
@@ -56,7 +71,7 @@ def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
     rows += [
         (_TITLES.get(name, name.replace("_", " ")), amount(minor, currency))
         for name, minor in standing.totals.items()
-        if (minor or name not in _TITLES) and not name.startswith("budget_")
+        if (minor or name not in _UNUSUAL) and not name.startswith("budget_")
     ]
     rows += _budget_rows(standing)
     rows.append(("next expiry", standing.next_expiry or "none"))

@@ -15,7 +15,7 @@ from refundctl.operations.terms import consider, terms_of
 def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> int:
     """Post what each card is owed; a refund line is funded at most once."""
     wanted = take.where_condition(where)
-    given = {"campaign": campaign, "where": where}
+    given = {"campaign": campaign, "where": take.where_kept(where)}
     with (
         writing_ledger(common, given, campaign) as (ledger, journal),
         ledger.writing(bulk=True) as writing,

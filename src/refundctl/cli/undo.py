@@ -10,7 +10,7 @@ from refundctl.cli.rendering import Report, Screen, amount, figures, number, plu
 from refundctl.domain.errors import ExitCode, UsageError
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Journal
-from refundctl.ledger.posting.undoing import PastRun
+from refundctl.ledger.posting.undoing import GOODWILL, PastRun, Spent
 from refundctl.operations import undo as operation
 
 CARDS_SHOWN = 20
@@ -25,7 +25,7 @@ def undo(
         bool, typer.Option("--reopen", help="Let the refund lines of an undone run be funded again.")
     ] = False,
 ) -> int:
-    """Take back what a load, publish, topup or whole run did, as far as it is unspent; -n shows it first.
+    """Take back what a load, publish, topup, whole run or card issue did, as far as it is unspent; -n shows it first.
 
     Its refund lines stay withdrawn, also when loaded again, until they are reopened.
     """
@@ -73,7 +73,7 @@ def _describe(out: Screen, result: operation.UndoResult) -> None:
         out.print(sentence)
     for batch in result.closed:
         out.print(f"The hand-over to {batch.directory} was cut off and is closed now: mail nobody from there.")
-    if result.run_id is not None:
+    if result.run_id is not None and target.command != GOODWILL:
         out.print(f"Its refund lines are not funded again until `refundctl undo --reopen {target.run_id}`.")
 
 
@@ -98,7 +98,10 @@ def _figures(result: operation.UndoResult) -> list[tuple[str, str]]:
     rows = []
     if taken := result.taken:
         on_cards = taken.paid_minor + taken.bonus_minor
-        rows.append(("refunds taken back", f"{number(taken.refunds)}  {amount(on_cards, taken.currency)}"))
+        if result.target.command == GOODWILL:
+            rows.append(("goodwill taken back", amount(on_cards, taken.currency)))
+        else:
+            rows.append(("refunds taken back", f"{number(taken.refunds)}  {amount(on_cards, taken.currency)}"))
         others = (
             ("  of it bonus", taken.bonus_minor),
             ("  owed in cash", taken.cash_minor),
@@ -116,15 +119,23 @@ def _figures(result: operation.UndoResult) -> list[tuple[str, str]]:
 
 def _describe_spent(out: Screen, result: operation.UndoResult) -> None:
     taken = result.taken
-    if taken is None or not taken.spent_cards:
+    if taken is None or not taken.spent_minor:
         return
+    on_cards = [f"on {plural(taken.spent_cards, 'card')}"] if taken.spent_cards else []
+    in_cash = [f"in cash ({plural(taken.spent_debts, 'debt')} paid or with the bank)"] if taken.spent_debts else []
     out.print(
-        f"Spent already, and not taken back: {amount(taken.spent_minor, taken.currency)} on {plural(taken.spent_cards, 'card')}"
+        f"Spent already, and not taken back: {amount(taken.spent_minor, taken.currency)} {' and '.join([*on_cards, *in_cash])}"
     )
     shown = taken.spent[:CARDS_SHOWN]
-    figures(out, [(f"c{one.card}", amount(one.amount_minor, taken.currency)) for one in shown])
-    if taken.spent_cards > len(shown):
-        out.print(f"  and {plural(taken.spent_cards - len(shown), 'more card')}; --json lists the first 1,000")
+    figures(out, [(_spent_name(one), amount(one.amount_minor, taken.currency)) for one in shown])
+    more = taken.spent_cards + taken.spent_debts - len(shown)
+    if more:
+        what = "more" if taken.spent_debts else f"more card{'' if more == 1 else 's'}"
+        out.print(f"  and {number(more)} {what}; --json lists the first 1,000")
+
+
+def _spent_name(spent: Spent) -> str:
+    return f"debt {spent.debt}" if spent.card is None else f"c{spent.card}"
 
 
 def _reopen(common: Common, ledger: Ledger, journal: Journal, run_id: int) -> Report:

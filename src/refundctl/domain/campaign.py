@@ -21,13 +21,16 @@ from pydantic import (
 
 from refundctl.domain.campaign_rules import (
     NAME,
+    AmountAboveZero,
     Approval,
     Budget,
+    DaysOfWeek,
     DurationText,
     Eligible,
     Refund,
     Strict,
     Validity,
+    ValidityHours,
     amounts_in,
     clashes,
 )
@@ -59,12 +62,6 @@ def campaign_name(name: str) -> str:
 
 def _text_or_none(given: object) -> object:
     return "" if given is None else given
-
-
-def _no_effect(given: object) -> None:
-    if given is not None:
-        sentence = "has no effect in this version yet: leave it out, or write null"
-        raise ValueError(sentence)
 
 
 def _pool_size(count: int) -> int:
@@ -124,7 +121,13 @@ def _sorted(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(texts)))
 
 
-NoEffect = Annotated[None, BeforeValidator(_no_effect)]
+def _times(count: int) -> int:
+    if count < 1:
+        raise ValueError(f"{shown(count)} is not above zero: write how often a card may be used, such as 1, or null")
+    return count
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 class Gift(Strict):
@@ -136,7 +139,7 @@ class Gift(Strict):
 class Redemption(Strict):
     """How often a card may be used."""
 
-    quantity: NoEffect = None
+    quantity: Annotated[int, AfterValidator(_times)] | None = Field(default=None, examples=["1"])
 
 
 class CodeConfig(Strict):
@@ -184,7 +187,7 @@ class Campaign(Strict):
     """
 
     #: Keys that a later version takes.
-    LATER: ClassVar[frozenset[str]] = frozenset({"invoice", "minimum_order", "mail", "reminders", "alerts"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"mail", "reminders", "alerts"})
 
     name: Annotated[str, AfterValidator(campaign_name)] = Field(exclude=True)
     description: Annotated[str, BeforeValidator(_text_or_none)] = Field(
@@ -202,10 +205,13 @@ class Campaign(Strict):
     weak_codes: bool = False
     voucher: Voucher = Voucher()
     activity_duration_after_publishing: DurationText | None = Field(default=None, examples=["P365D"])
-    start_date: NoEffect = None
-    expiration_date: Annotated[date | None, BeforeValidator(_day)] = Field(default=None, examples=["2027-12-31"])
-    validity_day_of_week: NoEffect = None
-    validity_hours: NoEffect = None
+    #: Stands before `expiration_date`, and the days before `validity_hours`, as checks read the ones before them.
+    start_date: Day | None = Field(default=None, examples=["2020-06-01"])
+    expiration_date: Day | None = Field(default=None, examples=["2027-12-31"])
+    validity_day_of_week: DaysOfWeek | None = Field(default=None, examples=["[1, 2, 3, 4, 5]"])
+    validity_hours: ValidityHours | None = Field(
+        default=None, examples=['{daily: [{start_time: "09:00", expiration_time: "17:00"}]}']
+    )
     validity: tuple[Validity, ...] = Field(default=(), examples=["[{when: {tier: [gold]}, duration: P2Y}]"])
     no_expiry_in: Annotated[tuple[Annotated[str, AfterValidator(_country)], ...], AfterValidator(_sorted)] = Field(
         default=(), examples=["[US-ME]"]
@@ -214,6 +220,9 @@ class Campaign(Strict):
     refund: Refund = Field(default=Refund(), examples=["{requires_acceptance: true}"])
     budget: Budget | None = Field(default=None, examples=['{total: "250000.00"}'])
     approval: Approval | None = Field(default=None, examples=['{above: "10000.00"}'])
+    invoice: Literal["required", "optional"] = "required"
+    #: The least total of an order that cards are taken for.
+    minimum_order: AmountAboveZero | None = Field(default=None, examples=['"50.00"'])
     metadata: Mapping[str, str] = Field(default={}, examples=["{department: Customer care}"])
 
     @field_validator("vouchers_count")
@@ -249,7 +258,25 @@ class Campaign(Strict):
             raise placed([Mistake(("code_config", "pattern"), sentence)])
         return voucher
 
-    @field_validator("validity", "eligible", "refund", "budget", "approval", mode="wrap")
+    @field_validator("expiration_date")
+    @classmethod
+    def _ends_after_it_starts(cls, expiration_date: date | None, info: ValidationInfo) -> date | None:
+        start = info.data.get("start_date")
+        if start is not None and expiration_date is not None and expiration_date < start:
+            raise ValueError(
+                f"{expiration_date} is before the start_date, {start}, so that no card would ever be valid:"
+                " correct one of them"
+            )
+        return expiration_date
+
+    @field_validator("validity_hours")
+    @classmethod
+    def _open_on_valid_days(cls, hours: ValidityHours | None, info: ValidationInfo) -> ValidityHours | None:
+        if hours is not None:
+            hours.refuse_closed(info.data.get("validity_day_of_week"))
+        return hours
+
+    @field_validator("validity", "eligible", "refund", "budget", "approval", "minimum_order", mode="wrap")
     @classmethod
     def _amounts_of_the_currency(
         cls, given: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
@@ -283,6 +310,8 @@ class Campaign(Strict):
         """
         keys = self.model_dump(mode="json")
         keys["voucher"]["code_config"] = self.voucher.code_config.spelled_out()
+        if self.validity_hours is not None:
+            keys["validity_hours"] = self.validity_hours.spelled_out()
         return json.dumps(keys, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod

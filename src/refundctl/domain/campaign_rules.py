@@ -1,8 +1,9 @@
-"""The rules of a campaign as the campaigns file has them: fees, bonuses, offers, validity; its budget and approval.
+"""The rules of a campaign as the campaigns file has them: fees, bonuses, offers, validity; its budget, approval and hours.
 
 They are checked here and brought into one form; domain.policy says what they come to.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,10 +16,13 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -26,6 +30,7 @@ from refundctl.domain.conditions import FIELDS, RULE_FIELDS, AnyOf, Condition
 from refundctl.domain.mistakes import Mistake, MistakesFound, Place, folded, placed, shown
 from refundctl.domain.money import exponent
 from refundctl.domain.policy import PERCENTAGE_DECIMALS_MAX
+from refundctl.domain.redemption import DAYS, MIDNIGHT
 from refundctl.domain.validity import Duration, ValidityError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -41,6 +46,7 @@ BONUS_PERCENTAGE_MAX = 1000
 #: Digits before the decimal sign. An amount of more is a slip of the pen, and many of them together still fit an integer.
 AMOUNT_DIGITS_MAX = 12
 
+_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 #: A duration that leaves the calendar from here is a slip of the pen.
 _FAR_DAY = date(2199, 12, 31)
@@ -144,6 +150,38 @@ def _above_zero(number: str) -> str:
     return number
 
 
+def _time(text: str) -> str:
+    if not _TIME.fullmatch(text):
+        raise ValueError(f'{shown(text)} is not a time of day: write it like "09:00", from "00:00" to "23:59"')
+    return text
+
+
+def _end_time(text: str) -> str:
+    if text != MIDNIGHT and not _TIME.fullmatch(text):
+        raise ValueError(f'{shown(text)} is not a time of day: write it like "17:00", or "{MIDNIGHT}" for midnight')
+    return text
+
+
+def _day_of_week(day: object) -> object:
+    # A number in quotes has its own sentence; a day's name is no such slip.
+    named = isinstance(day, str) and not day.isdecimal()
+    if named or (isinstance(day, int) and not 0 <= day < len(DAYS)):
+        raise ValueError(f"{shown(day)} is no day of the week: write 0 for Sunday, 1 for Monday ... 6 for Saturday")
+    return day
+
+
+def _days_of_week(days: tuple[int, ...]) -> tuple[int, ...]:
+    if not days:
+        sentence = "names no day: write days from 0 (Sunday) to 6 (Saturday), or null for each day"
+        raise ValueError(sentence)
+    repeated = [
+        Mistake((at,), f"{day} stands here twice: remove one") for at, day in enumerate(days) if day in days[:at]
+    ]
+    if repeated:
+        raise placed(repeated)
+    return tuple(sorted(days))
+
+
 def _whole_above_zero(count: int) -> int:
     if count < 1:
         raise ValueError(f"{shown(count)} is not above zero: write a whole number such as 1000, or leave the key out")
@@ -171,6 +209,8 @@ WarnAt = Annotated[
     AfterValidator(partial(_percentage, at_most=100, why="write how much of a limit is used when to warn, such as 80")),
     AfterValidator(_above_zero),
 ]
+#: Numbers of days, 0 is Sunday, in their order.
+DaysOfWeek = Annotated[tuple[Annotated[int, BeforeValidator(_day_of_week)], ...], AfterValidator(_days_of_week)]
 
 
 class _Rule(Strict):
@@ -269,6 +309,65 @@ class Validity(Strict):
     when: When = Field(default=Condition(), examples=["{tier: [gold]}"])
     duration: DurationText = Field(examples=["P2Y"])
     until_end_of: Literal["month", "quarter", "year"] | None = Field(default=None, examples=["quarter"])
+
+
+class DailyHours(Strict):
+    """A time of day at which cards are valid; an end that is not after the start is on the day after."""
+
+    start_time: Annotated[str, AfterValidator(_time)] = Field(examples=['"09:00"'])
+    expiration_time: Annotated[str, AfterValidator(_end_time)] = Field(examples=['"17:00"'])
+    days_of_week: DaysOfWeek | None = Field(default=None, examples=["[1, 2, 3, 4, 5]"])
+
+    @field_validator("expiration_time")
+    @classmethod
+    def _lasts(cls, expiration_time: str, info: ValidationInfo) -> str:
+        if expiration_time == info.data.get("start_time"):
+            raise ValueError(
+                f'{shown(expiration_time)} is the start_time too: write "00:00" and "{MIDNIGHT}" for the whole day'
+            )
+        return expiration_time
+
+    def days_reached(self) -> frozenset[int]:
+        """The days of the week on which it holds at any time."""
+        begun = self.days_of_week or tuple(range(len(DAYS)))
+        goes_on = "00:00" < self.expiration_time < self.start_time
+        return frozenset(begun) | frozenset((day + 1) % len(DAYS) for day in begun if goes_on)
+
+    def spelled_out(self) -> dict[str, str | list[int] | None]:
+        """The same for all that hold at the same times."""
+        days = None if self.days_of_week is None else list(self.days_of_week)
+        end = MIDNIGHT if self.expiration_time == "00:00" else self.expiration_time
+        return {"start_time": self.start_time, "expiration_time": end, "days_of_week": days}
+
+
+class ValidityHours(Strict):
+    """When cards are valid, in Voucherify's shape (https://docs.voucherify.io/api-reference/campaigns): within any of these."""
+
+    daily: tuple[DailyHours, ...] = Field(examples=['[{start_time: "09:00", expiration_time: "17:00"}]'])
+
+    @field_validator("daily")
+    @classmethod
+    def _names_hours(cls, daily: tuple[DailyHours, ...]) -> tuple[DailyHours, ...]:
+        if not daily:
+            sentence = (
+                'names no hours: write [{start_time: "09:00", expiration_time: "17:00"}], or null for validity_hours'
+            )
+            raise ValueError(sentence)
+        return daily
+
+    def refuse_closed(self, days: Collection[int] | None) -> None:
+        """Raise pydantic's ValidationError where hours hold on none of the days on which cards are valid."""
+        closed = (
+            [] if days is None else [at for at, one in enumerate(self.daily) if one.days_reached().isdisjoint(days)]
+        )
+        if closed:
+            sentence = "never holds: validity_day_of_week has none of these days; change one of the two"
+            raise placed(Mistake(("daily", at, "days_of_week"), sentence) for at in closed)
+
+    def spelled_out(self) -> dict[str, list[dict[str, str | list[int] | None]]]:
+        """The same for all that hold at the same times, whatever their order."""
+        each = {json.dumps(hours): hours for hours in (one.spelled_out() for one in self.daily)}
+        return {"daily": [each[text] for text in sorted(each)]}
 
 
 _FEES, _BONUSES, _OFFERS, _VALIDITY = ("refund", "fees"), ("refund", "bonuses"), ("refund", "offers"), ("validity",)

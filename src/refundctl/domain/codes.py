@@ -168,6 +168,12 @@ def mask(code: str) -> str:
     return _MASK + code[len(code) - shown :]
 
 
+def without_codes(text: str | None) -> str | None:
+    """What a person gave as a reason, on one line, or None: what may be a card's code is masked."""
+    words = (mask(word) if looks_like_code(word) else word for word in (text or "").split())
+    return " ".join(words) or None
+
+
 def _drawn(pattern: CodePattern, count: int, random_bytes: Callable[[int], bytes]) -> list[str]:
     """As many codes, less those like a card id: leaving them out keeps the others equally likely."""
     signs = _random_signs(pattern.charset, pattern.placeholders * count, random_bytes)

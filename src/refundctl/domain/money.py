@@ -81,20 +81,23 @@ def parse_amount(
     thousands: str | None = None,
     signed: bool = False,
     preset: str | None = None,
+    by_source: bool = True,
 ) -> int:
     """Minor units of an amount in major units: `12.5` EUR is 1250.
 
     Above zero, or with `signed` any amount, with an optional leading minus. Raises AmountError with the code
     `malformed_amount`, `too_many_decimals` (trailing zeros count too), `amount_not_positive` or
-    `unknown_currency`; where another notation is proposed, for a source that begins with the `preset`.
+    `unknown_currency`; where another notation is proposed, for a source that begins with the `preset`. None is proposed for
+    what is read by no source.
     """
     decimals = exponent(currency)
     found = _notation(decimal, thousands).fullmatch(text)
     if found is None:
-        raise _malformed(text, currency, decimal, preset)
+        raise _malformed(text, currency, decimal, _proposal(text, currency, decimal, preset) if by_source else "")
     minus, whole, fraction = found.groups(default="")
     if len(fraction) > decimals:
-        raise _too_many_decimals(text, currency, decimal, len(fraction), preset)
+        proposal = _proposal(text, currency, decimal, preset) if by_source else ""
+        raise _too_many_decimals(text, currency, len(fraction), proposal)
     if thousands is not None:
         whole = whole.replace(thousands, "")
     if len(whole) > _integer_digits_max(decimals):
@@ -198,16 +201,16 @@ def _integer_digits_max(decimals: int) -> int:
     return min(INTEGER_DIGITS_MAX, DIGITS_MAX - decimals)
 
 
-def _malformed(text: str, currency: str, decimal: str, preset: str | None) -> AmountError:
+def _malformed(text: str, currency: str, decimal: str, proposal: str) -> AmountError:
     twelve_and_a_half_minor = 125 * 10 ** exponent(currency) // 10
     example = format_amount(twelve_and_a_half_minor, currency).replace(".", decimal)
     sentence = f"{_shown(text)} is not an amount in {currency}; write it like {example}, digits only"
-    return AmountError("malformed_amount", sentence + _proposal(text, currency, decimal, preset))
+    return AmountError("malformed_amount", sentence + proposal)
 
 
-def _too_many_decimals(text: str, currency: str, decimal: str, decimals: int, preset: str | None) -> AmountError:
+def _too_many_decimals(text: str, currency: str, decimals: int, proposal: str) -> AmountError:
     sentence = f"{_shown(text)} has {_decimals(decimals)}, {currency} has {_decimals(exponent(currency))}"
-    return AmountError("too_many_decimals", f"{sentence}; correct it{_proposal(text, currency, decimal, preset)}")
+    return AmountError("too_many_decimals", f"{sentence}; correct it{proposal}")
 
 
 def _too_long(text: str, currency: str, decimals: int) -> AmountError:

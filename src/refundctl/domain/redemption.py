@@ -13,6 +13,8 @@ from refundctl.domain.money import exponent
 BONUS_FIRST, PAID_FIRST = "bonus_first", "paid_first"
 HOLDER, ANYONE = "holder", "anyone"
 MIDNIGHT = "24:00"
+#: Characters of an invoice's number.
+INVOICE_LENGTH_MAX = 100
 
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
@@ -89,8 +91,9 @@ class Rules:
     @property
     def opening(self) -> str:
         """The days and hours in words."""
-        days = [] if self.days is None else [days_named(self.days)]
-        return ", ".join([*days, *map(str, self.hours)])
+        days = [] if self.days is None else [f"on {days_named(self.days)}"]
+        hours = [f"at {', '.join(map(str, self.hours))}"] if self.hours else []
+        return " ".join([*days, *hours])
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,11 @@ def local_moment(now: datetime, timezone: str) -> datetime:
         raise ValidityError(f"{now.isoformat()} is outside the calendar in {timezone}; set another clock") from None
 
 
+def moment_of(local: datetime, timezone: str) -> datetime:
+    """The moment at which clocks in a time zone show `local`, which has no offset; the first where they show it twice."""
+    return local.replace(tzinfo=_zone(timezone), fold=0)
+
+
 def is_timezone(text: str) -> bool:
     """Whether the IANA database has a time zone of this name."""
     try:

@@ -1,4 +1,4 @@
-"""The files for finance and for the desk: cards, transactions, publications and bookings."""
+"""The files for finance and for the desk: cards, transactions, publications, bookings and redemptions."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -17,6 +17,10 @@ COLUMNS = {
         "reason", "related_transaction_id", "run_id", "created_at",
     ),
     "publications": ("card_id", "customer_id", "booking_id", "campaign", "published_at", "run_id"),
+    "redemptions": (
+        "id", "campaign", "card_id", "customer_id", "invoice", "amount", "paid", "bonus", "order_total", "currency",
+        "rolled_back", "created_at",
+    ),
     "bookings": (
         "booking_id", "order_amount", "currency", "refund_id", "refund_amount", "cash_amount", "bonus_amount",
         "customer_id", "email", "name", "phone", "locale", "country", "status", "booked_at", "cancelled_at", "channel",
@@ -63,6 +67,17 @@ def _publication(row: tuple[Any, ...], campaign: str, _: str) -> Row:
     return (f"c{card}", safe_cell(customer_id), safe_cell(booking_id), campaign, published_at, str(run_id))
 
 
+def _redemption(row: tuple[Any, ...], campaign: str, currency: str) -> Row:
+    """`rolled_back` is the amount that was given back of it."""
+    number, card, customer_id, invoice, paid, bonus, order_total, back, created_at = row
+    return (
+        str(number), campaign, f"c{card}", safe_cell(customer_id), safe_cell(invoice),
+        *(format_amount(minor, currency) for minor in (paid + bonus, paid, bonus)),
+        "" if order_total is None else format_amount(order_total, currency), currency,
+        format_amount(back, currency), created_at,
+    )  # fmt: skip
+
+
 _REASONS = {State.OPEN: "", State.FUNDED: "", State.CASH_ONLY: "cash_only", State.FUNDED_IN_CASH: "cash_only"}
 
 
@@ -92,5 +107,6 @@ _RENDERERS: dict[str, Render] = {
     "cards": _card,
     "transactions": _transaction,
     "publications": _publication,
+    "redemptions": _redemption,
     "bookings": _booking,
 }

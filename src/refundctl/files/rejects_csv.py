@@ -17,9 +17,17 @@ from refundctl.files.text_bytes import TextBytes
 class FileSettings(Protocol):
     """How the input was read; a BookingsFile has it."""
 
-    name: str
-    delimiter: str
-    encoding: str
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def delimiter(self) -> str:
+        """What stands between two cells."""
+
+    @property
+    def encoding(self) -> str:
+        """What it is written in."""
 
 
 def write_rejects(stream: BinaryIO, file: FileSettings, rejected: Iterable[RejectedRow], out: TextIO) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from refundctl.domain.policy import Budget
 from refundctl.ledger.posting.cards import Holding, live
+from refundctl.ledger.posting.transfers import find_heirs, heir_of
 from refundctl.ledger.scope import State
 
 #: Credits and what takes them back; what customers spend stands in other accounts. OR rather than IN, see the schema.
@@ -16,7 +17,7 @@ GIVEN = (
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What counts against a budget: paid and bonus, of it bonus, in minor units; and cards with a holder that are not dead."""
+    """What counts against a budget: paid and bonus, of it bonus, in minor units; and cards in somebody's hands that are not dead."""
 
     total_minor: int
     bonus_minor: int
@@ -36,7 +37,7 @@ def used(connection: sqlite3.Connection, campaign: int) -> Used:
 
 
 def published_cards(connection: sqlite3.Connection, campaign: int) -> int:
-    """How many cards have a holder and were not deactivated."""
+    """How many cards have a holder, or were activated for whoever has them, and were neither deactivated nor transferred."""
     return int(
         connection.execute(
             """
@@ -46,8 +47,37 @@ def published_cards(connection: sqlite3.Connection, campaign: int) -> int:
                     SELECT count(*) FROM card_events CROSS JOIN held_cards ON held_cards.id = card_events.card
                     WHERE event = 'deactivated' AND campaign = ?1
                 )
+                + (
+                    SELECT count(*) FROM activations CROSS JOIN cards ON cards.id = activations.card
+                    WHERE campaign = ?1
+                        AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = activations.card)
+                        AND NOT EXISTS (
+                            SELECT 1 FROM card_events
+                            WHERE card_events.card = activations.card AND event = 'deactivated'
+                        )
+                )
+                - (SELECT count(*) FROM transfers CROSS JOIN cards ON cards.id = transfers.card WHERE campaign = ?1)
             """,
             (campaign,),
+        ).fetchone()[0]
+    )
+
+
+def given_to(connection: sqlite3.Connection, campaign: int, customer: int) -> int:
+    """What a customer has been given in a campaign on all their cards, net of undo, in minor units."""
+    return int(
+        connection.execute(
+            f"""
+            WITH RECURSIVE own (card) AS (
+                SELECT id FROM held_cards WHERE campaign = :campaign AND customer = :customer
+                UNION
+                SELECT transfers.card FROM own CROSS JOIN transfers ON transfers.successor = own.card
+            )
+            SELECT coalesce(sum(amount_minor), 0)
+            FROM own CROSS JOIN transactions ON transactions.card = own.card
+            WHERE {GIVEN}
+            """,
+            {"campaign": campaign, "customer": customer},
         ).fetchone()[0]
     )
 
@@ -68,14 +98,18 @@ def leave_out_capped(connection: sqlite3.Connection, holding: Holding, budget: B
 
 
 def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, counted: str) -> None:
-    """Collect what each holder has been given on those `cards` for which `counted` (SQL) holds."""
+    """Collect what each holder has been given on those `cards` for which `counted` (SQL) holds.
+
+    What was given on a card that was transferred counts on its successor.
+    """
+    card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
     connection.execute("DROP TABLE IF EXISTS temp.given")
     connection.execute("CREATE TEMP TABLE given (holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL)")
     connection.execute(
         f"""
         INSERT INTO given
         SELECT cards.{holder}, sum(amount_minor)
-        FROM transactions CROSS JOIN held_cards AS cards ON cards.id = transactions.card
+        FROM transactions CROSS JOIN held_cards AS cards ON cards.id = {card}
         WHERE transactions.campaign = :campaign AND {GIVEN} AND cards.{holder} IS NOT NULL AND {counted}
         GROUP BY 1
         """,

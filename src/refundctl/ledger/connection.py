@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -67,6 +67,8 @@ class Ledger:
     inode: int | None
     made: bool = False
     wait_seconds: float = 0.0
+    # The schema that was compared last over this connection: the next write needs not compare it again.
+    compared: list[int] = field(default_factory=list)
 
     @contextmanager
     def writing(self, *, bulk: bool = False) -> Iterator["Writing"]:
@@ -82,16 +84,24 @@ class Ledger:
             self._begin()
             try:
                 self._check_place()
-                schema.ensure(self.connection, self.path, self.clock.stamp, rehearsal=self.clock.rehearsal)
+                compared = self._ensure_schema()
                 self._check_clock()
                 writing = Writing()
                 yield writing
                 self.connection.execute("COMMIT" if writing.keep else "ROLLBACK")
+                if writing.keep:  # else the tables may have been made and are gone again
+                    self.compared[:] = [compared]
             except BaseException:
                 # SQLite has already rolled back after a full disk: a second ROLLBACK would hide the first error.
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def _ensure_schema(self) -> int:
+        checked = self.compared[-1] if self.compared else None
+        return schema.ensure(
+            self.connection, self.path, self.clock.stamp, rehearsal=self.clock.rehearsal, checked=checked
+        )
 
     def _begin(self) -> None:
         # Waiting here and not in SQLite, where Ctrl-C would not be heard until the wait is over.
@@ -269,6 +279,8 @@ def _connect(path: Path | str, wait_seconds: float) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")
     connection.execute("PRAGMA synchronous = EXTRA")
+    # Otherwise what moves within a page leaves a copy behind, and an erased person would still stand in the file.
+    connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA temp_store = FILE")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
     connection.execute(f"PRAGMA temp.cache_size = -{TEMPORARY_CACHE_KIBIBYTES}")

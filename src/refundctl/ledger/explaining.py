@@ -11,6 +11,7 @@ from typing import Any
 
 from refundctl.domain.conditions import CUSTOMER_TOTAL, METADATA_PREFIX
 from refundctl.ledger.matching import FieldValues, customer_total
+from refundctl.ledger.posting.cards import live
 from refundctl.ledger.scope import State
 from refundctl.ledger.staging import SEGMENT_COLUMNS
 
@@ -243,29 +244,23 @@ def definitions(connection: sqlite3.Connection, campaign: int) -> list[Definitio
 
 
 def card_for(
-    connection: sqlite3.Connection, campaign: int, version: Version, booking: Booking, today: str
+    connection: sqlite3.Connection, campaign: int, version: Version, booking: Booking, today: str, *, per_customer: bool
 ) -> Card | None:
-    """The live card that a campaign has published for the booking, or its customer; one is dead that is deactivated, or
-    has expired on `today`."""
+    """The card on which a top-up on the day `today` would put the booking: its own, or where a campaign is `per_customer`,
+    its customer's; None where none of them is live."""
+    own = "booking IS NULL" if per_customer else "booking = :booking"
     row = connection.execute(
-        """
+        f"""
         SELECT cards.id, cards.code, held.run_id
         FROM (
-            SELECT id, ordinal, run_id FROM cards
-            WHERE campaign = :campaign AND booking = :booking AND customer = :customer
+            SELECT id, ordinal, expires_on, run_id FROM cards
+            WHERE campaign = :campaign AND {own} AND customer = :customer
             UNION ALL
-            SELECT card, ordinal, run_id FROM assignments
-            WHERE campaign = :campaign AND booking = :booking AND customer = :customer
-            UNION ALL
-            SELECT id, ordinal, run_id FROM cards
-            WHERE campaign = :campaign AND booking IS NULL AND customer = :customer
-            UNION ALL
-            SELECT card, ordinal, run_id FROM assignments
-            WHERE campaign = :campaign AND booking IS NULL AND customer = :customer
+            SELECT card, ordinal, expires_on, run_id FROM assignments
+            WHERE campaign = :campaign AND {own} AND customer = :customer
         ) AS held
         JOIN cards ON cards.id = held.id
-        WHERE held.id NOT IN (SELECT card FROM card_events WHERE event = 'deactivated')
-            AND coalesce((SELECT expires_on FROM card_expiries WHERE card = held.id), :today) >= :today
+        WHERE {live(connection, "held")}
         ORDER BY held.ordinal DESC LIMIT 1
         """,
         {"campaign": campaign, "booking": booking.key, "customer": version.customer, "today": today},

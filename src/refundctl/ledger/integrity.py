@@ -2,28 +2,18 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from refundctl.ledger import schema, seals
+from refundctl.ledger.findings import MOST_OF_ONE_KIND, Finding
+from refundctl.ledger.integrity_cards import check_cards
+from refundctl.ledger.integrity_cash import check_cash
+from refundctl.ledger.integrity_redemptions import MOVED_TO, check_redemptions
+from refundctl.ledger.people import PSEUDONYMS
 from refundctl.ledger.posting.bookings import METADATA_TEXT, PERSON_TEXT, register_functions
 from refundctl.ledger.posting.cards import CODE_KEY
 from refundctl.ledger.posting.credits import BACK_SLOT, CASH_SLOT
+from refundctl.ledger.script import any_rows
 from refundctl.ledger.settling import BONUS_SLOT, FEE_SLOT
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong with the books."""
-
-    code: str
-    message: str
-
-    def as_json(self) -> dict[str, str]:
-        """As it stands in JSON output."""
-        return {"code": self.code, "message": self.message}
-
-
-MOST_OF_ONE_KIND = 100  # a damaged page may hit thousands of rows; the first ones tell enough
 
 
 def check_file(connection: sqlite3.Connection) -> list[Finding]:
@@ -55,6 +45,7 @@ def check_books(connection: sqlite3.Connection) -> Iterator[Finding]:
         _approvals,
         _pauses,
         _balances,
+        _life_of_cards,
     ):
         try:
             yield from check(connection)
@@ -111,17 +102,19 @@ def _seals(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _people(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """Each person is as the last run that spoke of them sealed it; where salt and person are erased, nothing is compared."""
+    """Each person is as the last run that spoke of them sealed it; of one who was erased nothing is left but a pseudonym."""
     rows = connection.execute(
         f"""
         SELECT customers.id
         FROM customers
         LEFT JOIN (SELECT customer, max(id), digest FROM customer_versions GROUP BY customer) AS version
             ON version.customer = customers.id
+        LEFT JOIN erasures ON erasures.customer = customers.id
         WHERE iif(
-            salt IS NULL,
-            coalesce(customer_id, email, name, phone, locale, marketing_consent, country) IS NOT NULL OR from_people_file,
-            sha256({PERSON_TEXT}) IS NOT version.digest
+            erasures.customer IS NULL,
+            salt IS NULL OR sha256({PERSON_TEXT}) IS NOT version.digest,
+            coalesce(salt, email, name, phone, locale, marketing_consent, country) IS NOT NULL OR from_people_file
+                OR customer_id IS NULL OR customer_id NOT GLOB '{PSEUDONYMS}'
         )
         """
     ).fetchmany(MOST_OF_ONE_KIND)
@@ -141,13 +134,23 @@ def _metadata(connection: sqlite3.Connection) -> Iterator[Finding]:
         WHERE metadata_digest IS NOT sha256({text})
         UNION ALL
         SELECT line_versions.id
-        FROM line_versions JOIN customers ON customers.id = line_versions.customer
-        WHERE metadata_digest IS NOT NULL AND customers.salt IS NOT NULL
+        FROM line_versions
+        WHERE metadata_digest IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM line_metadata WHERE line_version = line_versions.id)
+            AND NOT {_OF_THE_ERASED.format(versions="version = 1")} AND NOT {_OF_THE_ERASED.format(versions="version > 1")}
         """
     ).fetchmany(MOST_OF_ONE_KIND)
     for (version,) in rows:
         yield Finding("metadata_altered", f"The metadata of line version {version} is not as it was sealed.")
+
+
+# Metadata goes with whoever it was of, also where a later version of the line has only carried it on.
+_OF_THE_ERASED = """
+    EXISTS (
+        SELECT 1 FROM line_versions AS same CROSS JOIN erasures ON erasures.customer = same.customer
+        WHERE same.booking = line_versions.booking AND same.refund_id = line_versions.refund_id AND same.{versions}
+    )
+"""
 
 
 def _codes(connection: sqlite3.Connection) -> Iterator[Finding]:
@@ -203,7 +206,8 @@ def _credits(connection: sqlite3.Connection) -> Iterator[Finding]:
             OR {_given(_BACK)} IS NOT {_still_owed("now.bonus_amount_minor", _BACK)}
             -- More is owed in cash only where it is instead of what would be paid.
             OR CASE
-                WHEN first.bucket = 'paid' THEN {_given(_CASH)} IS NOT now.cash_amount_minor
+                WHEN first.bucket = 'paid'
+                    THEN {_given(_CASH)} IS NOT {_still_owed("now.cash_amount_minor", _CASH)}
                 WHEN first.funding = 1 THEN {_given(_CASH)} < now.cash_amount_minor
             END
         )
@@ -286,15 +290,19 @@ _TWICE = """EXISTS (
 
 
 def _removals(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """What takes a credit back is of its line, card, bucket and accounts, by its undoing, and takes no more than there was."""
+    """What takes a credit back is of its line, bucket and accounts, by its undoing, and takes no more than there was.
+
+    Off the card that it is on by then, where that is another one.
+    """
     rows = connection.execute(
-        """
+        f"""
         SELECT removal.id
         FROM transactions AS removal
         LEFT JOIN transactions AS credit ON credit.id = removal.related_transaction
-        WHERE removal.type = 'CREDITS_REMOVAL' AND removal.contra_account IN ('refunds_owed', 'bonuses_owed') AND (
-            credit.entry IS NULL OR credit.campaign IS NOT removal.campaign OR credit.line IS NOT removal.line
-            OR credit.card IS NOT removal.card OR credit.bucket IS NOT removal.bucket
+        WHERE removal.type = 'CREDITS_REMOVAL' AND removal.contra_account IN ('refunds_owed', 'bonuses_owed', 'goodwill') AND (
+            credit.type IS NOT 'CREDITS_ADDITION' OR (credit.entry IS NULL) <> (removal.contra_account = 'goodwill')
+            OR credit.campaign IS NOT removal.campaign OR credit.line IS NOT removal.line OR credit.bucket IS NOT removal.bucket
+            OR NOT {MOVED_TO.format(card="credit.card", other="removal.card", run="removal.run_id")}
             OR credit.contra_account IS NOT removal.contra_account
             OR credit.amount_minor + (
                 SELECT sum(amount_minor) FROM transactions AS other WHERE other.related_transaction = credit.id
@@ -314,7 +322,7 @@ def _undoings(connection: sqlite3.Connection) -> Iterator[Finding]:
         SELECT undone_run FROM undoings
         LEFT JOIN runs AS done ON done.id = undone_run
         LEFT JOIN runs AS undo ON undo.id = undoings.run_id
-        WHERE coalesce(done.command NOT IN ('load', 'publish', 'topup', 'run', 'apply'), TRUE)
+        WHERE coalesce(done.command NOT IN ('load', 'publish', 'topup', 'run', 'apply', 'card issue'), TRUE)
             OR undo.command IS NOT 'undo' OR undone_run >= undoings.run_id
         UNION
         SELECT undone_run FROM reopenings LEFT JOIN runs AS undo ON undo.id = reopenings.run_id
@@ -332,22 +340,29 @@ def _undoings(connection: sqlite3.Connection) -> Iterator[Finding]:
     for (run_id,) in rows:
         yield Finding("undoing_wrong", f"Run {run_id} was not undone, or reopened, as the ledger has it.")
     yield from _undone_credits(connection)
-    rows = connection.execute(
-        """
-        SELECT card FROM card_events
-        WHERE event = 'deactivated' AND coalesce(
-            (SELECT sum(amount_minor) FROM transactions WHERE transactions.card = card_events.card), 0
-        ) <> 0
-        """
-    ).fetchmany(MOST_OF_ONE_KIND)
-    for (card,) in rows:
-        yield Finding("deactivated_with_balance", f"Card c{card} was deactivated and still has a balance.")
+
+
+# Cash that was paid when its run was undone, or was in a file for the bank that was not rejected by then.
+_WITH_THE_BANK = """EXISTS (
+    SELECT 1 FROM undoings
+    WHERE undoings.undone_run = own.run_id AND (
+        EXISTS (
+            SELECT 1 FROM cash_outcomes
+            WHERE cash_outcomes.debt = own.id AND outcome = 'paid' AND cash_outcomes.run_id < undoings.run_id
+        )
+        OR EXISTS (
+            SELECT 1 FROM cash_orders LEFT JOIN cash_rejections ON cash_order = cash_orders.id
+            WHERE cash_orders.debt = own.id AND cash_orders.run_id < undoings.run_id
+                AND (cash_rejections.run_id IS NULL OR cash_rejections.run_id > undoings.run_id)
+        )
+    )
+)"""
 
 
 def _undone_credits(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """Of an undone top-up, cash and fees are taken back whole, and each line is set aside."""
+    """Of an undone top-up, cash that is not with the bank and fees are taken back whole, and each line is set aside."""
     rows = connection.execute(
-        """
+        f"""
         SELECT own.id FROM transactions AS own
         WHERE own.run_id IN (SELECT undone_run FROM undoings) AND (
             (own.entry = 1 AND NOT EXISTS (
@@ -355,7 +370,7 @@ def _undone_credits(connection: sqlite3.Connection) -> Iterator[Finding]:
             ))
             OR (own.entry IS NOT NULL AND own.card IS NULL AND own.amount_minor + coalesce(
                 (SELECT sum(amount_minor) FROM transactions AS other WHERE other.related_transaction = own.id), 0
-            ) <> 0)
+            ) <> 0 AND NOT {_WITH_THE_BANK})
         )
         """
     ).fetchmany(MOST_OF_ONE_KIND)
@@ -411,3 +426,27 @@ def _balances(connection: sqlite3.Connection) -> Iterator[Finding]:
     ).fetchmany(MOST_OF_ONE_KIND)
     for card, bucket in rows:
         yield Finding("balance_negative", f"Card c{card} has less than nothing in its {bucket} bucket.")
+
+
+def _life_of_cards(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """What becomes of cards once they are handed out: most ledgers have little of it, so only what there is is looked at."""
+    tables = (
+        "activations",
+        "assignments",
+        "card_events",
+        "cash_files",
+        "cash_orders",
+        "cash_outcomes",
+        "cash_rejections",
+        "cashouts",
+        "idempotency_keys",
+        "pins",
+        "redemptions",
+        "refused_redemptions",
+        "rollbacks",
+        "transfers",
+    )
+    accounts = connection.execute("SELECT DISTINCT contra_account FROM transactions WHERE entry IS NULL").fetchall()
+    present = frozenset([*(table for table in tables if any_rows(connection, table)), *(name for (name,) in accounts)])
+    for check in (check_redemptions, check_cards, check_cash):
+        yield from check(connection, present)

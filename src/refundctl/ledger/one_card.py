@@ -12,6 +12,7 @@ from refundctl.domain.codes import code_key, is_card_id, mask
 from refundctl.domain.redemption import Buckets, Rules
 from refundctl.domain.validity import local_day, local_moment
 from refundctl.ledger.posting.campaigns import Pause, pause_of
+from refundctl.ledger.script import any_rows
 
 #: Wrong PINs in a row that lock a card until it is unlocked.
 WRONG_PINS_MAX = 5
@@ -148,7 +149,8 @@ _CARD = """
     SELECT
         cards.campaign, code, coalesce(cards.customer, assignments.customer),
         coalesce(cards.booking, assignments.booking), coalesce(cards.ordinal, assignments.ordinal), printed,
-        card_expiries.expires_on,
+        -- Not by a LEFT JOIN, behind which SQLite would first write the view out for all cards.
+        (SELECT expires_on FROM card_expiries WHERE card_expiries.card = cards.id),
         iif(cards.customer IS NOT NULL, cards.run_id, coalesce(activations.run_id, assignments.run_id)),
         campaigns.name, campaigns.currency,
         (SELECT definition FROM definitions WHERE definitions.campaign = cards.campaign ORDER BY id DESC LIMIT 1),
@@ -164,7 +166,6 @@ _CARD = """
     JOIN campaigns ON campaigns.id = cards.campaign
     LEFT JOIN assignments ON assignments.card = cards.id
     LEFT JOIN activations ON activations.card = cards.id
-    LEFT JOIN card_expiries ON card_expiries.card = cards.id
     WHERE cards.id = ?
 """
 
@@ -201,34 +202,6 @@ def _state(
     return next(state for state, true in holds.items() if true)
 
 
-#: SQL for the state of `cards` (joined with card_expiries) where the day in its campaign's time zone is :today.
-STATE = f"""
-    CASE
-        WHEN EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
-            THEN '{CardState.DEACTIVATED}'
-        WHEN EXISTS (SELECT 1 FROM transfers WHERE transfers.card = cards.id) THEN '{CardState.TRANSFERRED}'
-        WHEN EXISTS (
-            SELECT 1 FROM cashouts CROSS JOIN cash_outcomes ON cash_outcomes.debt = cashouts.id AND outcome = 'paid'
-            WHERE cashouts.card = cards.id
-        ) THEN '{CardState.CASHED_OUT}'
-        WHEN EXISTS (
-            SELECT 1 FROM cashouts
-            WHERE cashouts.card = cards.id AND NOT EXISTS (SELECT 1 FROM cash_outcomes WHERE debt = cashouts.id)
-        ) THEN '{CardState.FROZEN}'
-        WHEN (
-            SELECT event FROM card_events
-            WHERE card_events.card = cards.id AND event IN ('disabled', 'enabled') ORDER BY id DESC LIMIT 1
-        ) = 'disabled' THEN '{CardState.DISABLED}'
-        WHEN card_expiries.card IS NULL THEN '{CardState.UNASSIGNED}'
-        WHEN card_expiries.expires_on < :today THEN '{CardState.EXPIRED}'
-        WHEN EXISTS (SELECT 1 FROM pins WHERE pins.card = cards.id) AND (
-            SELECT count(*) FROM attempts
-            WHERE attempts.card = cards.id AND error_code = 'pin_wrong' AND after_run_id >= {{since}}
-        ) >= {WRONG_PINS_MAX} THEN '{CardState.LOCKED}'
-        ELSE '{CardState.ACTIVE}'
-    END
-"""
-
 # The last run that let a card try its PIN from the start: a new PIN, an unlocking, or a purchase with the right PIN.
 _SINCE = """
     max(
@@ -237,7 +210,104 @@ _SINCE = """
         coalesce((SELECT max(run_id) FROM redemptions WHERE redemptions.card = {card} AND pin IS NOT NULL), 0)
     )
 """
-STATE = STATE.format(since=_SINCE.format(card="cards.id"))
+
+# What each state takes, in the order of CardState, and the table without whose rows no card is in it.
+_STATES = (
+    (
+        "card_events",
+        f"""
+        WHEN EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
+            THEN '{CardState.DEACTIVATED}'
+        """,
+    ),
+    (
+        "transfers",
+        f"WHEN EXISTS (SELECT 1 FROM transfers WHERE transfers.card = cards.id) THEN '{CardState.TRANSFERRED}'",
+    ),
+    (
+        "cash_outcomes",
+        f"""
+        WHEN EXISTS (
+            SELECT 1 FROM cashouts CROSS JOIN cash_outcomes ON cash_outcomes.debt = cashouts.id AND outcome = 'paid'
+            WHERE cashouts.card = cards.id
+        ) THEN '{CardState.CASHED_OUT}'
+        """,
+    ),
+    (
+        "cashouts",
+        f"""
+        WHEN EXISTS (
+            SELECT 1 FROM cashouts
+            WHERE cashouts.card = cards.id AND NOT EXISTS (SELECT 1 FROM cash_outcomes WHERE debt = cashouts.id)
+        ) THEN '{CardState.FROZEN}'
+        """,
+    ),
+    (
+        "card_events",
+        f"""
+        WHEN (
+            SELECT event FROM card_events
+            WHERE card_events.card = cards.id AND event IN ('disabled', 'enabled') ORDER BY id DESC LIMIT 1
+        ) = 'disabled' THEN '{CardState.DISABLED}'
+        """,
+    ),
+    (
+        "cards WHERE customer IS NULL",
+        f"""
+        WHEN cards.customer IS NULL AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = cards.id)
+            AND NOT EXISTS (SELECT 1 FROM activations WHERE activations.card = cards.id)
+            THEN '{CardState.UNASSIGNED}'
+        """,
+    ),
+    ("cards", f"WHEN {{last_day}} < :today THEN '{CardState.EXPIRED}'"),
+    (
+        "pins",
+        f"""
+        WHEN EXISTS (SELECT 1 FROM pins WHERE pins.card = cards.id) AND (
+            SELECT count(*) FROM attempts
+            WHERE attempts.card = cards.id AND error_code = 'pin_wrong'
+                AND after_run_id >= {_SINCE.format(card="cards.id")}
+        ) >= {WRONG_PINS_MAX} THEN '{CardState.LOCKED}'
+        """,
+    ),
+)
+# Where a card's last valid day may stand, the first that is there counts; and the table without whose rows it is not there.
+_LAST_DAYS = (
+    ("extensions", "(SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id)"),
+    ("cards", "cards.expires_on"),
+    (
+        "cards WHERE customer IS NULL",
+        """
+        CASE WHEN cards.customer IS NULL THEN iif(
+            EXISTS (SELECT 1 FROM assignments WHERE assignments.card = cards.id),
+            (SELECT expires_on FROM assignments WHERE assignments.card = cards.id),
+            (SELECT expires_on FROM activations WHERE activations.card = cards.id)
+        ) END
+        """,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ManyCards:
+    """SQL for many `cards` at once: the last valid day of each, NULL for none, and its state where the day is :today."""
+
+    last_day: str
+    state: str
+
+
+def many_cards(connection: sqlite3.Connection) -> ManyCards:
+    """The same as read_card() tells of one; what this ledger has no rows for is left out, as a million cards are asked.
+
+    Not by the view card_expiries: behind a LEFT JOIN, SQLite would first write it out for all cards.
+    """
+    tables = {table for table, _ in (*_STATES, *_LAST_DAYS)}
+    filled = {table for table in tables if any_rows(connection, table)}
+    days = [day for table, day in _LAST_DAYS if table in filled]
+    last_day = f"coalesce({', '.join([*days, 'NULL', 'NULL'])})"
+    whens = [when for table, when in _STATES if table in filled]
+    state = f"CASE {' '.join(whens)} ELSE '{CardState.ACTIVE}' END" if whens else f"'{CardState.ACTIVE}'"
+    return ManyCards(last_day, state.format(last_day=last_day))
 
 
 def balance_of(connection: sqlite3.Connection, number: int) -> Buckets:
@@ -304,6 +374,22 @@ def _replaced(connection: sqlite3.Connection, number: int) -> list[int]:
         (number,),
     )
     return [row[0] for row in rows]
+
+
+def last_successor(connection: sqlite3.Connection, number: int) -> int:
+    """The card that a card's balance has moved to in the end; itself where it has not."""
+    row = connection.execute(
+        """
+        WITH RECURSIVE after (card, distance) AS (
+            SELECT ?, 0
+            UNION ALL
+            SELECT successor, distance + 1 FROM after CROSS JOIN transfers ON transfers.card = after.card
+        )
+        SELECT card FROM after ORDER BY distance DESC LIMIT 1
+        """,
+        (number,),
+    ).fetchone()
+    return int(row[0])
 
 
 def _pin(connection: sqlite3.Connection, number: int) -> StoredPin | None:

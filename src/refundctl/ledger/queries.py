@@ -6,9 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from refundctl.ledger.budgets import GIVEN, published_cards
-from refundctl.ledger.posting.batches import DEAD, HANDED, any_undone, find_unreachable
+from refundctl.domain.card_state import CardState
+from refundctl.ledger.budgets import published_cards
+from refundctl.ledger.card_lists import INVOICE, refused_redemptions_open
+from refundctl.ledger.cash_lists import count_open
+from refundctl.ledger.one_card import REDEMPTIONS, many_cards
+from refundctl.ledger.posting.batches import HANDED, find_unreachable, untold
 from refundctl.ledger.posting.credits import BUCKETS
+from refundctl.ledger.script import any_rows
 
 CARDS_PER_READ = 5_000
 
@@ -65,9 +70,18 @@ def has_cards(connection: sqlite3.Connection, campaign: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CampaignFigures:
-    """What a campaign has come to, net of undo, in minor units of its currency."""
+    """What a campaign has come to, net of undo, in minor units of its currency.
+
+    What lies on cards whose last day is over counts as expired, booked as breakage or not. So outstanding_minor, which can
+    still be spent, is paid + bonus + adjusted - redeemed - expired - cashed_out - lapsed. `states` counts the cards to which
+    something was done at the desk; `activated` are those alive without a holder.
+    """
 
     published: int
+    activated: int
+    states: Mapping[CardState, int]
+    cash_debts_open: int
+    till_overdrafts_open: int
     deactivated: int
     unassigned: int
     funded: int
@@ -77,8 +91,12 @@ class CampaignFigures:
     bonus_minor: int
     fee_minor: int
     cash_minor: int
-    balance_minor: int
+    adjusted_minor: int
+    redeemed_minor: int
+    cashed_out_minor: int
+    lapsed_minor: int
     expired_minor: int
+    outstanding_minor: int
     next_expiry: str | None
     open_batches: Sequence[str]
 
@@ -86,23 +104,26 @@ class CampaignFigures:
 def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) -> CampaignFigures:
     """Add up a campaign; `today` is the day in its time zone, by which a card has expired or not."""
     published = published_cards(connection, campaign)
-    held = connection.execute("SELECT count(*) FROM held_cards WHERE campaign = ?", (campaign,)).fetchone()[0]
+    deactivated = connection.execute(_DEACTIVATED, (campaign,)).fetchone()[0]
     made = connection.execute("SELECT count(*) FROM cards WHERE campaign = ?", (campaign,)).fetchone()[0]
     funded, paid, bonus, fee, cash, balance = connection.execute(
         f"""
         SELECT
             count(*) FILTER (WHERE entry = 1 AND bucket <> 'fee' AND run_id NOT IN (SELECT undone_run FROM undoings)),
-            {", ".join(f"coalesce(sum(amount_minor) FILTER (WHERE bucket = '{name}' AND {GIVEN}), 0)" for name in BUCKETS)},
+            {", ".join(f"coalesce(sum(amount_minor) FILTER (WHERE bucket = '{name}' AND {_FUNDING}), 0)" for name in BUCKETS)},
             coalesce(sum(amount_minor) FILTER (WHERE card IS NOT NULL), 0)
         FROM transactions WHERE campaign = ?
         """,
         (campaign,),
     ).fetchone()
-    expired, next_expiry = connection.execute(
-        """
+    moved = _moved(connection, campaign)
+    unbooked, next_expiry = connection.execute(
+        f"""
         SELECT
             coalesce(sum(balance_minor) FILTER (WHERE card_expiries.expires_on < ?2), 0),
-            min(card_expiries.expires_on) FILTER (WHERE card_expiries.expires_on >= ?2 AND balance_minor > 0)
+            min(card_expiries.expires_on) FILTER (
+                WHERE card_expiries.expires_on >= ?2 AND balance_minor > 0 AND {_not_dead(connection)}
+            )
         FROM cards
         JOIN card_expiries ON card_expiries.card = cards.id
         JOIN card_balances ON card_balances.card = cards.id
@@ -112,8 +133,12 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
     ).fetchone()
     return CampaignFigures(
         published=published,
-        deactivated=held - published,
-        unassigned=made - held,
+        activated=_activated(connection, campaign),
+        states=_states(connection, campaign, today),
+        cash_debts_open=count_open(connection, campaign) if cash or "cash_owed" in moved else 0,
+        till_overdrafts_open=len(refused_redemptions_open(connection, campaign=campaign)),
+        deactivated=deactivated,
+        unassigned=made - published - deactivated - connection.execute(_TRANSFERRED, (campaign,)).fetchone()[0],
         funded=funded,
         unreachable=_unreachable(connection, campaign),
         not_handed_over=_not_handed_over(connection, campaign),
@@ -121,8 +146,12 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
         bonus_minor=bonus,
         fee_minor=fee,
         cash_minor=cash,
-        balance_minor=balance,
-        expired_minor=expired,
+        adjusted_minor=moved.get("adjustments", 0),
+        redeemed_minor=-moved.get("sales", 0),
+        cashed_out_minor=-moved.get("cash_owed", 0),
+        lapsed_minor=-moved.get("lapsed", 0),
+        expired_minor=unbooked - moved.get("breakage", 0),
+        outstanding_minor=balance - unbooked,
         next_expiry=next_expiry,
         open_batches=[
             row[0]
@@ -132,6 +161,69 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
             )
         ],
     )
+
+
+# What is given for bookings or out of goodwill, and what takes it back; corrections stand by themselves. OR: see the schema.
+_FUNDING = "(contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'goodwill')"
+
+
+def _moved(connection: sqlite3.Connection, campaign: int) -> dict[str, int]:
+    """What came onto cards, or has left them, otherwise than by funding: by contra account, in minor units."""
+    return dict(
+        connection.execute(
+            f"""
+            SELECT contra_account, sum(amount_minor) FROM transactions
+            WHERE campaign = ? AND card IS NOT NULL AND NOT {_FUNDING}
+            GROUP BY contra_account
+            """,
+            (campaign,),
+        ).fetchall()
+    )
+
+
+def _not_dead(connection: sqlite3.Connection) -> str:
+    """SQL for whether `cards` were not deactivated; other dead cards hold nothing."""
+    if not any_rows(connection, "card_events WHERE event = 'deactivated'"):
+        return "TRUE"
+    return "NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')"
+
+
+def _states(connection: sqlite3.Connection, campaign: int, today: str) -> dict[CardState, int]:
+    """How many cards are in each state, of those that may be dead or blocked."""
+    rows = connection.execute(
+        f"""
+        SELECT {many_cards(connection).state} AS state, count(*) FROM cards
+        WHERE campaign = :campaign AND id IN (
+            SELECT card FROM card_events UNION SELECT card FROM transfers UNION SELECT card FROM cashouts
+        )
+        GROUP BY state
+        """,
+        {"campaign": campaign, "today": today},
+    )
+    return {CardState(state): count for state, count in rows}
+
+
+def _activated(connection: sqlite3.Connection, campaign: int) -> int:
+    """How many cards are alive that have no holder."""
+    return int(
+        connection.execute(
+            """
+            SELECT count(*) FROM activations CROSS JOIN cards ON cards.id = activations.card
+            WHERE campaign = ?
+                AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = cards.id)
+                AND NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
+                AND NOT EXISTS (SELECT 1 FROM transfers WHERE transfers.card = cards.id)
+            """,
+            (campaign,),
+        ).fetchone()[0]
+    )
+
+
+_DEACTIVATED = """
+    SELECT count(*) FROM card_events CROSS JOIN cards ON cards.id = card_events.card
+    WHERE event = 'deactivated' AND campaign = ?
+"""
+_TRANSFERRED = "SELECT count(*) FROM transfers CROSS JOIN cards ON cards.id = transfers.card WHERE campaign = ?"
 
 
 def _unreachable(connection: sqlite3.Connection, campaign: int) -> int:
@@ -304,8 +396,9 @@ def find_batch_cards(connection: sqlite3.Connection, batch: int) -> int:
         """,
         (batch,),
     )
-    if any_undone(connection):
-        connection.execute(f"DELETE FROM batch_cards WHERE {DEAD.format(card='batch_cards.card')}")
+    left_out = untold(connection, "batch_cards.card")
+    if left_out:
+        connection.execute(f"DELETE FROM batch_cards WHERE {left_out}")
     return int(connection.execute("SELECT count(*) FROM batch_cards").fetchone()[0])
 
 
@@ -316,26 +409,26 @@ def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: ran
     by `;`, customer_id, locale. What was taken back since then of these credits counts: its holder must not be told of it.
     Where later credits had to be spent for what is gone of these, nothing is left of them, and never less.
     """
+    bookings, since = _MAILED_BOOKINGS, _TAKEN_SINCE
+    if any_rows(connection, "transfers"):
+        bookings, since = _MAILED_BOOKINGS_MOVED, _TAKEN_SINCE_MOVED
     after = cards.start - 1
     while True:
         rows = connection.execute(
-            """
+            f"""
             SELECT
                 customers.email, customers.name, cards.code, max(0, sum(transactions.amount_minor)),
                 coalesce(
                     (SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), cards.expires_on
                 ),
-                group_concat(bookings.booking_id, ';'), customers.customer_id, customers.locale, cards.id
+                {bookings}, customers.customer_id, customers.locale, cards.id
             FROM (
                 SELECT card FROM batch_cards WHERE card > :after AND card < :stop ORDER BY card LIMIT :limit
             ) AS page
             CROSS JOIN held_cards AS cards ON cards.id = page.card
             CROSS JOIN customers ON customers.id = cards.customer
             CROSS JOIN transactions
-                ON transactions.card = cards.id AND (
-                    transactions.id <= :last
-                    OR (transactions.type = 'CREDITS_REMOVAL' AND transactions.related_transaction <= :last)
-                )
+                ON transactions.card = cards.id AND (transactions.id <= :last OR ({since}))
             LEFT JOIN line_versions
                 ON line_versions.id = transactions.line AND transactions.entry IS NOT NULL
                 AND transactions.run_id NOT IN (SELECT undone_run FROM undoings)
@@ -349,6 +442,53 @@ def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: ran
             return
         after = rows[-1][-1]
         yield [row[:-1] for row in rows]
+
+
+_MAILED_BOOKINGS = "group_concat(bookings.booking_id, ';')"
+_TAKEN_SINCE = "transactions.type = 'CREDITS_REMOVAL' AND transactions.related_transaction <= :last"
+# Of a card that others were replaced by, the bookings whose credits were theirs; where nothing has moved, the card's own.
+_MAILED_BOOKINGS_MOVED = """
+    coalesce(
+        iif(
+            EXISTS (SELECT 1 FROM transfers WHERE successor = cards.id),
+            (
+                WITH RECURSIVE lineage (card) AS (
+                    SELECT cards.id
+                    UNION
+                    SELECT transfers.card FROM lineage CROSS JOIN transfers ON transfers.successor = lineage.card
+                )
+                SELECT group_concat(booking_id, ';') FROM (
+                    SELECT credited.booking_id
+                    FROM lineage
+                    CROSS JOIN transactions AS credit ON credit.card = lineage.card AND credit.id <= :last
+                    CROSS JOIN line_versions AS line ON line.id = credit.line
+                    CROSS JOIN bookings AS credited ON credited.id = line.booking
+                    WHERE credit.entry IS NOT NULL AND credit.run_id NOT IN (SELECT undone_run FROM undoings)
+                    ORDER BY credit.id
+                )
+            ),
+            group_concat(bookings.booking_id, ';')
+        ),
+        (SELECT booking_id FROM bookings AS own WHERE own.id = cards.booking)
+    )
+"""
+# What was taken back of a credit on a card that this one has replaced counts if the money had come here by then.
+_TAKEN_SINCE_MOVED = f"""
+    {_TAKEN_SINCE} AND (
+        cards.id = (SELECT card FROM transactions AS credit WHERE credit.id = transactions.related_transaction)
+        OR EXISTS (
+            WITH RECURSIVE moved (card, run_id) AS (
+                SELECT successor, transfers.run_id
+                FROM transactions AS credit CROSS JOIN transfers ON transfers.card = credit.card
+                WHERE credit.id = transactions.related_transaction
+                UNION
+                SELECT successor, transfers.run_id FROM moved CROSS JOIN transfers ON transfers.card = moved.card
+            )
+            SELECT 1 FROM moved
+            WHERE moved.card = cards.id AND moved.run_id <= (SELECT run_id FROM transactions AS latest WHERE latest.id = :last)
+        )
+    )
+"""
 
 
 def batch_unreachable(connection: sqlite3.Connection, batch: int) -> tuple[int, int]:
@@ -388,62 +528,81 @@ def batch_card_bounds(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return lowest, middle, highest
 
 
-# The booking that a card is for, or the bookings that a customer's card was topped up for.
-_BOOKING_IDS = """
-    coalesce(
-        bookings.booking_id,
-        (
-            SELECT group_concat(booking_id, ';') FROM (
-                SELECT DISTINCT credited.booking_id
-                FROM transactions
-                JOIN line_versions ON line_versions.id = transactions.line
-                JOIN bookings AS credited ON credited.id = line_versions.booking
-                WHERE transactions.card = held_cards.id
-                ORDER BY transactions.id
+def _booking_ids(connection: sqlite3.Connection, card: str) -> str:
+    """SQL for the booking that a card is for, or the bookings that a customer's card was topped up for.
+
+    What is on a card may have come from those that it replaced.
+    """
+    cards = f"= {card}"
+    if any_rows(connection, "transfers"):
+        cards = f"""IN (
+            WITH RECURSIVE before (card) AS (
+                SELECT {card}
+                UNION
+                SELECT transfers.card FROM before CROSS JOIN transfers ON transfers.successor = before.card
+            )
+            SELECT card FROM before
+        )"""
+    return f"""
+        coalesce(
+            bookings.booking_id,
+            (
+                SELECT group_concat(booking_id, ';') FROM (
+                    SELECT DISTINCT credited.booking_id
+                    FROM transactions
+                    JOIN line_versions ON line_versions.id = transactions.line
+                    JOIN bookings AS credited ON credited.id = line_versions.booking
+                    WHERE transactions.card {cards}
+                    ORDER BY transactions.id
+                )
             )
         )
-    )
-"""
+    """
+
+
 # Cards of the bookings, or of the customers, that are considered.
 _CONSIDERED_CARDS = """
-    AND iif(
-        held_cards.booking IS NULL,
-        held_cards.customer IN (SELECT customer FROM considered),
-        held_cards.booking IN (SELECT booking FROM considered)
+    iif(
+        {booking} IS NULL,
+        {customer} IN (SELECT customer FROM considered),
+        {booking} IN (SELECT booking FROM considered)
     )
 """
+_HOLDER = {
+    "booking": "coalesce(cards.booking, assignments.booking)",
+    "customer": "coalesce(cards.customer, assignments.customer)",
+}
+_HELD = {"booking": "held_cards.booking", "customer": "held_cards.customer"}
 
 
 def card_rows(
     connection: sqlite3.Connection, campaign: int, today: str, *, considered_only: bool = False
 ) -> Iterator[tuple[Any, ...]]:
-    """All cards of a campaign: id, code, customer, bookings, state, balance (minor units), when published, last day, uses."""
+    """All cards of a campaign: id, code, customer, bookings, state, balance (minor units), when published, last day, uses.
+
+    A card that was handed out without a holder counts as published then.
+    """
+    many = many_cards(connection)
+    redemptions = REDEMPTIONS.format(card="cards.id") if any_rows(connection, "redemptions") else "0"
     return iter(
         connection.execute(
             f"""
             SELECT
-                cards.id, cards.code, customers.customer_id,
-                {_BOOKING_IDS},
-                CASE
-                    WHEN held_cards.id IS NULL THEN 'unassigned'
-                    WHEN EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
-                        THEN 'deactivated'
-                    WHEN card_expiries.expires_on < ?2 THEN 'expired'
-                    ELSE 'active'
-                END,
+                cards.id, cards.code, customers.customer_id, {_booking_ids(connection, "cards.id")}, {many.state},
                 coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = cards.id), 0),
-                runs.started_at, card_expiries.expires_on, 0
+                runs.started_at, {many.last_day}, {redemptions}
             FROM cards
-            LEFT JOIN held_cards ON held_cards.id = cards.id
-            LEFT JOIN card_expiries ON card_expiries.card = cards.id
-            LEFT JOIN customers ON customers.id = held_cards.customer
-            LEFT JOIN runs ON runs.id = held_cards.run_id
-            LEFT JOIN bookings ON bookings.id = held_cards.booking
-            WHERE cards.campaign = ?1
-                {_CONSIDERED_CARDS if considered_only else ""}
+            LEFT JOIN assignments ON assignments.card = cards.id
+            LEFT JOIN activations ON activations.card = cards.id
+            LEFT JOIN customers ON customers.id = {_HOLDER["customer"]}
+            LEFT JOIN runs ON runs.id = iif(
+                cards.customer IS NULL, coalesce(assignments.run_id, activations.run_id), cards.run_id
+            )
+            LEFT JOIN bookings ON bookings.id = {_HOLDER["booking"]}
+            WHERE cards.campaign = :campaign AND {_CONSIDERED_CARDS.format(**_HOLDER) if considered_only else "TRUE"}
             ORDER BY cards.id
             """,
-            (campaign, today),
+            {"campaign": campaign, "today": today},
         )
     )
 
@@ -451,7 +610,16 @@ def card_rows(
 def transaction_rows(
     connection: sqlite3.Connection, campaign: int, *, considered_only: bool = False
 ) -> Iterator[tuple[Any, ...]]:
-    """All transactions of a campaign: id, card, type, bucket, amount, the card's balance after it, booking, refund, ..."""
+    """All transactions of a campaign: id, card, type, bucket, amount, the card's balance after it, booking, source, ...
+
+    What is done at the desk is for no refund line: its booking is that of its card, and its source a redemption's invoice.
+    """
+    at_desk = any_rows(connection, "transactions WHERE line IS NULL")
+    own = "iif(line IS NULL, (SELECT booking FROM held_cards WHERE held_cards.id = transactions.card), line_versions.booking)"
+    considered = "transactions.line IN (SELECT line FROM considered)"
+    if at_desk:
+        cards = f"SELECT id FROM held_cards WHERE {_CONSIDERED_CARDS.format(**_HELD)}"
+        considered = f"({considered} OR (line IS NULL AND transactions.card IN ({cards})))"
     return iter(
         connection.execute(
             f"""
@@ -460,19 +628,22 @@ def transaction_rows(
                 CASE WHEN card IS NOT NULL THEN
                     sum(amount_minor) OVER (PARTITION BY card ORDER BY transactions.id)
                 END,
-                bookings.booking_id, coalesce(nullif(line_versions.refund_id, ''), bookings.booking_id),
+                bookings.booking_id,
+                {f"iif(line IS NULL, {INVOICE}, {_REFUND_ID})" if at_desk else _REFUND_ID},
                 transactions.reason, transactions.related_transaction, transactions.run_id, runs.started_at
             FROM transactions
             CROSS JOIN runs ON runs.id = transactions.run_id
             LEFT JOIN line_versions ON line_versions.id = transactions.line
-            LEFT JOIN bookings ON bookings.id = line_versions.booking
-            WHERE transactions.campaign = ?
-                {"AND transactions.line IN (SELECT line FROM considered)" if considered_only else ""}
+            LEFT JOIN bookings ON bookings.id = {own if at_desk else "line_versions.booking"}
+            WHERE transactions.campaign = ? AND {considered if considered_only else "TRUE"}
             ORDER BY transactions.id
             """,
             (campaign,),
         )
     )
+
+
+_REFUND_ID = "coalesce(nullif(line_versions.refund_id, ''), bookings.booking_id)"
 
 
 def publication_rows(
@@ -482,14 +653,57 @@ def publication_rows(
     return iter(
         connection.execute(
             f"""
-            SELECT held_cards.id, customers.customer_id, {_BOOKING_IDS}, runs.started_at, held_cards.run_id
+            SELECT
+                held_cards.id, customers.customer_id, {_booking_ids(connection, "held_cards.id")}, runs.started_at,
+                held_cards.run_id
             FROM held_cards
             CROSS JOIN customers ON customers.id = held_cards.customer
             CROSS JOIN runs ON runs.id = held_cards.run_id
             LEFT JOIN bookings ON bookings.id = held_cards.booking
-            WHERE held_cards.campaign = ?
-                {_CONSIDERED_CARDS if considered_only else ""}
+            WHERE held_cards.campaign = ? AND {_CONSIDERED_CARDS.format(**_HELD) if considered_only else "TRUE"}
             ORDER BY held_cards.id
+            """,
+            (campaign,),
+        )
+    )
+
+
+def redemption_rows(
+    connection: sqlite3.Connection, campaign: int, *, considered_only: bool = False
+) -> Iterator[tuple[Any, ...]]:
+    """All redemptions of a campaign: id, card, who bought, invoice, paid and bonus that were taken, the order, given back, when.
+
+    Where nobody was named as buying, it is the card's holder, if there is one.
+    """
+    return iter(
+        connection.execute(
+            f"""
+            SELECT
+                redemptions.id, redemptions.card, coalesce(buyers.customer_id, holders.customer_id), redemptions.invoice,
+                -coalesce(sum(own.amount_minor) FILTER (WHERE own.bucket = 'paid'), 0),
+                -coalesce(sum(own.amount_minor) FILTER (WHERE own.bucket = 'bonus'), 0),
+                redemptions.order_total_minor,
+                coalesce(
+                    sum((
+                        SELECT sum(back.amount_minor) FROM transactions AS back
+                        WHERE back.related_transaction = own.id AND back.type = 'CREDITS_REFUND'
+                    )),
+                    0
+                ),
+                coalesce(redemptions.redeemed_at, runs.started_at)
+            FROM redemptions
+            CROSS JOIN cards ON cards.id = redemptions.card
+            CROSS JOIN runs ON runs.id = redemptions.run_id
+            CROSS JOIN transactions AS own
+                ON own.type = 'CREDITS_REDEMPTION'
+                AND (own.id = redemptions.id OR own.related_transaction = redemptions.id)
+            LEFT JOIN assignments ON assignments.card = cards.id
+            LEFT JOIN customers AS buyers ON buyers.id = redemptions.customer
+            LEFT JOIN customers AS holders ON holders.id = coalesce(cards.customer, assignments.customer)
+            WHERE cards.campaign = ?
+                {f"AND {_CONSIDERED_CARDS.format(**_HOLDER)}" if considered_only else ""}
+            GROUP BY redemptions.id
+            ORDER BY redemptions.id
             """,
             (campaign,),
         )

@@ -69,11 +69,14 @@ def is_new(connection: sqlite3.Connection) -> bool:
     )
 
 
-def ensure(connection: sqlite3.Connection, path: Path, now: str, *, rehearsal: bool) -> None:
+def ensure(connection: sqlite3.Connection, path: Path, now: str, *, rehearsal: bool, checked: int | None = None) -> int:
     """Make the tables in an empty file, bring an older ledger up to date, and refuse an altered schema.
 
-    The caller holds the write transaction, so that a new ledger and its first run are one commit.
+    The caller holds the write transaction, so that a new ledger and its first run are one commit. Gives the number of the
+    schema that SQLite counts up whenever it is changed: where it still is `checked`, nothing is compared.
     """
+    if checked is not None and checked == _cookie(connection):
+        return checked
     if is_new(connection):
         _migrate(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -89,6 +92,11 @@ def ensure(connection: sqlite3.Connection, path: Path, now: str, *, rehearsal: b
             f"{path}: {difference}. The ledger was altered by hand; go back to the last backup (`refundctl verify` "
             "lists everything)."
         )
+    return _cookie(connection)
+
+
+def _cookie(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA schema_version").fetchone()[0])
 
 
 def clock_of(connection: sqlite3.Connection) -> str:

@@ -149,7 +149,13 @@ STAGED_LINES = """
     SELECT id FROM line_versions WHERE id > :lines_before AND version = 1
 """
 BOOKING_LINES = "SELECT id AS line FROM line_versions WHERE booking = :booking AND version = 1"
-CUSTOMER_LINES = "SELECT line FROM refund_lines WHERE customer = :customer"
+# Few bookings were ever the customer's, so that only those have to be looked at as they are now.
+CUSTOMER_LINES = """
+    SELECT refund_lines.line
+    FROM (SELECT DISTINCT booking FROM line_versions WHERE customer = :customer) AS own
+    CROSS JOIN refund_lines ON refund_lines.booking = own.booking
+    WHERE refund_lines.customer = :customer
+"""
 # Lines of a run that was undone, and not reopened since.
 UNDONE = """
     EXISTS (

@@ -14,14 +14,22 @@ from typing import Any, Protocol
 from refundctl.domain.card_state import CardState
 from refundctl.domain.codes import is_card_id, mask
 from refundctl.domain.errors import BadInput, Refused, UsageError
-from refundctl.domain.money import AmountError, amount_for_people, is_currency, parse_amount
+from refundctl.domain.money import (
+    AmountError,
+    amount_for_people,
+    exponent,
+    format_amount,
+    is_currency,
+    parse_amount,
+)
 from refundctl.ledger import answers
 from refundctl.ledger.connection import Ledger
-from refundctl.ledger.journal import Journal, Outcome
+from refundctl.ledger.journal import Journal, Outcome, RunFile
 from refundctl.ledger.one_card import Card, card_number, lookalikes, read_card
 from refundctl.ledger.people import customer_number
 
 KEY_LENGTH_MAX = 200
+PIN_WRONG = "pin_wrong"
 
 
 class CardUnknown(Refused):
@@ -105,14 +113,41 @@ def on_card(
     """
 
     def work(journal: Journal, refused: _Refusal) -> Answer:
-        card = _found(ledger, named, refused)
-        asked = {"card": card.card_id, **deed.arguments(ledger, card)}
-        refused.arguments = asked
-        return _once(
-            ledger, replace(journal, arguments=asked), key, card.campaign_name, lambda desk: deed.do(desk, card)
-        )
+        return _done_once(ledger, journal, _found(ledger, named, refused), deed, key, refused)
 
     return _in_one_transaction(ledger, journal, work, keep=keep)
+
+
+def on_card_found(
+    ledger: Ledger,
+    journal: Journal,
+    find: Callable[[], int],
+    deed: CardDeed,
+    *,
+    key: str | None = None,
+    keep: bool = True,
+    asked: Mapping[str, Any],
+) -> Answer:
+    """The same for a card that nobody names: `find` gives its number, or raises Refused, which is recorded with `asked`."""
+
+    def work(journal: Journal, refused: _Refusal) -> Answer:
+        refused.arguments = asked
+        refused.card = find()
+        card = read_card(ledger.connection, refused.card, ledger.clock.now)
+        refused.campaign, refused.arguments = card.campaign_name, {"card": card.card_id, **asked}
+        return _done_once(ledger, journal, card, deed, key, refused)
+
+    return _in_one_transaction(ledger, journal, work, keep=keep)
+
+
+def _done_once(
+    ledger: Ledger, journal: Journal, card: Card, deed: CardDeed, key: str | None, refused: "_Refusal"
+) -> Answer:
+    asked = {"card": card.card_id, **deed.arguments(ledger, card)}
+    refused.arguments = asked
+    return _once(
+        ledger, replace(journal, arguments=asked), key, card.campaign_name, lambda desk: deed.do(desk, card)
+    )
 
 
 def without_card(
@@ -123,11 +158,18 @@ def without_card(
     *,
     key: str | None = None,
     keep: bool = True,
+    asked: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Answer:
-    """Do something that is about no single card that there is yet, once per `key`; the journal has its arguments."""
+    """Do something that is about no single card that there is yet, once per `key`.
+
+    The journal has its arguments, or `asked` gives them: it may raise Refused, which is recorded with the journal's.
+    """
 
     def work(journal: Journal, refused: _Refusal) -> Answer:
         refused.campaign = campaign
+        if asked is not None:
+            journal = replace(journal, arguments=asked())
+            refused.arguments = journal.arguments
         return _once(ledger, journal, key, campaign, do)
 
     return _in_one_transaction(ledger, journal, work, keep=keep)
@@ -152,6 +194,10 @@ class RowProblem:
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.message}"
+
+
+#: What is looked at once all rows of a file are done, such as a budget: gives warnings, and raises Refused.
+Closing = Callable[[Desk], Sequence[str]]
 
 
 def _problems_listed(path: str, problems: Sequence[RowProblem]) -> list[Mapping[str, str | int]]:
@@ -202,24 +248,37 @@ def on_cards(
     *,
     key: str | None = None,
     keep: bool = True,
+    files: Sequence[RunFile] = (),
+    closing: Closing | None = None,
 ) -> Answer:
     """Do a deed to each card of a file: all or nothing, in one run; every row that can't be done is listed.
 
-    `malformed` are rows that the file's reader could make nothing of. Raises BulkMalformed where any row is malformed, else
-    BulkRefused where a rule refuses any.
+    `malformed` are rows that the file's reader could make nothing of; `files` is what the run's outcome keeps of the file.
+    `closing` looks at all rows together once they are done: it gives warnings, and may refuse the whole. Raises
+    BulkMalformed where any row is malformed or names a card again, else BulkRefused where a rule refuses any.
     """
 
+    def do(desk: Desk) -> Answer:
+        answer = _all_rows(desk, path, rows, malformed)
+        return answer if closing is None else replace(answer, warnings=(*answer.warnings, *closing(desk)))
+
     def work(journal: Journal, refused: _Refusal) -> Answer:
-        return _once(ledger, journal, key, None, lambda desk: _all_rows(desk, path, rows, malformed))
+        return _once(ledger, journal, key, None, do, files)
 
     return _in_one_transaction(ledger, journal, work, keep=keep)
 
 
 def _all_rows(desk: Desk, path: str, rows: Sequence[Row], malformed: Sequence[RowProblem]) -> Answer:
     wrong, refused, answers_ = list(malformed), [], []
+    lines: dict[int, int] = {}
     for row in rows:
         try:
             card = _found(desk.ledger, row.named, _Refusal())
+            first = lines.setdefault(card.number, row.line)
+            if first != row.line:
+                twice = f"Line {first} names card {card.card_id} already: leave one of the two."
+                wrong.append(RowProblem(row.line, "card_twice", twice))
+                continue
             row.deed.arguments(desk.ledger, card)
             answers_.append(row.deed.do(desk, card))
         except Refused as error:
@@ -277,8 +336,9 @@ def _in_one_transaction(
             ledger.connection.execute("ROLLBACK TO deed")
             refused = error
             error.campaign = refusal.campaign
-            writing.keep = keep
-            if keep:
+            # A wrong PIN counts in a dry run too, else one could be found by trying.
+            writing.keep = keep or error.code == PIN_WRONG
+            if writing.keep:
                 known = journal if refusal.arguments is None else replace(journal, arguments=refusal.arguments)
                 known.post_attempt(error, refusal.campaign, refusal.card)
     if refused is not None:
@@ -287,7 +347,12 @@ def _in_one_transaction(
 
 
 def _once(
-    ledger: Ledger, journal: Journal, key: str | None, campaign: str | None, do: Callable[[Desk], Answer]
+    ledger: Ledger,
+    journal: Journal,
+    key: str | None,
+    campaign: str | None,
+    do: Callable[[Desk], Answer],
+    files: Sequence[RunFile] = (),
 ) -> Answer:
     digest = _digest(journal)
     if key is not None:
@@ -303,7 +368,7 @@ def _once(
         answer = replace(answer, changed=True, run_id=run.run_id)
         answers.keep(ledger.connection, key, digest, _as_text(answer), run.run_id)
     if answer.changed:
-        journal.finish(run, Outcome(dict(answer.counts), answer.totals))
+        journal.finish(run, Outcome(dict(answer.counts), answer.totals, files))
     return answer
 
 
@@ -387,10 +452,14 @@ def amount_of(text: str, currency: str, option: str = "--amount", *, signed: boo
                 f"{option} is in {named[0].upper()}, but this card is in {currency}: give the amount in {currency}."
             )
         text = next(word for word in words if word is not named[0])
+    plus = signed and text.startswith("+")
     try:
-        minor = parse_amount(text.removeprefix("+") if signed else text, currency, signed=signed)
+        minor = parse_amount(text[1:] if plus else text, currency, signed=signed and not plus)
     except AmountError as error:
-        raise UsageError(f"{option} {error.sentence}.", code=error.code) from error
+        # What comes behind speaks of the rows and settings of a file.
+        what = error.sentence.rpartition(";")[0]
+        example = format_amount(125 * 10 ** exponent(currency) // 10, currency)
+        raise UsageError(f"{option} {what}: write it like {example}.", code=error.code) from error
     if not minor:
         raise UsageError(f"{option} is zero: give an amount.", code="amount_not_positive")
     return minor
@@ -405,11 +474,11 @@ def state_in_words(card: Card) -> str:
     """Why nothing can be done with a card, such as `is disabled`."""
     return {
         CardState.DEACTIVATED: "was deactivated for good",
-        CardState.TRANSFERRED: f"is dead: its balance has moved to c{card.successor}",
-        CardState.CASHED_OUT: "is dead: its balance was paid out in cash",
+        CardState.TRANSFERRED: f"is dead, as its balance has moved to card c{card.successor}",
+        CardState.CASHED_OUT: "is dead, as its balance was paid out in cash",
         CardState.FROZEN: "is frozen, as its balance is to be paid out in cash",
         CardState.DISABLED: "is disabled",
-        CardState.UNASSIGNED: "waits in the pool: it was neither activated nor given to a customer",
+        CardState.UNASSIGNED: "waits in the pool, neither activated nor given to a customer",
         CardState.EXPIRED: f"expired on {card.expires_on}",
         CardState.LOCKED: "is locked after too many wrong PINs",
     }.get(card.state, "can be used")

@@ -46,5 +46,7 @@ def _rows(copy: Ledger, kind: str, terms: Terms, where: Condition) -> Iterator[t
             return queries.transaction_rows(copy.connection, campaign, considered_only=some)
         case "publications":
             return queries.publication_rows(copy.connection, campaign, considered_only=some)
+        case "redemptions":
+            return queries.redemption_rows(copy.connection, campaign, considered_only=some)
         case _:
             return queries.booking_rows(copy.connection, campaign)

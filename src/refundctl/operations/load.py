@@ -20,7 +20,7 @@ from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_li
 from refundctl.ledger import queries, staging
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Run, RunFile, Totals
-from refundctl.ledger.posting import bookings, withdrawals
+from refundctl.ledger.posting import bookings, erasing, withdrawals
 
 if TYPE_CHECKING:
     from refundctl.domain.source import Source
@@ -89,7 +89,8 @@ class Expected:
 class LoadResult:
     """What became of the rows: loaded + updated + unchanged + filtered + rejected = rows.
 
-    `withdrawn` are known refund lines that the source leaves out now: their rows are among the filtered ones.
+    `withdrawn` are known refund lines that the source leaves out now: their rows are among the filtered ones. `erased` rows
+    are about people who were erased: they are loaded as any others, but for the person.
     """
 
     loaded: int
@@ -101,6 +102,7 @@ class LoadResult:
     totals: Totals
     files: Sequence[RunFile]
     withdrawn: int = 0
+    erased: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -161,6 +163,13 @@ def _plain(given: Input, choose: Choose, stack: ExitStack) -> Plain:
     return Plain(Input(given.name, unpacked.stream), unpacked.sha256, name, source)
 
 
+def read_plainly(_: str, __: BinaryIO) -> "tuple[str, Source]":
+    """For files whose columns no source renames: each is read by the default one."""
+    from refundctl.domain.source import Source
+
+    return "default", Source()
+
+
 def stage(ledger: Ledger, inputs: Sequence[Plain], encoding: str | None, tick: Tick) -> Staged:
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
     with ledger.unlocked(), without_collector():
@@ -216,6 +225,7 @@ def _stage_file(waiting: staging.Staging, encoding: str | None, number: int, giv
 def load(ledger: Ledger, staged: Staged, run: Run) -> LoadResult:
     """Post the staged rows that stand; the caller holds the transaction."""
     connection = ledger.connection
+    erased = erasing.blank_staged(connection)
     bookings.compare(connection)
     posted = bookings.post(connection, run.run_id)
     withdrawn = withdrawals.post(connection, run.run_id)
@@ -230,6 +240,7 @@ def load(ledger: Ledger, staged: Staged, run: Run) -> LoadResult:
         totals=queries.new_line_totals(connection, run.since["line_versions"]) if posted.loaded else {},
         files=[file.read for file in staged.files],
         withdrawn=withdrawn,
+        erased=erased,
     )
 
 
@@ -262,10 +273,11 @@ def check_strict(result: LoadResult, places: Sequence[str]) -> None:
 
 def rejects_paths(staged: Staged, named: str | None) -> dict[int, Path]:
     """Where each input's rejects go: `named`, or beside the input with `.rejects.csv`."""
-    return {file.number: Path(named) if named is not None else _beside(file.input.name) for file in staged.files}
+    return {file.number: Path(named) if named is not None else rejects_beside(file.input.name) for file in staged.files}
 
 
-def _beside(name: str) -> Path:
+def rejects_beside(name: str) -> Path:
+    """Where the rejects of a file go that nobody has named: beside it."""
     path = Path(name)
     # Only an ending that says what kind of file it is: bookings.2020-04 and bookings.2020-05 are two files.
     if path.suffix.lower() in {".gz", ".zip"}:
@@ -289,7 +301,7 @@ def write_rejects_files(
         if first is None:
             continue
         path = paths[file.number]
-        _refuse_foreign(path)
+        refuse_foreign(path)
         remove_parts(path)
         with replacing(path, other=other) as out:
             count = _write_rejects(file, chain([first], rows), out)
@@ -318,7 +330,8 @@ def _anew(stream: BinaryIO) -> BinaryIO:
     return fresh
 
 
-def _refuse_foreign(path: Path) -> None:
+def refuse_foreign(path: Path) -> None:
+    """Raise FileExists where what stands at `path` is no rejects file."""
     refuse_links(path)
     if not path.exists():
         return

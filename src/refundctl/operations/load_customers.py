@@ -8,7 +8,7 @@ from refundctl.files.people_csv import open_people
 from refundctl.ledger import people_staging, staging
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.journal import Run, RunFile
-from refundctl.ledger.posting import people
+from refundctl.ledger.posting import erasing, people
 from refundctl.operations.load import LoadResult, Plain, Staged, StagedFile, Tick, stage_files, without_collector
 
 
@@ -65,6 +65,7 @@ def load(ledger: Ledger, found: StagedPeople, run: Run) -> LoadedPeople:
 
     A customer counts once: of several rows about one, all but one are unchanged.
     """
+    erased = erasing.blank_people(ledger.connection)
     posted = people.post(ledger.connection, run.run_id)
     codes = staging.count_rejects(ledger.connection)
     result = LoadResult(
@@ -76,5 +77,6 @@ def load(ledger: Ledger, found: StagedPeople, run: Run) -> LoadedPeople:
         rejected_by_code=codes,
         totals={},
         files=[file.read for file in found.staged.files],
+        erased=erased,
     )
     return LoadedPeople(result, posted.confirmed)

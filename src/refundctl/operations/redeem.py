@@ -1,25 +1,25 @@
 """Taking what is bought off a card: every rule is looked at, and the money taken, in one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from refundctl.domain.card_numbers import holds_card_number
 from refundctl.domain.card_state import CardState
 from refundctl.domain.codes import code_key
 from refundctl.domain.errors import Refused, UsageError
 from refundctl.domain.pins import hashed, same
-from refundctl.domain.redemption import Buckets, taken
+from refundctl.domain.redemption import INVOICE_LENGTH_MAX, Buckets, taken
 from refundctl.ledger.connection import Ledger
 from refundctl.ledger.one_card import WRONG_PINS_MAX, Card, StoredPin, card_number, pin_of
 from refundctl.ledger.people import customer_number
 from refundctl.ledger.posting import redeeming
 from refundctl.ledger.posting.redeeming import NewRedemption
 from refundctl.operations.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk import Answer, Desk, amount_of, money, state_in_words
+from refundctl.operations.desk import PIN_WRONG, Answer, Desk, amount_of, money, state_in_words
 from refundctl.operations.pause import CampaignPaused
 
-INVOICE_LENGTH_MAX = 100
 SOMEBODY_ELSE = 0  # no customer's number
 
 
@@ -68,7 +68,7 @@ class PinRequired(Refused):
 class PinWrong(Refused):
     """The PIN is another."""
 
-    code = "pin_wrong"
+    code = PIN_WRONG
 
 
 class InvoiceRequired(Refused):
@@ -152,22 +152,11 @@ class Redeem:
 
     def arguments(self, ledger: Ledger, card: Card) -> Mapping[str, Any]:
         """See CardDeed."""
-        bought = self.purchase(ledger, card)
-        return {
-            "amount_minor": bought.amount_minor,
-            "invoice": bought.invoice,
-            "order_total_minor": bought.order_total_minor,
-            "customer": bought.customer,
-        }
+        return asdict(self.purchase(ledger, card))
 
     def purchase(self, ledger: Ledger, card: Card) -> Purchase:
         """What was typed, read. Raises UsageError and OtherCurrency."""
-        return Purchase(
-            amount_of(self.amount, card.currency),
-            invoice_given(ledger, self.invoice),
-            None if self.order_total is None else amount_of(self.order_total, card.currency, "--order-total"),
-            buyer(ledger, self.customer_id),
-        )
+        return read_purchase(ledger, card, self.amount, self.invoice, self.customer_id, self.order_total)
 
     def do(self, desk: Desk, card: Card) -> Answer:
         """See CardDeed."""
@@ -205,9 +194,32 @@ def post(desk: Desk, card: Card, bought: Purchase, redeemed_at: str | None = Non
                 "invoice": bought.invoice,
                 "order_total": bought.order_total_minor,
             },
-            "card": card_facts(desk.card(card.number)),
+            "card": card_facts(_after(card, amount)),
             "transactions": transaction_facts(desk.ledger, posted),
         },
+    )
+
+
+def _after(card: Card, amount: Buckets) -> Card:
+    """The card as it stands once this was taken, without reading it again."""
+    balance = Buckets(card.balance.paid - amount.paid, card.balance.bonus - amount.bonus)
+    return replace(card, balance=balance, redemptions=card.redemptions + 1)
+
+
+def read_purchase(
+    ledger: Ledger,
+    card: Card,
+    amount: str | None,
+    invoice: str | None,
+    customer_id: str | None,
+    order_total: str | None,
+) -> Purchase:
+    """A purchase with a card, from the texts that were typed. Raises UsageError and OtherCurrency."""
+    return Purchase(
+        None if amount is None else amount_of(amount, card.currency),
+        invoice_given(ledger, invoice),
+        None if order_total is None else amount_of(order_total, card.currency, "--order-total"),
+        buyer(ledger, customer_id),
     )
 
 
@@ -230,18 +242,30 @@ def invoice_given(ledger: Ledger, text: str | None) -> str | None:
         )
     if not invoice.isprintable():
         raise UsageError("--invoice has a character that can't be printed: type it anew.", code="invoice_malformed")
+    if holds_card_number(invoice):
+        raise UsageError(
+            "--invoice holds the number of a payment card, which must not be kept: give the number of the invoice.",
+            code="invoice_malformed",
+        )
     if redeeming.is_a_code(ledger.connection, code_key(invoice)):
         raise UsageError("--invoice is a card's code: give the number of the invoice.", code="invoice_malformed")
     return invoice
 
 
 def refuse_redeeming(
-    ledger: Ledger, card: Card, bought: Purchase, now: datetime, *, pin: PinTyped | None = None, check_pin: bool = True
+    ledger: Ledger,
+    card: Card,
+    bought: Purchase,
+    now: datetime,
+    *,
+    pin: PinTyped | None = None,
+    check_pin: bool = True,
+    whole: bool = True,
 ) -> None:
     """Raise Refused with the first reason why this can't be bought with the card at this moment.
 
-    What is None in `bought` is not known and not looked at, but for what the campaign requires. Without `check_pin` a PIN is
-    not asked for: a till that works on its own has done so, and `validate` only says that there is one.
+    What is None in `bought` is not known and not looked at, but where the campaign requires it of a `whole` purchase. Without
+    `check_pin` a PIN is not asked for: a till that works on its own has done so, and `validate` only says that there is one.
     """
     if card.pause is not None:
         raise CampaignPaused(
@@ -250,15 +274,19 @@ def refuse_redeeming(
         )
     refuse_unusable(card, now)
     _refuse_hour(card, now)
-    _refuse_customer(card, bought.customer)
+    if whole or bought.customer is not None or card.customer is None:
+        _refuse_customer(card, bought.customer)
     if check_pin:
         _refuse_pin(card, pin)
-    _refuse_invoice(ledger, card, bought.invoice)
-    _refuse_order(card, bought)
+    if whole or bought.invoice is not None:
+        _refuse_invoice(ledger, card, bought.invoice)
+    if whole or bought.order_total_minor is not None:
+        _refuse_order(card, bought)
     _refuse_balance(card, bought.amount_minor)
 
 
 _WHAT_NEXT = {
+    CardState.TRANSFERRED: (NotActive, "redeem that one"),
     CardState.FROZEN: (Disabled, "`refundctl cashout cancel` gives it back"),
     CardState.DISABLED: (Disabled, "`refundctl card enable` lets it be used again"),
     CardState.UNASSIGNED: (NotActive, "`refundctl card activate` or `refundctl card assign` brings it to life"),
@@ -283,8 +311,8 @@ def refuse_unusable(card: Card, now: datetime) -> None:
 def _refuse_hour(card: Card, now: datetime) -> None:
     if not card.rules.open_at(card.local(now)):
         raise OutsideHours(
-            f"Card {card.card_id} can be redeemed {card.rules.opening} ({card.timezone}), and there it is "
-            f"{card.local(now):%A %H:%M}: redeem it then."
+            f"Card {card.card_id} can be redeemed only {card.rules.opening}, by the clocks of {card.timezone}, where it is "
+            f"{card.local(now):%A %H:%M} now: try again then."
         )
 
 

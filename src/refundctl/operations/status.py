@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from refundctl.domain.card_state import CardState
 from refundctl.domain.policy import Budget
 from refundctl.ledger import budgets, queries, scope
 from refundctl.ledger.connection import Ledger
@@ -108,24 +109,30 @@ def _standing(ledger: Ledger, terms: Terms) -> Standing:
             "bookings": sum(count for state, count in bookings.items() if not state.is_skipped or state.is_capped),
             "refund_lines": sum(count for state, count in lines.items() if not state.is_skipped or state.is_capped),
             "published": figures.published,
+            "activated": figures.activated,
             "unassigned": figures.unassigned,
             "deactivated": figures.deactivated,
+            **{state.value: figures.states.get(state, 0) for state in _COUNTED},
             "funded": figures.funded,
             "undone": lines.get(State.UNDONE, 0),
             "over_cap": scope.count_capped(lines),
             "unreachable": figures.unreachable,
             "not_handed_over": figures.not_handed_over,
             "funded_not_eligible": lines.get(State.FUNDED_NOT_ELIGIBLE, 0),
+            "cash_debts_open": figures.cash_debts_open,
+            "till_overdrafts_open": figures.till_overdrafts_open,
         },
         totals={
             "paid": figures.paid_minor,
             "bonus": figures.bonus_minor,
             "cash": figures.cash_minor,
             "fee": figures.fee_minor,
-            "redeemed": 0,
+            "adjusted": figures.adjusted_minor,
+            "redeemed": figures.redeemed_minor,
             "expired": figures.expired_minor,
-            "cashed_out": 0,
-            "outstanding": figures.balance_minor - figures.expired_minor,
+            "cashed_out": figures.cashed_out_minor,
+            "lapsed": figures.lapsed_minor,
+            "outstanding": figures.outstanding_minor,
             **({} if budget is None else budget.totals),
         },
         next_expiry=figures.next_expiry,
@@ -133,6 +140,9 @@ def _standing(ledger: Ledger, terms: Terms) -> Standing:
         budget=budget,
         pause=pause,
     )
+
+
+_COUNTED = (CardState.DISABLED, CardState.FROZEN, CardState.TRANSFERRED)
 
 
 def _state(terms: Terms, today: str) -> str:

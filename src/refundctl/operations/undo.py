@@ -59,7 +59,7 @@ class UndoResult:
             "lines_restored": self.lines.restored,
             "cards_kept": self.cards.kept_count,
             "lines_kept": self.lines.kept_count,
-            "spent": self.taken.spent_cards if self.taken else 0,
+            "spent": self.taken.spent_cards + self.taken.spent_debts if self.taken else 0,
         }
 
     @property
@@ -81,7 +81,7 @@ class UndoResult:
 
     @property
     def spent(self) -> Sequence[Spent]:
-        """The first cards on which something was spent."""
+        """The first cards on which something was spent, and debts in cash that are paid or with the bank."""
         return self.taken.spent if self.taken else ()
 
     @property
@@ -114,7 +114,13 @@ class UndoResult:
         currency = self.taken.currency if self.taken else None
         return {
             "spent": [
-                {"card_id": f"c{one.card}", "amount": one.amount_minor, "currency": currency} for one in self.spent
+                {
+                    "card_id": None if one.card is None else f"c{one.card}",
+                    **({} if one.debt is None else {"cashout": one.debt}),
+                    "amount": one.amount_minor,
+                    "currency": currency,
+                }
+                for one in self.spent
             ],
             "kept": [
                 {"card_id": f"c{one.card}", "run_id": one.held_by}
@@ -128,6 +134,8 @@ class UndoResult:
 def _first(kept: Sequence[Kept]) -> str:
     """Which runs are to be undone first, those that most of it hangs on first."""
     runs = Counter(one.held_by for one in kept if one.held_by is not None)
+    if not runs and any(one.card is not None for one in kept):
+        return ", or what the desk has put on: take that off first with `refundctl card adjust`, then undo this one again"
     if not runs:
         return ""
     names = ", ".join(str(run_id) for run_id, _ in runs.most_common(RUNS_NAMED))
@@ -166,10 +174,11 @@ def undo(ledger: Ledger, journal: Journal, run_id: int, reason: str | None) -> U
     undoing.note_undoings(connection, new, reason, run.run_id)
     taken, cards, lines = None, NOTHING, NOTHING
     for step in steps:
-        if step.command == "topup" and step.undone_by is None:
+        if step.command in {"topup", undoing.GOODWILL} and step.undone_by is None:
             taken = undoing.take_back(connection, step.run_id, reason, run.run_id)
-        elif step.command == "publish" and step.reopened_by is None:
-            cards = undoing.deactivate(connection, step.run_id, reason, run.run_id)
+        if step.command in {"publish", undoing.GOODWILL} and step.reopened_by is None:
+            with_lines = step.command == "publish"
+            cards = undoing.deactivate(connection, step.run_id, reason, run.run_id, with_lines=with_lines)
         elif step.command == "load" and step.reopened_by is None:
             lines = undoing.withdraw(connection, step.run_id, run.run_id)
     closed = _close_batches(ledger, target, steps, run.run_id)
@@ -193,7 +202,7 @@ def _undoable_steps(ledger: Ledger, target: PastRun) -> list[PastRun]:
     """The steps of a run, the last one first; it is one itself where it has none. Raises NotUndoable."""
     if target.command in undoing.WHOLE_RUNS:
         return undoing.steps_of(ledger.connection, target.run_id)
-    if target.command not in undoing.STEPS:
+    if target.command not in (*undoing.STEPS, undoing.GOODWILL):
         raise NotUndoable(_why_not(ledger, target))
     return [target]
 
@@ -211,15 +220,37 @@ _INSTEAD = {
     "pause": "Let the campaign go on with `refundctl resume`.",
     "resume": "Stop the campaign again with `refundctl pause`.",
     "approve": "Leave the plan as it is, or undo the run that applied it.",
+    "card redeem": "Give the purchase back with `refundctl card rollback`.",
+    "card rollback": "Take the purchase off the card again with `refundctl card redeem`, under another invoice number.",
+    "load-redemptions": "Give the purchases back one by one with `refundctl card rollback`.",
+    "card adjust": "Correct the balance the other way with `refundctl card adjust`.",
+    "card transfer": "Move the balance on with `refundctl card transfer`: a card that was replaced stays dead.",
+    "card activate": "Block the card for now with `refundctl card disable`, or for good with `refundctl card deactivate`.",
+    "card assign": "A card keeps its holder: block it with `refundctl card disable`, or for good with `refundctl card deactivate`.",
+    "card disable": "Let the card be used again with `refundctl card enable`.",
+    "card enable": "Block the card again with `refundctl card disable`.",
+    "card deactivate": "That was for good: `refundctl card issue` makes a new card.",
+    "card extend": "A card that was extended is valid that long; `refundctl card disable` blocks it.",
+    "card set-pin": "Set another PIN with `refundctl card set-pin`.",
+    "card unlock": "Block the card with `refundctl card disable`.",
+    "cashout request": "Give the balance back to the card with `refundctl cashout cancel`.",
+    "cashout cancel": "Ask for the cash again with `refundctl cashout request`.",
+    "cashout export": "A file for the bank can't be called back: tell the bank, and take its answer in with "
+    "`refundctl cashout settle`.",
+    "cashout settle": "What the bank has paid is paid.",
+    "expire": "What has lapsed is booked for good: `refundctl card issue` makes a goodwill card.",
+    "customer erase": "What is erased is gone.",
 }
 
 
 def _why_not(ledger: Ledger, target: PastRun) -> str:
     why = f"Run {target.run_id} is a `{target.command}`, which can't be undone. "
     if target.command != "undo":
-        return why + _INSTEAD.get(target.command, "Only load, publish, topup, run and apply can.")
+        return why + _INSTEAD.get(target.command, "Only load, publish, topup, run, apply and card issue can.")
     if not undoing.undone_by(ledger.connection, target.run_id):
         return f"{why}Undo the run that has funded the refund lines since."
+    if any(one.command == undoing.GOODWILL for one in undoing.undone_by(ledger.connection, target.run_id)):
+        return f"{why}`refundctl card issue` makes another goodwill card."
     return f"{why}To let its refund lines be funded again, type `refundctl undo --reopen {target.run_id}`."
 
 
@@ -271,6 +302,11 @@ def reopen(ledger: Ledger, journal: Journal, run_id: int) -> ReopenResult:
     connection = ledger.connection
     target = _found(ledger, run_id)
     undone = _undone(ledger, target)
+    if any(one.command == undoing.GOODWILL for one in (target, *undone)):
+        raise NotUndoable(
+            f"Run {run_id} is about a goodwill card, which was for no refund line, so there is nothing to reopen: "
+            "`refundctl card issue` makes another one."
+        )
     if not undone:
         raise NotUndoable(
             f"Run {run_id} was not undone, so there is nothing to reopen: `refundctl runs` lists all runs."

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from refundctl.ledger import integrity, queries, scope
 from refundctl.ledger.connection import Ledger, LedgerDamaged
-from refundctl.ledger.integrity import Finding
+from refundctl.ledger.findings import Finding
 from refundctl.ledger.scope import State
 from refundctl.ledger.seals import Seal, last_seal
 from refundctl.operations.terms import Terms

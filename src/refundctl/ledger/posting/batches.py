@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.errors import Busy
+from refundctl.ledger.posting.cards import endings
 from refundctl.ledger.scope import State
+from refundctl.ledger.script import any_rows
 
 # Ranges never overlap, so the last one that begins before a credit tells whether the credit is in any.
 HANDED = """
@@ -108,8 +110,8 @@ def find_new_credits(
 
     Credits whose holder has no e-mail address wait until there is one; nobody is told of what was undone. All credits after
     `fresh_after` are known to be new; the others are looked at one by one, `considered_only` those of the cards that a
-    considered line is on or that have a new credit: a card is mailed with all that is on it, so nothing of it is left to be
-    mailed again.
+    considered line is on, or has moved to, or that have a new credit: a card is mailed with all that is on it, so nothing of
+    it is left to be mailed again. What the desk has given is for no booking, so it goes out with whatever goes out next.
     """
     connection.execute("DROP TABLE IF EXISTS temp.new_ranges")
     connection.execute("CREATE TEMP TABLE new_ranges (first_transaction INTEGER, last_transaction INTEGER)")
@@ -126,7 +128,7 @@ def find_new_credits(
             parameters,
         )
     if _any_left(connection, parameters):
-        asked_for = f"AND card IN ({_ASKED_FOR})" if considered_only else ""
+        asked_for = f"AND card IN ({_asked_for(connection)})" if considered_only else ""
         _collect(connection, parameters, f"id <= :after AND NOT ({HANDED}) {asked_for} {mailed}")
     return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM new_ranges)").fetchone()[0])
 
@@ -134,34 +136,60 @@ def find_new_credits(
 def _mailed(connection: sqlite3.Connection, campaign: int) -> str:
     """SQL that leaves out the credits of which nobody is to be told, or not yet; nothing where there are none."""
     unreachable = find_unreachable(connection, campaign)
-    clauses = ["AND card NOT IN (SELECT card FROM unreachable_cards)"] if unreachable else []
-    if any_undone(connection):
+    clauses = ["card NOT IN (SELECT card FROM unreachable_cards)"] if unreachable else []
+    clauses += [f"NOT {ending}" for ending in endings(connection, "transactions.card")]
+    if any_rows(connection, "undoings"):
         # Of an undone credit nothing is left; where its card has more on it, that is some other credit's.
-        clauses.append("AND run_id NOT IN (SELECT undone_run FROM undoings)")
-        clauses.append(f"AND NOT {_DEACTIVATED.format(card='transactions.card')}")
-    return " ".join(clauses)
+        clauses.append("run_id NOT IN (SELECT undone_run FROM undoings)")
+        if any_rows(connection, "transfers"):
+            # What has moved was some other run's, which may be undone by now.
+            clauses.append(f"(contra_account <> 'transfers' OR NOT {_NOTHING_LEFT.format(card='transactions.card')})")
+    if any_rows(connection, "activations"):
+        clauses.append(f"NOT {_OF_NOBODY.format(card='transactions.card')}")
+    return " ".join(f"AND {clause}" for clause in clauses)
 
 
-_DEACTIVATED = "EXISTS (SELECT 1 FROM card_events WHERE card_events.card = {card} AND event = 'deactivated')"
-# A card that nobody is told of any more: it is deactivated, or all its credits were undone and nothing is left on it.
-DEAD = f"""
+# All credits of a card, and of those whose successor it is, were undone, and nothing is left on it.
+_NOTHING_LEFT = """
     (
-        {_DEACTIVATED} OR (
-            NOT EXISTS (
-                SELECT 1 FROM transactions AS own
-                WHERE own.card = {{card}} AND own.type = 'CREDITS_ADDITION'
-                    AND own.run_id NOT IN (SELECT undone_run FROM undoings)
-            )
-            AND (SELECT coalesce(sum(amount_minor), 0) FROM transactions AS own WHERE own.card = {{card}}) = 0
+        NOT EXISTS (
+            SELECT 1 FROM transactions AS own
+            WHERE own.card = {card} AND own.type = 'CREDITS_ADDITION' AND own.contra_account <> 'transfers'
+                AND own.run_id NOT IN (SELECT undone_run FROM undoings)
         )
+        AND (SELECT coalesce(sum(amount_minor), 0) FROM transactions AS own WHERE own.card = {card}) = 0
+        AND NOT EXISTS (
+            WITH RECURSIVE replaced (card) AS (
+                SELECT card FROM transfers WHERE successor = {card}
+                UNION
+                SELECT transfers.card FROM replaced CROSS JOIN transfers ON transfers.successor = replaced.card
+            )
+            SELECT 1 FROM replaced CROSS JOIN transactions AS own ON own.card = replaced.card
+            WHERE own.type = 'CREDITS_ADDITION' AND own.contra_account <> 'transfers'
+                AND own.run_id NOT IN (SELECT undone_run FROM undoings)
+        )
+    )
+"""
+# It was activated for whoever has it, whom nobody knows.
+_OF_NOBODY = """
+    (
+        EXISTS (SELECT 1 FROM activations WHERE activations.card = {card})
+        AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = {card})
     )
 """
 
 
-def any_undone(connection: sqlite3.Connection) -> bool:
-    """Whether a run was ever undone or a card deactivated: if not, a million cards need not be asked."""
-    found = "SELECT EXISTS (SELECT 1 FROM undoings) OR EXISTS (SELECT 1 FROM card_events)"
-    return bool(connection.execute(found).fetchone()[0])
+def untold(connection: sqlite3.Connection, card: str) -> str | None:
+    """SQL for whether nobody is told of a card, any more or yet; None where that is so of no card of this ledger.
+
+    It has come to its end or waits for it, nothing is left of what was undone, or it belongs to whoever has it.
+    """
+    clauses = endings(connection, card)
+    if any_rows(connection, "undoings"):
+        clauses.append(_NOTHING_LEFT.format(card=card))
+    if any_rows(connection, "activations"):
+        clauses.append(_OF_NOBODY.format(card=card))
+    return f"({' OR '.join(clauses)})" if clauses else None
 
 
 def find_unreachable(connection: sqlite3.Connection, campaign: int) -> bool:
@@ -170,7 +198,8 @@ def find_unreachable(connection: sqlite3.Connection, campaign: int) -> bool:
     connection.execute("CREATE TEMP TABLE unreachable_cards (card INTEGER PRIMARY KEY)")
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM customers WHERE email IS NULL)").fetchone()[0]:
         return False
-    alive = f"AND NOT {DEAD.format(card='held_cards.id')}" if any_undone(connection) else ""
+    left_out = untold(connection, "held_cards.id")
+    alive = f"AND NOT {left_out}" if left_out else ""
     return bool(
         connection.execute(
             f"""
@@ -186,6 +215,15 @@ def find_unreachable(connection: sqlite3.Connection, campaign: int) -> bool:
 _CREDIT = "campaign = :campaign AND type = 'CREDITS_ADDITION' AND card IS NOT NULL"
 
 
+def _asked_for(connection: sqlite3.Connection) -> str:
+    """SQL for the cards that a run mails: those of its refund lines, and those of which nobody was told by the desk."""
+    heirs = _HEIRS if any_rows(connection, "transfers") else ""
+    return f"""
+        WITH RECURSIVE asked (card) AS ({_ASKED_FOR} {heirs})
+        SELECT card FROM asked
+    """
+
+
 _ASKED_FOR = f"""
     SELECT card FROM transactions
     WHERE card IS NOT NULL AND line IN (
@@ -193,7 +231,10 @@ _ASKED_FOR = f"""
     )
     UNION
     SELECT card FROM transactions WHERE id > :after AND campaign = :campaign AND card IS NOT NULL
+    UNION
+    SELECT card FROM transactions WHERE entry IS NULL AND {_CREDIT} AND id <= :after AND NOT ({HANDED})
 """
+_HEIRS = "UNION SELECT successor FROM asked CROSS JOIN transfers ON transfers.card = asked.card"
 
 
 def _collect(connection: sqlite3.Connection, parameters: Mapping[str, Any], wanted: str) -> None:

@@ -237,11 +237,12 @@ def _newest(connection: sqlite3.Connection, holding: Holding, cards: str) -> str
         return ""
     # Spelt out for each kind of campaign, as `IS` would keep SQLite from using the index.
     same = "later.booking IS NULL" if holding.per_customer else "later.booking = cards.booking"
+    # A newer card may be dead while this one is not: the older of two whose money was put together, or a goodwill card.
     return f"""
         AND NOT EXISTS (
             SELECT 1 FROM {cards.split(maxsplit=1)[0]} AS later
             WHERE later.campaign = cards.campaign AND later.customer = cards.customer
-                AND {same} AND later.ordinal > cards.ordinal
+                AND {same} AND later.ordinal > cards.ordinal AND {live(connection, "later")}
         )
     """
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-from refundctl.ledger.posting.cards import CODE_KEY, MakeCodes, drawn, drawn_distinct, index_codes
+from refundctl.ledger.posting.cards import CODE_KEY, MakeCodes, drawn, drawn_distinct, index_codes, waiting
 
 EMPTY = "no_voucher_suitable_for_publication"  # Voucherify's name for it
 
@@ -30,11 +30,8 @@ def made_beforehand(connection: sqlite3.Connection, campaign: int) -> int:
 
 
 def free_cards(connection: sqlite3.Connection, campaign: int) -> int:
-    """How many cards of the campaign's pool have no holder yet."""
-    free = """
-        SELECT count(*) FROM cards WHERE campaign = ? AND customer IS NULL
-            AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = cards.id)
-    """
+    """How many cards of the campaign's pool wait for a holder."""
+    free = f"SELECT count(*) FROM cards WHERE campaign = ? AND {waiting(connection)}"
     return int(connection.execute(free, (campaign,)).fetchone()[0])
 
 

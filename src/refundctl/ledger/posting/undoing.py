@@ -8,10 +8,14 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from refundctl.ledger.cash_lists import WITH_THE_BANK
 from refundctl.ledger.posting.batches import Batch, open_batches
-from refundctl.ledger.script import run_script
+from refundctl.ledger.posting.cards import endings
+from refundctl.ledger.posting.transfers import find_heirs, heir_of
+from refundctl.ledger.script import any_rows, run_script
 
 STEPS = ("load", "publish", "topup")  # that can be undone, in the order in which they are done
+GOODWILL = "card issue"  # can be undone too: it publishes a card and puts money on it, for no refund line
 WHOLE_RUNS = ("run", "apply")  # that consist of them
 MOST_LISTED = 1_000
 LARGEST_ID = 2**63 - 1  # of SQLite
@@ -142,17 +146,18 @@ _CONTRADICTING = """
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What can't be taken back from a card any more, in minor units."""
+    """What can't be taken back any more, in minor units: from a card, or of a debt in cash that is paid or with the bank."""
 
-    card: int
+    card: int | None
     amount_minor: int
+    debt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
     """What was taken back, by bucket, in minor units of `currency`; of how many refund lines; and what was spent.
 
-    `spent` are the first cards only; `spent_cards` and `spent_minor` count all of them.
+    `spent` are the first cards and debts in cash only; `spent_cards`, `spent_debts` and `spent_minor` count all of them.
     """
 
     refunds: int
@@ -162,33 +167,45 @@ class TakenBack:
     cash_minor: int
     fee_minor: int
     spent_cards: int
+    spent_debts: int
     spent_minor: int
     spent: Sequence[Spent]
 
 
 def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, run_id: int) -> TakenBack | None:
-    """Take the credits of the top-up `undone` back, as far as its cards still hold them; None where it has none.
+    """Take the credits of the run `undone` back, as far as its cards still hold them; None where it has none.
 
-    At most a bucket's balance, so that what was spent stays: taken from the first credits of the run first. What was owed
-    in cash or kept as a fee goes whole. The lines are undone, also those of which all is spent.
+    At most a bucket's balance, so that what was spent stays: taken from the first credits of the run first. Where a card was
+    transferred since, its money is taken off the card that it has moved to in the end. What was owed in cash or kept as a fee
+    goes whole, but for cash that is paid or with the bank: that is spent. The lines are undone, also those of which all is spent.
     """
     run_script(connection, _CREDITS_TABLES)
+    # Only then, as an undo of a million credits must not look for the heir of each.
+    card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
+    credits_ = f"""
+        SELECT id, {card} AS card, bucket, amount_minor FROM transactions
+        WHERE run_id = ? AND (entry IS NOT NULL OR contra_account = 'goodwill')
+    """
     connection.execute(
-        """
+        f"""
         INSERT INTO undone_balances
         SELECT card, bucket, sum(amount_minor) FROM transactions
-        WHERE card IN (SELECT card FROM transactions WHERE run_id = ? AND entry IS NOT NULL)
+        WHERE card IN (SELECT card FROM ({credits_}))
         GROUP BY card, bucket
         """,
         (undone,),
     )
     connection.execute(
-        """
+        f"""
         INSERT INTO undone_credits
         SELECT
             id, credit.card, amount_minor,
             -- What the bucket holds, less what the run's credits before this one take from it.
-            iif(credit.card IS NULL, amount_minor, max(0, min(amount_minor, balance_minor - before_minor)))
+            CASE
+                WHEN credit.bucket = 'cash' THEN iif({WITH_THE_BANK.format(debt="credit.id")}, 0, amount_minor)
+                WHEN credit.card IS NULL THEN amount_minor
+                ELSE max(0, min(amount_minor, coalesce(balance_minor, 0) - before_minor))
+            END
         FROM (
             SELECT
                 id, card, bucket, amount_minor,
@@ -196,7 +213,7 @@ def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, r
                     card IS NULL, 0,
                     sum(amount_minor) OVER (PARTITION BY card, bucket ORDER BY id ROWS UNBOUNDED PRECEDING) - amount_minor
                 ) AS before_minor
-            FROM transactions WHERE run_id = ? AND entry IS NOT NULL
+            FROM ({credits_})
         ) AS credit
         LEFT JOIN undone_balances ON undone_balances.card = credit.card AND undone_balances.bucket = credit.bucket
         ORDER BY id
@@ -209,7 +226,7 @@ def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, r
             campaign, card, line, type, bucket, amount_minor, contra_account, reason, related_transaction, run_id
         )
         SELECT
-            campaign, credit.card, line, 'CREDITS_REMOVAL', bucket, -taken_minor, contra_account, :reason, id, :run
+            campaign, undone_credits.card, line, 'CREDITS_REMOVAL', bucket, -taken_minor, contra_account, :reason, id, :run
         FROM undone_credits CROSS JOIN transactions AS credit ON credit.id = undone_credits.credit
         WHERE taken_minor > 0
         ORDER BY credit
@@ -238,8 +255,8 @@ _CREDITS_TABLES = """
     );
 """
 _SPENT = """
-    SELECT card, sum(amount_minor - taken_minor) AS spent_minor FROM undone_credits
-    WHERE amount_minor > taken_minor GROUP BY card
+    SELECT card, sum(amount_minor - taken_minor) AS spent_minor, iif(card IS NULL, credit, NULL) AS debt FROM undone_credits
+    WHERE amount_minor > taken_minor GROUP BY card, debt
 """
 
 
@@ -256,9 +273,10 @@ def _taken_back(connection: sqlite3.Connection) -> TakenBack | None:
     ).fetchone()
     if currency is None:
         return None
-    cards, minor = connection.execute(f"SELECT count(*), coalesce(sum(spent_minor), 0) FROM ({_SPENT})").fetchone()
-    listed = connection.execute(f"{_SPENT} ORDER BY card LIMIT {MOST_LISTED}")
-    return TakenBack(refunds, currency, paid, bonus, cash, fee, cards, minor, [Spent(*row) for row in listed])
+    of_all = f"SELECT count(card), count(debt), coalesce(sum(spent_minor), 0) FROM ({_SPENT})"
+    cards, debts, minor = connection.execute(of_all).fetchone()
+    listed = [Spent(*row) for row in connection.execute(f"{_SPENT} ORDER BY card, debt LIMIT {MOST_LISTED}")]
+    return TakenBack(refunds, currency, paid, bonus, cash, fee, cards, debts, minor, listed)
 
 
 # Publications
@@ -288,24 +306,30 @@ class Withdrawn:
     overwritten: int = 0
 
 
-def deactivate(connection: sqlite3.Connection, undone: int, reason: str | None, run_id: int) -> Withdrawn:
+def deactivate(
+    connection: sqlite3.Connection, undone: int, reason: str | None, run_id: int, *, with_lines: bool = True
+) -> Withdrawn:
     """Deactivate the cards that the run `undone` published, for good; those with money of other top-ups on them stay.
 
     The lines that they were for are undone, as far as they were known then and nothing else has funded them: for a card of
-    a booking its lines, for a customer's one card all lines of the customer in the campaign's currency.
+    a booking its lines, for a customer's one card all lines of the customer in the campaign's currency. A goodwill card was
+    for none.
     """
     run_script(connection, _CARDS_TABLE)
+    # What is dead already is left as it is. So is what is frozen: were its cash-out cancelled, the money would be on a dead
+    # card; a later undo finds it alive or paid out.
+    alive = " ".join(f"AND NOT {ending}" for ending in endings(connection, "held_cards.id"))
+    stands_in = f"OR id IN ({_STANDS_IN})" if any_rows(connection, "transfers") else ""
     connection.execute(
-        """
+        f"""
         INSERT INTO undone_cards
         SELECT
             id, campaign, customer, booking,
             coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = held_cards.id), 0)
         FROM held_cards
-        WHERE run_id = ?
-            AND NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = held_cards.id AND event = 'deactivated')
+        WHERE (run_id = :undone {stands_in}) {alive}
         """,
-        (undone,),
+        {"undone": undone},
     )
     deactivated = connection.execute(
         """
@@ -314,14 +338,14 @@ def deactivate(connection: sqlite3.Connection, undone: int, reason: str | None, 
         """,
         (reason, run_id),
     ).rowcount
-    if deactivated:
+    if deactivated and with_lines:
         _undo_published_lines(connection, undone, run_id)
     count = connection.execute("SELECT count(*) FROM undone_cards WHERE balance_minor > 0").fetchone()[0]
     kept = connection.execute(
         f"""
         SELECT card, NULL, NULL, (
-            SELECT max(run_id) FROM transactions
-            WHERE transactions.card = undone_cards.card AND type = 'CREDITS_ADDITION'
+            SELECT max(run_id) FROM ({_LINEAGE}) AS lineage CROSS JOIN transactions ON transactions.card = lineage.card
+            WHERE type = 'CREDITS_ADDITION' AND (entry IS NOT NULL OR contra_account = 'goodwill')
                 AND run_id NOT IN (SELECT undone_run FROM undoings)
         )
         FROM undone_cards WHERE balance_minor > 0 ORDER BY card LIMIT {MOST_LISTED}
@@ -336,6 +360,32 @@ _CARDS_TABLE = """
         card INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, customer INTEGER NOT NULL, booking INTEGER,
         balance_minor INTEGER NOT NULL
     );
+"""
+
+
+# A card that was made, or taken from the pool, to replace a card of the undone run stands for that one, so it goes like it.
+# One that also replaces a card of another run stays for that, as does one that its holder had before: they are not the
+# undone run's to end, and once its money is taken back, nothing of it is left on them.
+_STANDS_IN = """
+    WITH RECURSIVE stands_in (card) AS (
+        SELECT id FROM held_cards WHERE run_id = :undone
+        UNION
+        SELECT successor
+        FROM stands_in
+        CROSS JOIN transfers ON transfers.card = stands_in.card
+        CROSS JOIN held_cards AS found ON found.id = transfers.successor AND found.run_id = transfers.run_id
+        WHERE NOT EXISTS (SELECT 1 FROM transfers AS other WHERE other.successor = found.id AND other.card <> transfers.card)
+    )
+    SELECT card FROM stands_in
+"""
+# The card and those whose successor it is: where its money came from.
+_LINEAGE = """
+    WITH RECURSIVE replaced (card) AS (
+        SELECT undone_cards.card
+        UNION
+        SELECT transfers.card FROM replaced CROSS JOIN transfers ON transfers.successor = replaced.card
+    )
+    SELECT card FROM replaced
 """
 
 

@@ -564,6 +564,19 @@ CREATE TRIGGER assignments_from_pool BEFORE INSERT ON assignments
 WHEN NOT EXISTS (SELECT 1 FROM cards WHERE id = NEW.card AND campaign = NEW.campaign AND customer IS NULL)
 BEGIN SELECT RAISE(ABORT, 'only a card of the campaign''s pool can be assigned'); END;
 
+-- Only a card of a pool is handed out without a holder.
+CREATE TRIGGER activations_from_pool BEFORE INSERT ON activations
+WHEN NOT EXISTS (SELECT 1 FROM cards WHERE id = NEW.card AND customer IS NULL)
+BEGIN SELECT RAISE(ABORT, 'only a card of a pool can be activated'); END;
+
+-- What ends as a debt in cash is one, and only what a customer has asked for can be cancelled.
+CREATE TRIGGER cash_outcomes_of_debts BEFORE INSERT ON cash_outcomes
+WHEN NOT EXISTS (SELECT 1 FROM cashouts WHERE id = NEW.debt) AND (
+    NEW.outcome = 'cancelled'
+    OR NOT EXISTS (SELECT 1 FROM transactions WHERE id = NEW.debt AND bucket = 'cash' AND type = 'CREDITS_ADDITION')
+)
+BEGIN SELECT RAISE(ABORT, 'only a debt in cash is paid, and only a cash-out cancelled'); END;
+
 -- No bucket of a card goes below zero.
 CREATE TRIGGER transactions_no_overdraft BEFORE INSERT ON transactions
 WHEN NEW.amount_minor < 0 AND NEW.card IS NOT NULL
@@ -574,17 +587,24 @@ BEGIN
     ) < 0;
 END;
 
--- No redemption is given back beyond what it took.
+-- No redemption is given back beyond what it took. What takes the other bucket's part names the first transaction too: so
+-- only what gives back is counted beside the one that is named.
 CREATE TRIGGER transactions_given_back BEFORE INSERT ON transactions
 WHEN NEW.type = 'CREDITS_REFUND'
 BEGIN
     SELECT RAISE(ABORT, 'no more is given back than was taken')
     WHERE NEW.amount_minor + coalesce(
         (
-            SELECT sum(amount_minor) FROM transactions
-            WHERE (id = NEW.related_transaction OR related_transaction = NEW.related_transaction) AND bucket = NEW.bucket
+            SELECT amount_minor FROM transactions
+            WHERE id = NEW.related_transaction AND type = 'CREDITS_REDEMPTION' AND bucket = NEW.bucket
         ),
-        NEW.amount_minor
+        0
+    ) + coalesce(
+        (
+            SELECT sum(amount_minor) FROM transactions
+            WHERE related_transaction = NEW.related_transaction AND type = 'CREDITS_REFUND'
+        ),
+        0
     ) > 0;
 END;
 

@@ -1,0 +1,274 @@
+"""What is owed in cash: by cash-outs that customers asked for, by `cash_amount`s, and by policy; and the files for the bank."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class DebtState(StrEnum):
+    """What has become of a debt. ORDERED is in a file for the bank that has not rejected it; CANCELLED is owed no more."""
+
+    OPEN = "open"
+    ORDERED = "ordered"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+
+
+class Source(StrEnum):
+    """Why cash is owed: a customer asked for it, the booking's file said so, or the campaign's offers (or a country's law)."""
+
+    REQUEST = "request"
+    CASH_AMOUNT = "cash_amount"
+    POLICY = "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """Something owed in cash; `debt_id` is the transaction that made it. `created_at` is RFC 3339 in UTC."""
+
+    debt_id: int
+    card: int | None
+    booking_id: str | None
+    refund_id: str | None
+    customer_id: str
+    name: str | None
+    campaign: str
+    currency: str
+    amount_minor: int
+    state: DebtState
+    source: Source
+    created_at: str
+    reason: str | None
+
+    @property
+    def card_id(self) -> str | None:
+        """The card that it was on, as people name it."""
+        return None if self.card is None else f"c{self.card}"
+
+
+# In a file for the bank, and not rejected.
+_ORDERED = """
+    EXISTS (
+        SELECT 1 FROM cash_orders
+        WHERE cash_orders.debt = {debt} AND NOT EXISTS (SELECT 1 FROM cash_rejections WHERE cash_order = cash_orders.id)
+    )
+"""
+#: SQL for whether a debt was paid, or may be paid by the bank at any moment.
+WITH_THE_BANK = f"(EXISTS (SELECT 1 FROM cash_outcomes WHERE debt = {{debt}} AND outcome = 'paid') OR {_ORDERED})"
+
+# What an undo could not take back, as it was with the bank then, isn't paid after a rejection unless the run is reopened.
+_WITHDRAWN = """
+    (
+        EXISTS (SELECT 1 FROM transactions AS back WHERE back.related_transaction = debts.id AND back.bucket = 'cash')
+        OR (
+            debts.run_id IN (SELECT undone_run FROM undoings) AND debts.run_id NOT IN (SELECT undone_run FROM reopenings)
+        )
+    )
+"""
+_STATE = f"""
+    coalesce(
+        (SELECT outcome FROM cash_outcomes WHERE debt = debts.id),
+        CASE WHEN {_ORDERED.format(debt="debts.id")} THEN 'ordered' WHEN {_WITHDRAWN} THEN 'cancelled' ELSE 'open' END
+    )
+"""
+_DEBTS = f"""
+    SELECT
+        debts.id, debts.card, bookings.booking_id, coalesce(nullif(refund_id, ''), iif(card IS NULL, booking_id, NULL)),
+        customer_id, customers.name, campaigns.name, currency, abs(amount_minor), {_STATE} AS state, source,
+        runs.started_at, reason
+    FROM (
+        SELECT
+            owed.id, owed.campaign, owed.run_id, amount_minor, held_cards.id AS card, held_cards.booking,
+            NULL AS refund_id, held_cards.customer, 'request' AS source, cashouts.reason
+        FROM cashouts
+        JOIN transactions AS owed ON owed.id = cashouts.id
+        JOIN held_cards ON held_cards.id = cashouts.card
+        WHERE {{wanted}}
+        UNION ALL
+        SELECT
+            owed.id, owed.campaign, owed.run_id, amount_minor, NULL, first.booking, first.refund_id, now.customer,
+            iif(amount_minor <= now.cash_amount_minor, 'cash_amount', 'policy'), NULL
+        FROM transactions AS owed
+        CROSS JOIN line_versions AS first ON first.id = owed.line
+        CROSS JOIN line_versions AS now ON now.id = coalesce(
+            (
+                SELECT later.id FROM line_versions AS later
+                WHERE later.booking = first.booking AND later.refund_id = first.refund_id AND later.version > 1
+                ORDER BY later.version DESC LIMIT 1
+            ),
+            first.id
+        )
+        WHERE owed.bucket = 'cash' AND owed.entry IS NOT NULL AND {{wanted}}
+    ) AS debts
+    JOIN campaigns ON campaigns.id = debts.campaign
+    JOIN runs ON runs.id = debts.run_id
+    JOIN customers ON customers.id = debts.customer
+    LEFT JOIN bookings ON bookings.id = debts.booking
+"""
+
+
+def debts(connection: sqlite3.Connection, campaign: str | None, states: Collection[DebtState]) -> list[Debt]:
+    """The debts in these states, the oldest first: of one campaign, or of all where that is None."""
+    rows = connection.execute(
+        f"""
+        {_DEBTS.format(wanted="TRUE")}
+        WHERE (:campaign IS NULL OR campaigns.name = :campaign) AND state IN (SELECT value FROM json_each(:states))
+        ORDER BY debts.id
+        """,
+        {"campaign": campaign, "states": json.dumps(sorted(states))},
+    )
+    return [_debt(*row) for row in rows]
+
+
+def count_open(connection: sqlite3.Connection, campaign: int) -> int:
+    """How many debts of a campaign wait to be put into a file for the bank, or to be paid otherwise."""
+    sql = f"SELECT count(*) FROM ({_DEBTS.format(wanted='owed.campaign = ?1')}) WHERE state = '{DebtState.OPEN}'"
+    return int(connection.execute(sql, (campaign,)).fetchone()[0])
+
+
+def debts_numbered(connection: sqlite3.Connection, numbers: Collection[int]) -> dict[int, Debt]:
+    """The debts of these ids, in order, as far as there are such."""
+    wanted = "owed.id IN (SELECT value FROM json_each(:numbers))"
+    sql = f"{_DEBTS.format(wanted=wanted)} ORDER BY debts.id"
+    rows = connection.execute(sql, {"numbers": json.dumps(sorted(numbers))})
+    return {row[0]: _debt(*row) for row in rows}
+
+
+def _debt(*row: Any) -> Debt:
+    *facts, state, source, created_at, reason = row
+    values = (*facts, DebtState(state), Source(source), created_at, reason)
+    return Debt(*values)
+
+
+def lapsed_with(connection: sqlite3.Connection, request: int) -> int:
+    """The bonus that lapsed as a cash-out was requested, in minor units."""
+    row = connection.execute(
+        """
+        SELECT coalesce(-sum(amount_minor), 0) FROM transactions
+        WHERE related_transaction = ? AND type = 'CREDITS_REMOVAL' AND contra_account = 'lapsed'
+        """,
+        (request,),
+    ).fetchone()
+    return int(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class CashedOut:
+    """What cards were changed into, net of what was cancelled, in minor units: owed or paid in cash, and bonus that lapsed."""
+
+    cash_minor: int
+    lapsed_minor: int
+
+
+def cashed_out(connection: sqlite3.Connection, campaign: int) -> CashedOut:
+    """What has left a campaign's cards for cash."""
+    row = connection.execute(
+        """
+        SELECT
+            coalesce(-sum(amount_minor) FILTER (WHERE contra_account = 'cash_owed'), 0),
+            coalesce(-sum(amount_minor) FILTER (WHERE contra_account = 'lapsed'), 0)
+        FROM transactions WHERE campaign = ? AND contra_account IN ('cash_owed', 'lapsed')
+        """,
+        (campaign,),
+    ).fetchone()
+    return CashedOut(*row)
+
+
+# Files for the bank
+
+
+@dataclass(frozen=True, slots=True)
+class CashFile:
+    """A file for the bank as it was reserved: `path` is absolute, `reserved_at` RFC 3339 in UTC."""
+
+    number: int
+    path: str
+    format: str
+    run_id: int
+    reserved_at: str
+
+
+_FILES = """
+    SELECT cash_files.id, path, format, run_id, started_at
+    FROM cash_files JOIN runs ON runs.id = cash_files.run_id
+"""
+
+
+def open_file(connection: sqlite3.Connection) -> CashFile | None:
+    """The file for the bank that was reserved and is not in its place yet."""
+    row = connection.execute(f"{_FILES} WHERE cash_files.id NOT IN (SELECT cash_file FROM cash_deliveries)").fetchone()
+    return None if row is None else CashFile(*row)
+
+
+def is_delivered(connection: sqlite3.Connection, file: CashFile) -> bool:
+    """Whether a file was marked as in place, perhaps by another process."""
+    found = "SELECT EXISTS (SELECT 1 FROM cash_deliveries WHERE cash_file = ?)"
+    return bool(connection.execute(found, (file.number,)).fetchone()[0])
+
+
+def debts_in(connection: sqlite3.Connection, cash_file: int) -> list[Debt]:
+    """The debts that a file for the bank pays, in the order of their ids."""
+    rows = connection.execute("SELECT debt FROM cash_orders WHERE cash_file = ?", (cash_file,))
+    return list(debts_numbered(connection, [row[0] for row in rows]).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What was last put in a place: its run, and the SHA-256 of the file in hexadecimal."""
+
+    run_id: int
+    sha256: str
+
+
+def last_delivered(connection: sqlite3.Connection, path: str) -> Delivered | None:
+    """The last file for the bank that was put in this place, None where none was."""
+    row = connection.execute(
+        """
+        SELECT cash_files.run_id, cash_deliveries.files ->> '$[0].sha256'
+        FROM cash_deliveries JOIN cash_files ON cash_files.id = cash_deliveries.cash_file
+        WHERE path = ? ORDER BY cash_deliveries.id DESC LIMIT 1
+        """,
+        (path,),
+    ).fetchone()
+    return None if row is None else Delivered(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A debt's place in a file for the bank; `delivered` is whether the file is known to be in its place."""
+
+    number: int
+    debt: int
+    cash_file: int
+    path: str
+    rejected: bool
+    delivered: bool
+
+
+_ORDERS = """
+    SELECT
+        cash_orders.id, debt, cash_file, path, EXISTS (SELECT 1 FROM cash_rejections WHERE cash_order = cash_orders.id),
+        EXISTS (SELECT 1 FROM cash_deliveries WHERE cash_deliveries.cash_file = cash_orders.cash_file)
+    FROM cash_orders JOIN cash_files ON cash_files.id = cash_file
+"""
+
+
+def orders_of(connection: sqlite3.Connection, numbers: Collection[int]) -> Mapping[int, Sequence[Order]]:
+    """Every order of these debts, under the debt's id, the oldest first."""
+    found: dict[int, list[Order]] = {}
+    rows = connection.execute(
+        f"{_ORDERS} WHERE debt IN (SELECT value FROM json_each(?)) ORDER BY cash_orders.id",
+        (json.dumps(sorted(numbers)),),
+    )
+    for number, debt, cash_file, path, rejected, delivered in rows:
+        found.setdefault(debt, []).append(Order(number, debt, cash_file, path, bool(rejected), bool(delivered)))
+    return found
+
+
+def debts_ordered_in(connection: sqlite3.Connection, cash_file: int) -> list[int]:
+    """The ids of the debts in a file for the bank, in order; none where there is no such file."""
+    rows = connection.execute("SELECT debt FROM cash_orders WHERE cash_file = ? ORDER BY debt", (cash_file,))
+    return [row[0] for row in rows]

@@ -1,0 +1,41 @@
+"""What may be wrong with the books: a finding, and rules of which each is one query that finds nothing in sound ones."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+MOST_OF_ONE_KIND = 100  # a damaged page may hit thousands of rows; the first ones tell enough
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with the books."""
+
+    code: str
+    message: str
+
+    def as_json(self) -> dict[str, str]:
+        """As it stands in JSON output."""
+        return {"code": self.code, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Something that must be true of all rows: `sql` gives those of which it isn't, and `sentence` is told of each.
+
+    `of` are the tables and contra accounts that it is about: where none of them has a row, nothing is asked.
+    """
+
+    code: str
+    sentence: str
+    of: Sequence[str]
+    sql: str
+
+
+def broken(connection: sqlite3.Connection, rules: Sequence[Rule], present: frozenset[str]) -> Iterator[Finding]:
+    """What the rules find; `present` are the tables and accounts that have any rows."""
+    for rule in rules:
+        if present.isdisjoint(rule.of):
+            continue
+        for row in connection.execute(rule.sql).fetchmany(MOST_OF_ONE_KIND):
+            yield Finding(rule.code, rule.sentence.format(*row))
