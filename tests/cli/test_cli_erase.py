@@ -163,7 +163,8 @@ def test_metadata_that_another_customer_s_version_has_carried_on(desk: CommandLi
     desk("load", "one.csv", now=NOW).ok()
     theirs = {name: BO[name] for name in ("customer_id", "email", "name")}
     write_bookings(tmp_path / "two.csv", booking("B3", status="booked", **theirs))
-    desk("load", "two.csv", now=NOW).ok()
+    (tmp_path / "without.yaml").write_text(small_campaigns(), encoding="utf-8")
+    desk("load", "two.csv", "--campaigns", "without.yaml", now=NOW).ok()
     assert read(tmp_path / LEDGER, "SELECT count(*) FROM line_metadata WHERE metadata LIKE ?", f"%{GUEST}%") == [(3,)]
     erase(desk)
     assert traces_in(tmp_path / LEDGER) == []
@@ -402,7 +403,7 @@ def test_changes_of_a_booking_are_taken_in_without_the_person(desk: CommandLine,
 
 def test_an_exported_pseudonym_is_taken_back_as_what_it_is(desk: CommandLine, tmp_path: Path) -> None:
     erase(desk)
-    row = booking("B8", **{**CANARY, "customer_id": pseudonym_in(tmp_path)})
+    row = booking("B8", guest=GUEST, **{**CANARY, "customer_id": pseudonym_in(tmp_path)})
     write_bookings(tmp_path / "new.csv", row)
     desk("load", "new.csv", now=LATER).ok()
     assert traces_in(tmp_path / LEDGER) == []
@@ -411,7 +412,7 @@ def test_an_exported_pseudonym_is_taken_back_as_what_it_is(desk: CommandLine, tm
 
 def test_the_same_address_under_another_id_is_somebody_new(desk: CommandLine, tmp_path: Path) -> None:
     erase(desk)
-    write_bookings(tmp_path / "new.csv", booking("B9", customer_id="C-9", email=CANARY["email"]))
+    write_bookings(tmp_path / "new.csv", booking("B9", customer_id="C-9", email=CANARY["email"], guest=""))
     result = desk("load", "new.csv", "--json", now=LATER).ok()
     assert ("erased" in result.json(), result.stderr) == (False, "")
     assert read(tmp_path / LEDGER, "SELECT email FROM customers WHERE customer_id = 'C-9'") == [(CANARY["email"],)]
@@ -431,7 +432,7 @@ def test_a_dry_run_and_a_plan_bring_nothing_back_either(desk: CommandLine, tmp_p
 
 
 def test_whom_an_operator_asked_for_is_not_kept(desk: CommandLine, tmp_path: Path) -> None:
-    write_bookings(tmp_path / "new.csv", booking("B7", "70.00", **CANARY))
+    write_bookings(tmp_path / "new.csv", booking("B7", "70.00", guest=GUEST, **CANARY))
     desk("load", "new.csv", now=NOW).ok()
     where = ("--where", f"customer_id={ID}")
     for command in ("publish", "topup"):
@@ -451,7 +452,7 @@ def test_whom_an_operator_asked_for_is_not_kept(desk: CommandLine, tmp_path: Pat
 
 def test_what_else_was_asked_for_is_kept(desk: CommandLine, tmp_path: Path) -> None:
     desk("load", "bookings.csv", now=NOW).ok()
-    write_bookings(tmp_path / "new.csv", booking("B7", tier="gold"))
+    write_bookings(tmp_path / "new.csv", booking("B7", tier="gold", guest=""))
     desk("load", "new.csv", now=NOW).ok()
     desk("publish", CAMPAIGN, "--where", "tier=gold", "--where", "booking_id=B7", now=NOW).ok()
     [(arguments,)] = read(

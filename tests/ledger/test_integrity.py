@@ -206,7 +206,7 @@ ADDED: dict[str, dict[str, object]] = {
     "campaign_events": {"id": 1000},
     "campaigns": {"id": 1000, "name": "mine"},
     "card_events": {"id": 1000, "card": 1},
-    "cards": {"id": 1000, "code": "RF-MINE", "ordinal": 1000},
+    "cards": {"id": 1000, "code": "RF-MINE"},
     "cash_deliveries": {"id": 1000, "cash_file": 1000},
     "cash_files": {"id": 1000},
     "cash_orders": {"id": 1000},

@@ -78,8 +78,10 @@ def _refundctl(
 def load(words: Sequence[str]) -> None:
     """Import the module of the command that these words of the command line mean, or else all: each registers its own.
 
-    Only one, as a single card's redemption must not wait for the others.
+    Only one, as a single card's redemption must not wait for the others. A group of commands does so once more.
     """
-    meant = next((word for word in words if not word.startswith("-")), None)
-    for name in [meant] if meant in COMMANDS else COMMANDS:
-        import_module(f"refundctl.cli.{name.replace('-', '_')}")
+    names = [word for word in words if not word.startswith("-")]
+    for name in names[:1] if names[:1] and names[0] in COMMANDS else COMMANDS:
+        module = import_module(f"refundctl.cli.{name.replace('-', '_')}")
+        if hasattr(module, "load_below"):
+            module.load_below(names[1:])

@@ -47,7 +47,7 @@ class Clock:
     @property
     def stamp(self) -> str:
         """RFC 3339 in UTC, whole seconds."""
-        return self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{self.now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 @dataclass(slots=True)

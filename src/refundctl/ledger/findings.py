@@ -32,7 +32,7 @@ class Rule:
     sql: str
 
 
-def broken(connection: sqlite3.Connection, rules: Sequence[Rule], present: frozenset[str]) -> Iterator[Finding]:
+def broken(connection: sqlite3.Connection, rules: Sequence[Rule], present: set[str]) -> Iterator[Finding]:
     """What the rules find; `present` are the tables and accounts that have any rows."""
     for rule in rules:
         if present.isdisjoint(rule.of):

@@ -3,11 +3,9 @@
 import sqlite3
 from collections.abc import Iterator
 
-from refundctl.ledger import schema, seals
-from refundctl.ledger.findings import MOST_OF_ONE_KIND, Finding
-from refundctl.ledger.integrity_cards import check_cards
-from refundctl.ledger.integrity_cash import check_cash
-from refundctl.ledger.integrity_redemptions import MOVED_TO, check_redemptions
+from refundctl.ledger import integrity_cards, integrity_cash, integrity_redemptions, schema, seals
+from refundctl.ledger.findings import MOST_OF_ONE_KIND, Finding, broken
+from refundctl.ledger.integrity_redemptions import MOVED_TO, register_days
 from refundctl.ledger.people import PSEUDONYMS
 from refundctl.ledger.posting.bookings import METADATA_TEXT, PERSON_TEXT, register_functions
 from refundctl.ledger.posting.cards import CODE_KEY
@@ -428,25 +426,13 @@ def _balances(connection: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding("balance_negative", f"Card c{card} has less than nothing in its {bucket} bucket.")
 
 
+_LIFE_OF_CARDS = (*integrity_redemptions.RULES, *integrity_cards.RULES, *integrity_cash.RULES)
+
+
 def _life_of_cards(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """What becomes of cards once they are handed out: most ledgers have little of it, so only what there is is looked at."""
-    tables = (
-        "activations",
-        "assignments",
-        "card_events",
-        "cash_files",
-        "cash_orders",
-        "cash_outcomes",
-        "cash_rejections",
-        "cashouts",
-        "idempotency_keys",
-        "pins",
-        "redemptions",
-        "refused_redemptions",
-        "rollbacks",
-        "transfers",
-    )
+    """What becomes of cards once they are funded: most ledgers have little of it, so only what there is is looked at."""
+    register_days(connection)
     accounts = connection.execute("SELECT DISTINCT contra_account FROM transactions WHERE entry IS NULL").fetchall()
-    present = frozenset([*(table for table in tables if any_rows(connection, table)), *(name for (name,) in accounts)])
-    for check in (check_redemptions, check_cards, check_cash):
-        yield from check(connection, present)
+    tables = {name for rule in _LIFE_OF_CARDS for name in rule.of} & {table.name for table in seals.TABLES}
+    present = {*(account for (account,) in accounts), *(table for table in tables if any_rows(connection, table))}
+    yield from broken(connection, _LIFE_OF_CARDS, present)

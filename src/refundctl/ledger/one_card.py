@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from refundctl.domain.card_state import CardState
@@ -35,7 +36,7 @@ class Card:
     """A card as it stands now; amounts in minor units of `currency`, days in the time zone of its campaign.
 
     `handed_out_by` is the run that published, assigned or activated it: None for one that waits in the pool. `terms` is the
-    definition that it is bound by: the one that counted then. `replaced` are the cards whose successor it is, the nearest
+    definition that it is bound by: the one that counted then; `rules` what that asks of a redemption. `replaced` are the cards whose successor it is, the nearest
     first, and `successor` the card that its balance has moved to. `redemptions` counts those that were not given back
     whole, of the cards that it replaced too.
     """
@@ -53,6 +54,7 @@ class Card:
     expires_on: str | None
     handed_out_by: int | None
     terms: Mapping[str, Any]
+    rules: Rules
     balance: Buckets
     state: CardState
     successor: int | None
@@ -71,11 +73,6 @@ class Card:
     def masked(self) -> str:
         """What may be shown of its code."""
         return mask(self.code)
-
-    @property
-    def rules(self) -> Rules:
-        """What a redemption of it must be like."""
-        return Rules.from_terms(self.terms, self.currency)
 
     def today(self, now: datetime) -> str:
         """The day of `now` where its campaign is, as an ISO date."""
@@ -111,13 +108,13 @@ def lookalikes(connection: sqlite3.Connection, code: str) -> int:
 
 def read_card(connection: sqlite3.Connection, number: int, now: datetime) -> Card:
     """The card of this number, which there is, as it stands at `now`."""
-    row = connection.execute(_CARD, (number,)).fetchone()
-    (campaign, code, customer, booking, ordinal, printed, expires_on, run_id, name, currency, newest, own) = row
-    timezone = json.loads(newest)["timezone"]
-    replaced = _replaced(connection, number)
-    pin = _pin(connection, number)
+    row = connection.execute(_CARD, {"card": number}).fetchone()
+    (campaign, code, customer, booking, ordinal, printed, expires_on, run_id, name, currency, newest, own) = row[:12]
+    flags, (paid, bonus, redemptions, has_pin, replaces, was_paused) = row[12:16], row[16:]
+    timezone = _terms(newest)["timezone"]
+    replaced = _replaced(connection, number) if replaces else ()
+    pin = _pin(connection, number) if has_pin else None
     wrong = 0 if pin is None else wrong_pins(connection, number)
-    flags = connection.execute(_FLAGS, (number,)).fetchone()
     expired = expires_on is not None and expires_on < local_day(now, timezone).isoformat()
     return Card(
         number=number,
@@ -132,20 +129,52 @@ def read_card(connection: sqlite3.Connection, number: int, now: datetime) -> Car
         printed=bool(printed),
         expires_on=expires_on,
         handed_out_by=run_id,
-        terms=json.loads(own or newest),
-        balance=balance_of(connection, number),
+        terms=_terms(own or newest),
+        rules=_rules(own or newest, currency),
+        balance=Buckets(paid, bonus),
         state=_state(flags, handed_out=run_id is not None, expired=expired, locked=wrong >= WRONG_PINS_MAX),
         successor=flags[1],
         replaced=replaced,
         pin=pin,
         wrong_pins=wrong,
-        redemptions=sum(redemptions_of(connection, each) for each in (number, *replaced)),
-        pause=pause_of(connection, campaign),
+        redemptions=redemptions + sum(redemptions_of(connection, each) for each in replaced),
+        pause=pause_of(connection, campaign) if was_paused else None,
     )
 
 
-# The definition that counts for a card is the last one taken in by a run up to the one that handed it out.
-_CARD = """
+@lru_cache(maxsize=64)
+def _terms(definition: str) -> Mapping[str, Any]:
+    """What a definition says; nobody writes into it."""
+    terms: Mapping[str, Any] = json.loads(definition)
+    return terms
+
+
+@lru_cache(maxsize=64)
+def _rules(definition: str, currency: str) -> Rules:
+    return Rules.from_terms(_terms(definition), currency)
+
+
+#: SQL for the number of redemptions of a card that were not given back whole.
+REDEMPTIONS = """
+    (
+        SELECT count(*) FROM redemptions
+        WHERE redemptions.card = {card} AND (
+            NOT EXISTS (SELECT 1 FROM rollbacks WHERE redemption = redemptions.id)
+            OR (
+                SELECT sum(amount_minor) FROM transactions
+                WHERE transactions.id = redemptions.id OR related_transaction = redemptions.id
+                    OR related_transaction IN (
+                        SELECT second.id FROM transactions AS second
+                        WHERE second.related_transaction = redemptions.id AND second.type = 'CREDITS_REDEMPTION'
+                    )
+            ) < 0
+        )
+    )
+"""
+
+# The definition that counts for a card is the last one taken in by a run up to the one that handed it out. All in one
+# statement, since each further one costs a single redemption as much as what it reads.
+_CARD = f"""
     SELECT
         cards.campaign, code, coalesce(cards.customer, assignments.customer),
         coalesce(cards.booking, assignments.booking), coalesce(cards.ordinal, assignments.ordinal), printed,
@@ -161,26 +190,29 @@ _CARD = """
                     cards.customer IS NOT NULL, cards.run_id, coalesce(activations.run_id, assignments.run_id)
                 )
             ORDER BY id DESC LIMIT 1
-        )
+        ),
+        EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated'),
+        (SELECT successor FROM transfers WHERE transfers.card = cards.id),
+        (
+            SELECT coalesce(cash_outcomes.outcome, 'requested')
+            FROM cashouts LEFT JOIN cash_outcomes ON cash_outcomes.debt = cashouts.id
+            WHERE cashouts.card = cards.id ORDER BY cashouts.id DESC LIMIT 1
+        ),
+        (
+            SELECT event FROM card_events
+            WHERE card_events.card = cards.id AND event IN ('disabled', 'enabled') ORDER BY id DESC LIMIT 1
+        ),
+        coalesce((SELECT sum(amount_minor) FROM transactions WHERE card = cards.id AND bucket = 'paid'), 0),
+        coalesce((SELECT sum(amount_minor) FROM transactions WHERE card = cards.id AND bucket = 'bonus'), 0),
+        {REDEMPTIONS.format(card="cards.id")},
+        EXISTS (SELECT 1 FROM pins WHERE pins.card = cards.id),
+        EXISTS (SELECT 1 FROM transfers WHERE successor = cards.id),
+        EXISTS (SELECT 1 FROM campaign_events WHERE campaign_events.campaign = cards.campaign)
     FROM cards
     JOIN campaigns ON campaigns.id = cards.campaign
     LEFT JOIN assignments ON assignments.card = cards.id
     LEFT JOIN activations ON activations.card = cards.id
-    WHERE cards.id = ?
-"""
-
-_FLAGS = """
-    SELECT
-        EXISTS (SELECT 1 FROM card_events WHERE card = ?1 AND event = 'deactivated'),
-        (SELECT successor FROM transfers WHERE card = ?1),
-        (
-            SELECT coalesce(cash_outcomes.outcome, 'requested')
-            FROM cashouts LEFT JOIN cash_outcomes ON cash_outcomes.debt = cashouts.id
-            WHERE card = ?1 ORDER BY cashouts.id DESC LIMIT 1
-        ),
-        (
-            SELECT event FROM card_events WHERE card = ?1 AND event IN ('disabled', 'enabled') ORDER BY id DESC LIMIT 1
-        )
+    WHERE cards.id = :card
 """
 
 
@@ -340,25 +372,6 @@ def wrong_pins(connection: sqlite3.Connection, number: int) -> int:
 def redemptions_of(connection: sqlite3.Connection, number: int) -> int:
     """How many redemptions of a card stand: those given back whole don't."""
     return int(connection.execute(f"SELECT {REDEMPTIONS.format(card='?')}", (number,)).fetchone()[0])
-
-
-#: SQL for the number of redemptions of a card that were not given back whole.
-REDEMPTIONS = """
-    (
-        SELECT count(*) FROM redemptions
-        WHERE redemptions.card = {card} AND (
-            NOT EXISTS (SELECT 1 FROM rollbacks WHERE redemption = redemptions.id)
-            OR (
-                SELECT sum(amount_minor) FROM transactions
-                WHERE transactions.id = redemptions.id OR related_transaction = redemptions.id
-                    OR related_transaction IN (
-                        SELECT second.id FROM transactions AS second
-                        WHERE second.related_transaction = redemptions.id AND second.type = 'CREDITS_REDEMPTION'
-                    )
-            ) < 0
-        )
-    )
-"""
 
 
 def _replaced(connection: sqlite3.Connection, number: int) -> list[int]:

@@ -1,7 +1,7 @@
 """Taking what is bought off a card: every rule is looked at, and the money taken, in one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -149,14 +149,20 @@ class Redeem:
     customer_id: str | None = None
     order_total: str | None = None
     pin: PinTyped | None = None
+    _read: dict[int, Purchase] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def arguments(self, ledger: Ledger, card: Card) -> Mapping[str, Any]:
         """See CardDeed."""
-        return asdict(self.purchase(ledger, card))
+        bought = self.purchase(ledger, card)
+        return {name: getattr(bought, name) for name in Purchase.__slots__}
 
     def purchase(self, ledger: Ledger, card: Card) -> Purchase:
-        """What was typed, read. Raises UsageError and OtherCurrency."""
-        return read_purchase(ledger, card, self.amount, self.invoice, self.customer_id, self.order_total)
+        """What was typed, read once. Raises UsageError and OtherCurrency."""
+        if card.number not in self._read:
+            self._read[card.number] = read_purchase(
+                ledger, card, self.amount, self.invoice, self.customer_id, self.order_total
+            )
+        return self._read[card.number]
 
     def do(self, desk: Desk, card: Card) -> Answer:
         """See CardDeed."""

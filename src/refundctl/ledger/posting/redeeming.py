@@ -90,7 +90,10 @@ def redemption_of(connection: sqlite3.Connection, transaction: int) -> PastRedem
         """,
         (transaction,),
     ).fetchone()
-    return None if row is None else PastRedemption(*row[:3], Buckets(*row[3:5]), *row[5:])
+    if row is None:
+        return None
+    number, card, campaign, paid, bonus, paid_by, bonus_by, rolled_back_by = row
+    return PastRedemption(number, card, campaign, Buckets(paid, bonus), paid_by, bonus_by, rolled_back_by)
 
 
 def roll_back(
