@@ -27,6 +27,8 @@ CAMPAIGN, CAMPAIGN_WITH_RULES = "flight-refunds", "flight-refunds-by-rules"
 BOOKINGS_FILE, LEDGER_FILE, PLAN_FILE = "bookings.csv", "refunds.db", "plan.json"
 REFUNDCTL = (sys.executable, "-m", "refundctl")
 PANDAS_SCRIPT = HERE / "plain_pandas.py"
+BARE_COMMITS, REDEEM_IN_TURN = HERE / "bare_commits.py", HERE / "redeem_in_turn.py"
+HOLDERS_FILE, HOLDERS = "holders.csv", 5_000
 # A rule's name stands in its entries; what is owed in cash is so by an offer, as none of the made bookings asks for it.
 POSTED = """
     SELECT count(*),
@@ -35,6 +37,13 @@ POSTED = """
            count(*) FILTER (WHERE bucket = 'cash')
       FROM transactions
 """
+# Spread over the whole ledger, so that its pages are no more at hand than in real life.
+HOLDERS_OF = """
+    SELECT 'c' || cards.id, customer_id FROM cards JOIN customers ON customers.id = cards.customer
+    WHERE cards.id % max(1, (SELECT count(*) FROM cards) / :some) = 0
+    ORDER BY cards.id * 7919 % 104729 LIMIT :some
+"""
+REDEEMED = "SELECT count(*), -coalesce(sum(amount_minor), 0) FROM transactions WHERE type = 'CREDITS_REDEMPTION'"
 SHELL_OPTIONS = ("-batch", "-bail", "-init", os.devnull)
 
 
@@ -79,6 +88,27 @@ class Desk:
     def pandas(self) -> Timing:
         """Measure the plain script."""
         return self._time(sys.executable, str(PANDAS_SCRIPT))
+
+    def script(self, path: Path, *words: str) -> Timing:
+        """Measure a script of the bench."""
+        return self._time(sys.executable, str(path), *words)
+
+    def find_holders(self) -> list[tuple[str, str]]:
+        """Some cards and who holds them; written to a file, too."""
+        with closing(sqlite3.connect(self.folder / LEDGER_FILE)) as ledger:
+            found = ledger.execute(HOLDERS_OF, {"some": HOLDERS}).fetchall()
+        lines = "".join(f"{card},{customer_id}\n" for card, customer_id in found)
+        (self.folder / HOLDERS_FILE).write_text(lines, encoding="utf-8")
+        return found
+
+    def check_redeemed(self, count: int, sum_minor: int) -> None:
+        """Raises WrongAnswer unless so many redemptions took so much."""
+        with closing(sqlite3.connect(self.folder / LEDGER_FILE)) as ledger:
+            found = ledger.execute(REDEEMED).fetchone()
+        if found != (count, sum_minor):
+            raise WrongAnswer(
+                f"{found[0]:,} redemptions took {found[1]:,} cents, not {count:,} and {sum_minor:,}: find the mistake first."
+            )
 
     def init(self) -> None:
         """Make the ledger, which is not measured."""
@@ -233,6 +263,28 @@ def topup_with_rules(desk: Desk) -> Timing:
     """Fees are kept, bonuses given, and some are owed cash; nothing else becomes of a booking's amount."""
     timing = topup(desk)
     desk.check_status("paid", "fee", "cash")
+    return timing
+
+
+def bare_commits(desk: Desk, count: int) -> Timing:
+    """So many commits of a bare row."""
+    return desk.script(BARE_COMMITS, str(count))
+
+
+def redeem_in_turn(desk: Desk, count: int) -> Timing:
+    """So many redemptions of a cent by one process, where nothing was redeemed yet."""
+    desk.find_holders()
+    timing = desk.script(REDEEM_IN_TURN, LEDGER_FILE, str(count), HOLDERS_FILE)
+    desk.check_redeemed(count, count)
+    return timing
+
+
+def redeem_once(desk: Desk, before: int) -> Timing:
+    """One `card redeem` of a cent, after so many others."""
+    card, customer_id = desk.find_holders()[0]
+    words = ("--amount", "0.01", "--invoice", "INV-ONE", "--customer", customer_id)
+    timing = desk.refundctl("card", "redeem", card, *words, "-q")
+    desk.check_redeemed(before + 1, before + 1)
     return timing
 
 

@@ -18,8 +18,11 @@ from contestants import (
     Desk,
     Posted,
     WrongAnswer,
+    bare_commits,
     floor_steps,
     publish,
+    redeem_in_turn,
+    redeem_once,
     refundctl_again,
     refundctl_plan,
     refundctl_run,
@@ -27,7 +30,7 @@ from contestants import (
     topup_with_rules,
     topup_without_rules,
 )
-from made_bookings import Bookings
+from made_bookings import Bookings, write_bookings
 from measuring import Timing
 
 Turns = Mapping[str, Timing]
@@ -38,6 +41,9 @@ END_TO_END, STEP_BY_STEP = "end to end", "step by step"
 TOPUP_BY_RULES, PLAN_BESIDE_RUN, UNDO_AFTER_RUN = "topup by rules", "plan beside run", "undo after run"
 NO_RULES, TEN_RULES = "no rules", "ten rules"
 RULES_COST_AT_MOST, PLAN_COSTS_AT_MOST = 1.25, 1.0
+REDEMPTIONS_BESIDE_COMMITS = "redemptions beside bare commits"
+REDEMPTIONS, FEW_CARDS = 2_000, 1_000
+REDEEMING_COSTS_AT_MOST = 2.5  # 40% of the commits a second
 
 STEPS: Mapping[str, Sequence[str]] = {
     "load": ("load", BOOKINGS_FILE),
@@ -189,12 +195,43 @@ def undo_after_run(bench: Bench, bookings: Bookings) -> Measured:
     return _measured(UNDO_AFTER_RUN, bench, bookings, play, [("undo", "run")])
 
 
+def redeem_beside_commits(bench: Bench, bookings: Bookings) -> Measured:
+    """Redemptions by one process with many cards in the ledger and with few, beside as many commits of bare SQLite; and one."""
+    few, many, once = f"redeem, {FEW_CARDS:,} cards", "redeem, all cards", "card redeem, one"
+    with ExitStack() as ledgers:
+        desks = {}
+        for name, made in ((few, write_bookings(bench.folder / "few.csv", FEW_CARDS)), (many, bookings)):
+            bench.say(f"{REDEMPTIONS_BESIDE_COMMITS}, {made.rows:,} bookings: funding")
+            desks[name] = ledgers.enter_context(bench.desk(made))
+            refundctl_run(desks[name])
+        (bench.folder / "few.csv").unlink()
+
+        def play(number: int) -> Turns:
+            turns = {}
+            for name in in_turn(["bare commits", few, many], number):
+                with bench.desk(bookings) as desk:
+                    if name in desks:
+                        desk.take_ledger(desks[name])
+                        turns[name] = redeem_in_turn(desk, REDEMPTIONS)
+                    else:
+                        turns[name] = bare_commits(desk, REDEMPTIONS)
+                    if name == many:
+                        turns[once] = redeem_once(desk, REDEMPTIONS)
+            return turns
+
+        pairs = [(few, "bare commits"), (many, "bare commits")]
+        at_most = dict.fromkeys(pairs, REDEEMING_COSTS_AT_MOST)
+        measured = _measured(REDEMPTIONS_BESIDE_COMMITS, bench, bookings, play, pairs, at_most)
+    return replace(measured, facts={"redemptions, and commits, a turn": REDEMPTIONS})
+
+
 MEASURES: Mapping[str, Measure] = {
     "run": end_to_end,
     "steps": step_by_step,
     "policy": topup_by_rules,
     "plan": plan_beside_run,
     "undo": undo_after_run,
+    "redeem": redeem_beside_commits,
 }
 
 

@@ -2,6 +2,8 @@
 
 A block whose fence names a file, as in ```` ```csv festival.csv ````, is that file. A shell block is typed; the text block
 behind it is what the commands say, with ```` ```text exit=3 ```` where they end with another code than 0.
+
+A page of rehearsals says in comments what time it is, as in `<!-- clock: 2026-05-04T09:00:00Z -->`; it holds for the blocks below.
 """
 
 import os
@@ -15,13 +17,14 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from command_line import PLAIN_ENVIRONMENT, TIMEOUT_SECONDS, ThisProcess
+from command_line import TIMEOUT_SECONDS, ThisProcess, plain_environment
 from pages import ROOT, SHELL, Block, read_markdown
 
 #: Where a page says that it was typed, and by whom.
 HOME, WHO = "/home/ana/refunds", "ana@ops"
 _REFUNDCTL = 'refundctl() { "$PYTHON" -m refundctl "$@"; }\n'
 _EXIT = re.compile(r"exit=(\d+)")
+_CLOCK = re.compile(r"<!-- clock: (\S+) -->")
 
 
 @dataclass(slots=True)
@@ -32,11 +35,16 @@ class TypedPage:
     home: str = HOME
     edits: list[tuple[int, int, list[str]]] = field(default_factory=list)
     _waiting: tuple[str, int, str] | None = None
+    _now: str | None = None
 
     def type(self, text: str) -> str:
         """The page as it should be: each answer is the real one, unless it differs in what is never the same."""
         shutil.copytree(ROOT / "sample_data", self.folder / "sample_data")
+        clocks = {
+            number: set_to[1] for number, line in enumerate(text.splitlines()) if (set_to := _CLOCK.fullmatch(line))
+        }
         for block in read_markdown(text).blocks:
+            self._now = next((clocks[number] for number in sorted(clocks, reverse=True) if number < block.line), None)
             if block.language in SHELL:
                 self._refuse_unshown()
                 self._waiting = (block.text, *self._typed(block.text))
@@ -63,12 +71,12 @@ class TypedPage:
 
     def _typed(self, commands: str) -> tuple[int, str]:
         if re.fullmatch(r"refundctl [\w ./:=,-]+(?:\"[\w .]+\"[\w ./=-]*)*", commands):
-            result = ThisProcess(self.folder)(*shlex.split(commands)[1:])
+            result = ThisProcess(self.folder)(*shlex.split(commands)[1:], now=self._now)
             return result.exit, self._as_shown(result.stderr + result.stdout)
         done = subprocess.run(
             ["bash", "-c", _REFUNDCTL + commands],
             cwd=self.folder,
-            env={**PLAIN_ENVIRONMENT, "HOME": str(self.folder), "PYTHON": sys.executable},
+            env={**plain_environment(self.folder, self._now, None), "PYTHON": sys.executable},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -95,6 +103,8 @@ def timeless(text: str) -> str:
     """The text without what is another each time: codes, moments, seals, digests, and days reckoned from today."""
     text = re.sub(r"refundctl-seal [0-9a-f]{32} (\d+) (\d+) [0-9a-f]{64}", r"refundctl-seal ID \1 \2 DIGEST", text)
     text = re.sub(r"(Wrote \S+: )[0-9a-f]{64}", r"\1DIGEST", text)
-    text = re.sub(r"code \*{4}\w{4}\b", "code MASKED", text)
+    text = re.sub(r"\*{4}\w{4}\b", "MASKED", text)
+    text = re.sub(r"\berased-[0-9a-f]{32}\b", "PSEUDONYM", text)
+    text = re.sub(r"\bREFUNDCTL-[0-9a-f]{8}-", "REFUNDCTL-ID-", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "MOMENT", text)
     return re.sub(r"(next expiry\s+)\S+", r"\1DAY", text)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from desk import booking, csv_text
 from till import MAY_DAY, Till
 
 EXPIRED = "2021-05-01T22:00:00Z"  # midnight in Warsaw, as the last valid day ends
-POOL = {"type": "STATIC", "vouchers_count": 2}
+POOL: Any = {"type": "STATIC", "vouchers_count": 2}
 
 
 @pytest.fixture
@@ -266,7 +267,7 @@ def test_one_bad_row_and_nothing_is_done(till: Till) -> None:
     assert [(error["line"], error["code"]) for error in result.json()["errors"]] == [
         (3, "gift_amount_exceeded"),
         (4, "bucket_unknown"),
-        (5, "reason_missing"),
+        (5, "value_missing"),
     ]
     assert till.facts() == before
 

@@ -135,7 +135,9 @@ def _first(kept: Sequence[Kept]) -> str:
     """Which runs are to be undone first, those that most of it hangs on first."""
     runs = Counter(one.held_by for one in kept if one.held_by is not None)
     if not runs and any(one.card is not None for one in kept):
-        return ", or what the desk has put on: take that off first with `refundctl card adjust`, then undo this one again"
+        return (
+            ", or what the desk has put on: take that off first with `refundctl card adjust`, then undo this one again"
+        )
     if not runs:
         return ""
     names = ", ".join(str(run_id) for run_id, _ in runs.most_common(RUNS_NAMED))
