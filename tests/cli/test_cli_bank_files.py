@@ -65,7 +65,7 @@ def test_once_it_is_ordered_nothing_is_written_again(desk: CashDesk) -> None:
     again = desk.export("second.xml")
     assert (again["run_id"], again["counts"]["rows"], again["files"]) == (None, 0, [])
     assert not (desk.folder / "second.xml").exists()
-    assert desk("cashout", "export", "-o", "x.csv", "--format", "csv").ok().stdout == "Nothing is owed in cash.\n"
+    assert desk("cashout", "export", "-o", "x.csv", "--format", "csv").ok().stdout == "No debt in cash is open.\n"
     assert number(desk.folder / LEDGER, "SELECT count(*) FROM cash_files") == 1
 
 

@@ -131,8 +131,8 @@ def test_why_nothing_can_be_bought_with_it(till: Till) -> None:
     till.open()
     refusal = {
         "code": "voucher_expired",
-        "message": "Card c1 expired on 2021-05-01: `refundctl card extend` revives it while its balance was not booked as "
-        "expired.",
+        "message": "Card c1 expired on 2021-05-01: `refundctl card extend` revives it as long as its balance is not "
+        "booked as expired.",
     }
     found = shown(till, now=EXPIRED)
     assert (found["state"], found["redeemable"], found["refusal"]) == ("expired", False, refusal)

@@ -236,11 +236,12 @@ def test_the_list_by_state_and_campaign(desk: CashDesk) -> None:
 
 def test_the_list_for_a_person(desk: CashDesk) -> None:
     assert desk("cashout", "list").ok().stdout.splitlines() == [
-        "4  EUR 20.00  open  cash_amount  B2  C-B2  flight-refunds  2020-05-01",
-        "5  EUR 70.00  open  policy       B3  C-B3  flight-refunds  2020-05-01",
+        "id  amount     state  source       of  customer  campaign        since",
+        "4   EUR 20.00  open   cash_amount  B2  C-B2      flight-refunds  2020-05-01",
+        "5   EUR 70.00  open   policy       B3  C-B3      flight-refunds  2020-05-01",
         "Together EUR 90.00.",
     ]
-    assert desk("cashout", "list", "--state", "paid").ok().stdout == "No debt in cash is paid.\n"
+    assert desk("cashout", "list", "--state", "paid").ok().stdout == "No debt in cash is paid; `--state all` lists all.\n"
 
 
 def test_the_group_alone_says_where_its_commands_are(desk: CashDesk) -> None:

@@ -94,6 +94,7 @@ def test_a_goodwill_card_as_a_person_sees_it(till: Till) -> None:
     assert text == (
         f"Issued card c2 (****{till.code('c2')[-4:]}) with EUR 1,000.00, valid through 2021-05-01; the next "
         "`refundctl export mail flight-refunds` tells its holder.\n"
+        "Run 5: `refundctl undo 5` takes back what is unspent of it.\n"
     )
     assert till.balance("c2") == {"paid": 100_000}
 

@@ -602,7 +602,7 @@ def test_a_card_is_valid_through_the_last_second_of_its_last_day(till: Till) -> 
     till.redeem(now="2021-05-01T21:59:59Z").ok()
 
     assert till.refused("voucher_expired", now=EXPIRED, invoice="INV-2") == (
-        "Card c1 expired on 2021-05-01: `refundctl card extend` revives it while its balance was not booked as expired."
+        "Card c1 expired on 2021-05-01: `refundctl card extend` revives it as long as its balance is not booked as expired."
     )
 
 

@@ -4,13 +4,17 @@ What the schema lets pass is posted as a sealed run of its own, so that nothing 
 done by hand, and breaks a seal too.
 """
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from books import by_hand
+from books import by_hand, tables_as_written
 from command_line import CommandLine
 from life_of_cards import AUTUMN, WINTER
+from refundctl.ledger import integrity_cards, integrity_cash, integrity_redemptions
+from refundctl.ledger.findings import Rule
 from sealed_runs import sealed_run
 
 # Of the books' last campaign, number 4 (NOK, Warsaw time): card 24 of customer 4 holds 72.00 paid and 9.98 bonus, as it has
@@ -529,3 +533,27 @@ def test_a_credit_is_taken_back_off_the_card_that_it_has_moved_to(
 ) -> None:
     """Transaction 52 is what card 18 got, which card 24 has replaced."""
     assert found_after(run_in_process, books, "undo", *UNDONE, taken_back(52, 100, card)) == said
+
+
+# --- The rules themselves ---
+
+RULES = (*integrity_redemptions.RULES, *integrity_cards.RULES, *integrity_cash.RULES)
+OWED = {"refunds_owed", "bonuses_owed", "cash_owed"}
+ACCOUNTS = OWED | {"sales", "goodwill", "adjustments", "transfers", "lapsed", "breakage"}
+
+
+def test_each_rule_is_broken_by_a_test_and_explained_to_who_meets_it() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    codes = {rule.code for rule in RULES}
+    assert codes - {*WRONG, *BY_HAND} == {"redeemed_after_expiry"}
+    assert [code for code in sorted(codes) if f"| `{code}` |" not in page] == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.sentence)
+def test_what_a_rule_says_is_a_sentence_made_of_what_it_finds(books: Path, rule: Rule) -> None:
+    with closing(sqlite3.connect(books)) as connection:
+        integrity_redemptions.register_days(connection)
+        columns = len(connection.execute(rule.sql).description)
+    sentence = rule.sentence.format(*range(columns))
+    assert (sentence[0].isupper(), sentence[-1]) == (True, ".")
+    assert {*rule.of} <= {*tables_as_written(), *ACCOUNTS}

@@ -108,6 +108,8 @@ def _tell_issued(out: Screen, answer: Answer) -> None:
         f"Issued card {card['card_id']} ({card['code']}) with {amount(card['balance'], card['currency'])}, {until}; the next "
         f"`refundctl export mail {answer.campaign}` tells its holder."
     )
+    if answer.run_id is not None:
+        out.print(f"Run {answer.run_id}: `refundctl undo {answer.run_id}` takes back what is unspent of it.")
 
 
 @command("card transfer", writes=True, short="Move the balance of a lost card to another one.")

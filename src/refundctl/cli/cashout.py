@@ -121,14 +121,17 @@ def list_(
 
 def _tell_list(out: Screen, found: operation.CashoutList, state: str) -> None:
     if not found.debts:
-        out.print("Nothing is owed in cash." if state in {"open", ALL} else f"No debt in cash is {state}.")
+        out.print("There are no debts in cash." if state == ALL else f"No debt in cash is {state}; `--state all` lists all.")
         return
-    rows = [_shown(debt) for debt in found.debts]
+    rows = [_COLUMNS, *map(_shown, found.debts)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         out.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for currency, sums in found.totals.items():
         out.print(f"Together {amount(sums['cash'], currency)}.")
+
+
+_COLUMNS = ("id", "amount", "state", "source", "of", "customer", "campaign", "since")
 
 
 def _shown(debt: Debt) -> tuple[str, ...]:
@@ -225,7 +228,7 @@ def _tell_export(out: Screen, found: "CashExport") -> None:
         out.print(f"{plural(len(found.paid), 'payment')} of {sums} in {found.path}{again}.")
         out.print("Give it to the bank once, and its answer to `refundctl cashout settle`.")
     else:
-        out.print("Nothing is owed in cash that could be paid." if found.left_out else "Nothing is owed in cash.")
+        out.print("Nothing that is open can be paid." if found.left_out else "No debt in cash is open.")
     for one in found.left_out[:MOST_TOLD]:
         out.print(f"{'Left out' if found.partial else 'Without an account'}: {one.message}")
     if len(found.left_out) > MOST_TOLD:

@@ -63,6 +63,10 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+#: Of the totals of a run, the one that says most: each run has one of them, or none.
+_SUMS = ("total", "redeemed", "refunded", "adjusted", "issued", "moved", "breakage", "cash")
+
+
 def _outcome(entry: dict[str, Any]) -> str:
     if "error" in entry:
         return f"{entry['error']['code']}: {entry['error']['message']}"
@@ -70,6 +74,8 @@ def _outcome(entry: dict[str, Any]) -> str:
         f"{name} {number(count)}" for name, count in entry["counts"].items() if isinstance(count, int) and count
     )
     sums = ", ".join(
-        amount(names["total"], currency) for currency, names in entry["totals"].items() if "total" in names
+        amount(totals[name], currency)
+        for currency, totals in entry["totals"].items()
+        for name in [name for name in _SUMS if name in totals][:1]
     )
     return "; ".join(part for part in (counts, sums) if part)

@@ -99,8 +99,8 @@ def _refuse_state(desk: Desk, card: Card) -> None:
         raise NotActive(f"{said}: there is nothing on it that could be paid out; ask for the holder's other cards.")
     if card.expires_on is not None and card.expires_on < card.today(desk.now):
         raise Expired(
-            f"Card {card.card_id} expired on {card.expires_on}: `refundctl card extend` revives it while its balance was not "
-            "booked as expired."
+            f"Card {card.card_id} expired on {card.expires_on}: `refundctl card extend` revives it as long as its "
+            "balance is not booked as expired."
         )
 
 

@@ -296,7 +296,7 @@ _WHAT_NEXT = {
     CardState.FROZEN: (Disabled, "`refundctl cashout cancel` gives it back"),
     CardState.DISABLED: (Disabled, "`refundctl card enable` lets it be used again"),
     CardState.UNASSIGNED: (NotActive, "`refundctl card activate` or `refundctl card assign` brings it to life"),
-    CardState.EXPIRED: (Expired, "`refundctl card extend` revives it while its balance was not booked as expired"),
+    CardState.EXPIRED: (Expired, "`refundctl card extend` revives it as long as its balance is not booked as expired"),
     CardState.LOCKED: (Locked, "`refundctl card unlock` lets it be tried again"),
 }
 

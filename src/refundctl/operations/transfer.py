@@ -86,8 +86,8 @@ def _refuse_moving(desk: Desk, card: Card) -> None:
     # Also of one that is blocked, which its state tells before.
     if _has_expired(desk, card):
         raise Expired(
-            f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, while its "
-            "balance was not booked as expired."
+            f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, as long as "
+            "its balance is not booked as expired."
         )
 
 

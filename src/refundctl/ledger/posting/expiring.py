@@ -48,9 +48,3 @@ def post_breakage(
         (before,),
     ).fetchone()
     return PostedBreakage(*found)
-
-
-def is_booked(connection: sqlite3.Connection, card: int) -> bool:
-    """Whether a balance of this card was ever booked as breakage."""
-    found = "SELECT EXISTS (SELECT 1 FROM transactions WHERE card = ? AND contra_account = 'breakage')"
-    return bool(connection.execute(found, (card,)).fetchone()[0])

@@ -1,0 +1,578 @@
+"""The same random commands to the model of cards and to a real ledger, which are compared after each of them."""
+
+import copy
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from card_desk import DONE, MALFORMED, NOTHING, REFUSED, CardDesk, Said, amount_text, as_facts, as_row
+from card_model import Booking, Budget, Card, Malformed, Model, Purchase, Refusal, Run, Terms
+
+BEGIN = datetime(2020, 5, 1, 12, 0, tzinfo=UTC)  # a Friday
+FLIGHTS = Terms("flights", "EUR", "Europe/Warsaw", "booking", 60, approval_above=80_000)
+HOTELS = Terms(
+    "hotels", "PLN", "America/New_York", "customer", 90, bonus_first=False, quantity=3, invoice_required=False,
+    minimum_order=2_000,
+    budget=Budget(total=150_000, bonus=12_000, cards=8, per_card=60_000, per_customer=70_000),
+)  # fmt: skip
+SPA = Terms(
+    "spa", "JPY", "Asia/Tokyo", "booking", 30, holder_only=False, invoice_required=False, pool=9,
+    start_date=date(2020, 5, 2), weekdays=frozenset({1, 2, 3, 4, 5, 6}),
+)  # fmt: skip
+CAMPAIGNS = (FLIGHTS, HOTELS, SPA)
+CUSTOMERS = ("ana", "bo", "cy")
+BOOKINGS = (
+    Booking("F1", "ana", "flights", 10_000, bonus=2_000),
+    Booking("F2", "bo", "flights", 8_000),
+    Booking("F3", "cy", "flights", 6_000, bonus=500),
+    Booking("F4", "ana", "flights", 4_000, cash=1_000),
+    Booking("F5", "bo", "flights", 0, cash=5_000),
+    Booking("H1", "ana", "hotels", 20_000, bonus=3_000),
+    Booking("H2", "ana", "hotels", 15_000),
+    Booking("H3", "bo", "hotels", 12_000, bonus=1_000, cash=2_000),
+    Booking("H4", "cy", "hotels", 9_000, bonus=1_500),
+    Booking("H5", "bo", "hotels", 30_000),
+    Booking("S1", "ana", "spa", 5_000),
+    Booking("S2", "bo", "spa", 3_000, bonus=500),
+    Booking("S3", "cy", "spa", 8_000),
+    Booking("S4", "ana", "spa", 2_000, bonus=300),
+)
+PINS = ("2468", "1357")
+
+places = st.integers(0, 89)  # of a card, a redemption, a debt or a run among those that there are
+sizes = st.sampled_from(["some", "half", "all", "one", "more"])
+campaigns = st.sampled_from(CAMPAIGNS)
+customers = st.sampled_from([*CUSTOMERS, "zoe"])  # of whom nothing is known
+buyers = st.sampled_from(["holder", "holder", "holder", "ana", "bo", "zoe", None])
+invoices = st.sampled_from(["I1", "I2", "I3", "I4", None])
+order_totals = st.sampled_from([None, 1_000, 2_000, 50_000, 50_000])
+pins = st.sampled_from(["right", "right", "right", "2468", "1357", None])
+buckets = st.sampled_from([None, None, "paid", "bonus"])
+ways = st.sampled_from([*["plainly"] * 7, "keyed", "with an old key", "dry"])
+
+# What one command does, to the model and to the desk: by numbers, as the model may be a copy.
+OnModel = Callable[[Model, str | None], Run | None]
+OnDesk = Callable[[CardDesk, str | None, bool], Said]
+
+
+class CardMachine(RuleBasedStateMachine):
+    """One desk and its model. `outcomes` counts what all of them came to, by command."""
+
+    outcomes: ClassVar[Counter[tuple[str, str]]] = Counter()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Model(BEGIN, CAMPAIGNS, CUSTOMERS, frozenset({"cy"}), BOOKINGS)
+        self.model.make_pool()
+        self.desk = CardDesk(self.model)
+        self.keyed: dict[str, tuple[str, OnModel, OnDesk]] = {}
+        self.invoices = 0
+
+    def teardown(self) -> None:
+        try:
+            for card in self.model.cards:
+                found = self.desk.card(card.number)
+                del found["code"]
+                assert found == as_facts(self.model, card)
+            assert self.desk.findings() == []
+            for terms in CAMPAIGNS:
+                self.check_totals(terms)
+        finally:
+            self.desk.close()
+
+    def check_totals(self, terms: Terms) -> None:
+        """Every cent is somewhere, and as much of it as the model says."""
+        found = self.desk.status(terms)
+        spent = found["redeemed"] + found["expired"] + found["cashed_out"] + found["lapsed"]
+        assert found["outstanding"] == found["paid"] + found["bonus"] + found["adjusted"] - spent
+        found["given"] = found["paid"] + found["bonus"]
+        expected = self.model.totals(terms)
+        assert {name: found[name] for name in expected} == expected
+
+    @invariant()
+    def the_cards_are_the_same(self) -> None:
+        assert self.desk.cards(self.model) == [as_row(self.model, card) for card in self.model.cards]
+
+    # --- Doing the same to both ---
+
+    def both(self, command: str, on_model: OnModel, on_desk: OnDesk, way: str = "plainly") -> None:
+        key = self._key(way)
+        before = copy.deepcopy(self.model) if way == "dry" else None
+        is_retry = key in self.model.keys
+        expected, run = self._expected(on_model, key)
+        said = on_desk(self.desk, key, before is None)
+        self.count(command, said)
+        assert said.in_short == expected
+        if before is not None:
+            # A wrong PIN counts in a dry run too, else one could be found by trying.
+            self.model = self.model if said.code == "pin_wrong" else before
+            return
+        assert said.repeated == (is_retry and said.kind != REFUSED)
+        if run is not None and said.answer is not None:
+            self._learn(run, said)
+            if key is not None and not said.repeated:
+                self.keyed[key] = command, on_model, on_desk
+
+    def _key(self, way: str) -> str | None:
+        if way == "keyed":
+            return f"key {len(self.keyed) + 1}"
+        return next(iter(self.keyed), None) if way == "with an old key" else None
+
+    def _expected(self, on_model: OnModel, key: str | None) -> tuple[tuple[str, str | None], Run | None]:
+        try:
+            run = on_model(self.model, key)
+        except Refusal as refusal:
+            return (REFUSED, refusal.code), None
+        except Malformed:
+            return (MALFORMED, None), None
+        return (NOTHING if run is None or run.nothing else DONE, None), run
+
+    def _learn(self, run: Run, said: Said) -> None:
+        """The numbers that only the ledger gives; and the card is what the model says."""
+        answer = said.answer or {}
+        assert run.number in {None, answer["run_id"]}
+        run.number = answer["run_id"]
+        if run.made is not None:
+            number = answer["redemption" if "redemption" in answer else "cashout"]["id"]
+            assert run.made.number in {None, number}
+            run.made.number = number
+        if "card" in answer and not said.repeated:
+            found = dict(answer["card"])
+            del found["code"]
+            card = self.model.find(int(found["card_id"][1:]))
+            assert card is not None
+            assert found == as_facts(self.model, card)
+
+    def both_call(self, command: str, on_model: Callable[[Model], Run | None], *words: str) -> Run | None:
+        """The same for commands that are typed; their counts and totals are compared as far as the model has them."""
+        expected, run = self._expected(lambda model, _: on_model(model), None)
+        said = self.desk.call(*words)
+        self.count(command, said)
+        assert said.in_short == expected
+        if run is None or said.answer is None:
+            return None
+        run.number = said.answer["run_id"] if "campaigns" not in said.answer else said.answer["campaigns"][0]["run_id"]
+        assert {name: said.answer["counts"][name] for name in run.counts} == run.counts
+        [totals] = said.answer["totals"].values() or [{}]
+        assert {name: totals[name] for name in run.totals} == run.totals
+        return run
+
+    def count(self, command: str, said: Said) -> None:
+        self.outcomes[command, said.code or said.kind] += 1
+
+    # --- Choosing ---
+
+    def card(self, place: int) -> Card:
+        """Any card; two times of three, one that holds something."""
+        found = self.model.cards
+        if place % 3:
+            found = [card for card in found if card.money.total] or found
+        return found[place // 3 % len(found)]
+
+    def amount(self, card: Card, size: str) -> int:
+        """Around what it holds."""
+        held = card.money.total
+        return {"some": 700, "half": held // 2, "all": held, "one": 1, "more": held + 1}[size] or 1
+
+    # --- Bookings ---
+
+    @initialize(bookings=st.sets(st.sampled_from(BOOKINGS), min_size=4), funded=st.sets(campaigns, min_size=1))
+    def begin(self, bookings: set[Booking], funded: set[Terms]) -> None:
+        self.load(bookings)
+        for terms in CAMPAIGNS:
+            if terms in funded:
+                self.publish(terms)
+                self.top_up(terms)
+
+    @rule(bookings=st.sets(st.sampled_from(BOOKINGS), min_size=1, max_size=4))
+    def load(self, bookings: set[Booking]) -> None:
+        in_order = sorted(bookings, key=lambda booking: booking.booking_id)
+        new = self.model.load(in_order)
+        said = self.desk.load(in_order)
+        self.count("load", said)
+        assert said.kind == (DONE if new else NOTHING)
+
+    @rule(terms=campaigns)
+    def publish(self, terms: Terms) -> None:
+        self.both_call("publish", lambda model: model.publish(terms), "publish", terms.name)
+
+    @rule(terms=campaigns)
+    def top_up(self, terms: Terms) -> None:
+        run = self.both_call("topup", lambda model: model.top_up(terms), "topup", terms.name)
+        if run is not None and run.number is not None:
+            numbers = self.desk.cash_of(run.number)
+            for credit in run.credits:
+                if credit.debt is not None and credit.line is not None:
+                    credit.debt.number = numbers[credit.line.booking.booking_id]
+
+    # --- Buying ---
+
+    @rule(place=places, size=sizes, pin=pins, way=ways)
+    def buy(self, place: int, size: str, pin: str | None, way: str) -> None:
+        """As it should be."""
+        card = self.card(place)
+        self.invoices += 1
+        bought = Purchase(
+            amount=self.amount(card, size),
+            invoice=f"N{self.invoices}",
+            customer=card.customer,
+            order_total=90_000,
+            pin=card.pin if pin == "right" else pin,
+        )
+        self._redeem(card.number, bought, way)
+
+    @rule(
+        place=places,
+        size=sizes,
+        invoice=invoices,
+        buyer=buyers,
+        order_total=order_totals,
+        pin=pins,
+        currency=st.sampled_from([None, None, None, "EUR"]),
+        way=ways,
+    )
+    def try_to_buy(
+        self,
+        place: int,
+        size: str,
+        invoice: str | None,
+        buyer: str | None,
+        order_total: int | None,
+        pin: str | None,
+        currency: str | None,
+        way: str,
+    ) -> None:
+        card = self.card(place)
+        bought = Purchase(
+            amount=self.amount(card, size),
+            invoice=invoice,
+            customer=card.customer if buyer == "holder" else buyer,
+            order_total=order_total,
+            pin=card.pin if pin == "right" else pin,
+            currency=currency,
+        )
+        self._redeem(card.number, bought, way)
+
+    def _redeem(self, number: int, bought: Purchase, way: str) -> None:
+        self.both(
+            "redeem",
+            lambda model, key: model.redeem(_card(model, number), bought, key),
+            lambda desk, key, keep: desk.redeem(number, bought, key, keep),
+            way,
+        )
+
+    @rule(place=places, size=st.sampled_from(["whole", "part", "one", "more"]), way=ways)
+    def roll_back(self, place: int, size: str, way: str) -> None:
+        if not self.model.redemptions:
+            return
+        at = -1 - place % len(self.model.redemptions)  # the last ones, if anything is to come of it
+        redemption = self.model.redemptions[at]
+        number, taken = redemption.number, redemption.taken.total
+        minor = {"whole": None, "part": taken // 2 or 1, "one": 1, "more": taken + 1}[size]
+        text = None if minor is None else amount_text(minor, redemption.card.terms.currency)
+        if number is not None:
+            self.both(
+                "rollback",
+                lambda model, key: model.roll_back(model.redemptions[at], minor, key),
+                lambda desk, key, keep: desk.roll_back(number, text, key, keep),
+                way,
+            )
+
+    @rule(
+        rows=st.lists(
+            st.tuples(places, sizes, st.sampled_from(["I1", "I2", "T1", "T2"]), buyers, st.sampled_from([0, 0, 1, 9, 40])),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    def load_redemptions(self, rows: list[tuple[int, str, str, str | None, int]]) -> None:
+        written = []
+        for place, size, invoice, buyer, days_ago in rows:
+            card = self.card(place)
+            on = None if not days_ago else self.model.today(card.terms) - timedelta(days=days_ago)
+            customer = card.customer if buyer == "holder" else buyer
+            written.append((card.number, Purchase(self.amount(card, size), invoice, customer, 90_000, on=on)))
+        before = len(self.model.redemptions)
+        expected = self.model.load_redemptions(written)
+        said = self.desk.load_redemptions(written, lambda number: _card(self.model, number).terms)
+        self.count("load-redemptions", said)
+        answer = said.answer or {}
+        assert answer["rejected_by_code"] == expected.pop("codes")
+        assert {name: answer["counts"][name] for name in expected} == expected
+        self._learn_redemptions(before, answer["run_id"])
+
+    def _learn_redemptions(self, before: int, run_id: int | None) -> None:
+        found = self.desk.ledger.connection.execute(
+            "SELECT id FROM redemptions WHERE run_id = ? ORDER BY id", (run_id,)
+        ).fetchall()
+        for redemption, (number,) in zip(self.model.redemptions[before:], found, strict=True):
+            redemption.number = number
+
+    # --- Correcting and giving ---
+
+    @rule(place=places, minor=st.sampled_from([500, 1, -1, -500, 30_000, -30_000]), bucket=buckets, way=ways)
+    def adjust(self, place: int, minor: int, bucket: str | None, way: str) -> None:
+        number = self.card(place).number
+        self.both(
+            "adjust",
+            lambda model, key: model.adjust(_card(model, number), minor, bucket, key),
+            lambda desk, key, keep: desk.adjust(number, minor, bucket, key, keep),
+            way,
+        )
+
+    @rule(
+        terms=campaigns,
+        customer=customers,
+        minor=st.sampled_from([1_000, 2_500, 40_000, 61_000]),
+        bucket=buckets,
+        way=ways,
+    )
+    def issue(self, terms: Terms, customer: str, minor: int, bucket: str | None, way: str) -> None:
+        self.both(
+            "issue",
+            lambda model, key: model.issue(terms, customer, minor, bucket, key),
+            lambda desk, key, keep: desk.issue(terms, customer, minor, bucket, key, keep),
+            way,
+        )
+
+    # --- States ---
+
+    @rule(place=places, customer=st.sampled_from([None, None, *CUSTOMERS, "zoe"]), way=ways)
+    def activate(self, place: int, customer: str | None, way: str) -> None:
+        number = self._waiting(place).number
+        self.both(
+            "activate",
+            lambda model, key: model.activate(_card(model, number), customer, key),
+            lambda desk, key, keep: desk.activate(number, customer, key, keep),
+            way,
+        )
+
+    @rule(place=places, customer=customers, way=ways)
+    def assign(self, place: int, customer: str, way: str) -> None:
+        number = self._waiting(place).number
+        self.both(
+            "assign",
+            lambda model, key: model.assign(_card(model, number), customer, key),
+            lambda desk, key, keep: desk.assign(number, customer, key, keep),
+            way,
+        )
+
+    def _waiting(self, place: int) -> Card:
+        """Two times of three, a card without a holder."""
+        waiting = [card for card in self.model.cards if card.customer is None]
+        return waiting[place // 3 % len(waiting)] if place % 3 and waiting else self.card(place)
+
+    @rule(place=places, way=ways)
+    def disable(self, place: int, way: str) -> None:
+        number = self.card(place).number
+        self.both(
+            "disable",
+            lambda model, key: model.disable(_card(model, number), key),
+            lambda desk, key, keep: desk.disable(number, key, keep),
+            way,
+        )
+
+    @rule(place=places, way=ways)
+    def enable(self, place: int, way: str) -> None:
+        blocked = [card for card in self.model.cards if card.disabled]
+        number = (blocked[place % len(blocked)] if place % 3 and blocked else self.card(place)).number
+        self.both(
+            "enable",
+            lambda model, key: model.enable(_card(model, number), key),
+            lambda desk, key, keep: desk.enable(number, key, keep),
+            way,
+        )
+
+    @rule(place=places, way=ways)
+    def deactivate(self, place: int, way: str) -> None:
+        number = self.model.cards[place % len(self.model.cards)].number
+        self.both(
+            "deactivate",
+            lambda model, key: model.deactivate(_card(model, number), key),
+            lambda desk, key, keep: desk.deactivate(number, key, keep),
+            way,
+        )
+
+    @rule(place=places, days=st.sampled_from([-1, 0, 1, 30, 100]), way=ways)
+    def extend(self, place: int, days: int, way: str) -> None:
+        """By days after its last one; where it has none, after today."""
+        card = self.card(place)
+        until = (card.last_day or self.model.today(card.terms)) + timedelta(days=days)
+        self.both(
+            "extend",
+            lambda model, key: model.extend(_card(model, card.number), until, key),
+            lambda desk, key, keep: desk.extend(card.number, until, key, keep),
+            way,
+        )
+
+    @rule(place=places, pin=st.sampled_from(PINS), way=ways)
+    def set_pin(self, place: int, pin: str, way: str) -> None:
+        number = self.card(place).number
+        self.both(
+            "set-pin",
+            lambda model, key: model.set_pin(_card(model, number), pin, key),
+            lambda desk, key, keep: desk.set_pin(number, pin, key, keep),
+            way,
+        )
+
+    @rule(place=places, tries=st.integers(1, 5))
+    def guess(self, place: int, tries: int) -> None:
+        """Somebody tries PINs."""
+        locked = [card for card in self.model.cards if card.pin is not None]
+        if locked:
+            card = locked[place % len(locked)]
+            for _ in range(tries):
+                wrong = PINS[PINS[0] == card.pin]
+                bought = Purchase(1, "guess", card.customer, 90_000, wrong)
+                self._redeem(card.number, bought, "dry" if tries == 1 else "plainly")
+
+    @rule(place=places, way=ways)
+    def unlock(self, place: int, way: str) -> None:
+        locked = [card for card in self.model.cards if card.wrong_pins]
+        number = (locked[place % len(locked)] if place % 3 and locked else self.card(place)).number
+        self.both(
+            "unlock",
+            lambda model, key: model.unlock(_card(model, number), key),
+            lambda desk, key, keep: desk.unlock(number, key, keep),
+            way,
+        )
+
+    @rule(place=places, to=st.sampled_from(["new", "pool", "own", "any"]), other=places, way=ways)
+    def transfer(self, place: int, to: str, other: int, way: str) -> None:
+        card = self.card(place)
+        target = self._successor(card, to, other)
+        number, successor = card.number, None if target is None else target.number
+        self.both(
+            "transfer",
+            lambda model, key: model.transfer(
+                _card(model, number), None if successor is None else _card(model, successor), key
+            ),
+            lambda desk, key, keep: desk.transfer(number, successor, key, keep),
+            way,
+        )
+
+    def _successor(self, card: Card, to: str, other: int) -> Card | None:
+        if to == "new":
+            return None
+        found = self.model.cards
+        if to == "pool":
+            found = [one for one in found if one.terms is card.terms and not one.is_handed_out] or found
+        elif to == "own":
+            found = [one for one in found if one.terms is card.terms and one.customer == card.customer] or found
+        return found[other % len(found)]
+
+    # --- Cash ---
+
+    @rule(place=places, way=ways)
+    def request_cash(self, place: int, way: str) -> None:
+        number = self.card(place).number
+        self.both(
+            "cashout request",
+            lambda model, key: model.request_cash(_card(model, number), key),
+            lambda desk, key, keep: desk.request_cash(number, key, keep),
+            way,
+        )
+
+    @rule(place=places, dry=st.sampled_from([False, False, False, True]))
+    def cancel_cash(self, place: int, dry: bool) -> None:
+        if not self.model.debts:
+            return
+        at = -1 - place % len(self.model.debts)
+        number = self.model.debts[at].number
+        assert number is not None
+        self.both(
+            "cashout cancel",
+            lambda model, _: model.cancel_cash(model.debts[at]),
+            lambda desk, _, keep: desk.cancel_cash(number, keep),
+            "dry" if dry else "plainly",
+        )
+
+    @rule()
+    def order_cash(self) -> None:
+        ordered = self.model.order_cash()
+        said = self.desk.call("cashout", "export", "--format", "csv", "-o", self.desk.new_name())
+        self.count("cashout export", said)
+        assert said.answer is not None
+        assert said.kind == (DONE if ordered else NOTHING)
+
+    @rule(said=st.lists(st.tuples(places, st.sampled_from(["paid", "rejected"])), min_size=1, max_size=3))
+    def settle(self, said: list[tuple[int, str]]) -> None:
+        debts = self.model.debts
+        words = {debts[-1 - place % len(debts)].number or 0: word for place, word in said} if debts else {999: "paid"}
+        expected = self.model.settle(words)
+        found = self.desk.settle(words)
+        self.count("cashout settle", found)
+        counts = (found.answer or {})["counts"]
+        names = ("paid", "reopened", "unchanged", "rejected")
+        assert {name: counts[name] for name in names} == {name: expected[name] for name in names}
+
+    # --- Campaigns and days ---
+
+    @rule(terms=campaigns)
+    def expire(self, terms: Terms) -> None:
+        self.both_call("expire", lambda model: model.expire(terms), "expire", terms.name)
+
+    @rule(terms=campaigns)
+    def pause(self, terms: Terms) -> None:
+        self.both_call("pause", lambda model: model.pause(terms), "pause", terms.name)
+
+    @rule(terms=campaigns)
+    def resume(self, terms: Terms) -> None:
+        paused = [one for one in CAMPAIGNS if one.name in self.model.paused]
+        wanted = paused[0] if paused else terms
+        self.both_call("resume", lambda model: model.resume(wanted), "resume", wanted.name)
+
+    @rule(hours=st.sampled_from([1, 5, 13, 24, 24, 48, 24 * 7, 24 * 31]))
+    def wait(self, hours: int) -> None:
+        self.model.now += timedelta(hours=hours)
+        self.desk.now = self.model.now
+        self.outcomes["wait", DONE] += 1
+
+    # --- Undoing, and doing again ---
+
+    @rule(place=places)
+    def undo(self, place: int) -> None:
+        run = self._run(place)
+        if run is not None:
+            at = self.model.runs.index(run)
+            self.both_call("undo", lambda model: model.undo(model.runs[at]), "undo", str(run.number))
+
+    @rule(place=places)
+    def reopen(self, place: int) -> None:
+        undone = [run for run in self.model.runs if run.undone is not None or run.command == "undo"]
+        run = undone[place % len(undone)] if place % 4 and undone else self._run(place)
+        if run is not None:
+            at = self.model.runs.index(run)
+            self.both_call(
+                "reopen", lambda model: model.reopen(model.runs[at]), "undo", "--reopen", str(run.number)
+            )
+
+    def _run(self, place: int) -> Run | None:
+        """Any run; three times of four, one that can be undone."""
+        runs = [run for run in self.model.runs if run.number is not None]
+        if place % 4:
+            runs = [run for run in runs if run.command in {"topup", "publish", "card issue"}] or runs
+        return runs[-1 - place // 4 % len(runs)] if runs else None
+
+    @rule(place=places)
+    def retry(self, place: int) -> None:
+        """The same under the same key: it gets the first answer."""
+        if self.keyed:
+            key = [*self.keyed][place % len(self.keyed)]
+            command, on_model, on_desk = self.keyed[key]
+            expected, run = self._expected(on_model, key)
+            said = on_desk(self.desk, key, True)
+            self.count("retry", said)
+            assert (said.in_short, said.repeated) == (expected, True), command
+            assert run is not None
+            assert run.number == (said.answer or {})["run_id"]
+
+
+def _card(model: Model, number: int) -> Card:
+    card = model.find(number)
+    assert card is not None
+    return card

@@ -1,0 +1,14 @@
+"""Cards at the desk against a model in plain Python, under whatever may be done to them in whatever order."""
+
+from hypothesis import HealthCheck, Phase, settings
+
+from card_machine import CardMachine
+
+TestCards = CardMachine.TestCase
+TestCards.settings = settings(
+    max_examples=25,
+    stateful_step_count=50,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
