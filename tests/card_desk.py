@@ -7,7 +7,7 @@ other commands through the command line. The ledger lies in memory where there i
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from refundctl.domain.pins import hashed
 from refundctl.ledger.connection import Clock, Ledger, open_ledger
 from refundctl.ledger.journal import Journal, Operator
 from refundctl.ledger.one_card import many_cards, read_card
-from refundctl.operations import cashout
+from refundctl.operations import card_look, cashout
 from refundctl.operations.adjust import Adjust
 from refundctl.operations.card_facts import card_facts
 from refundctl.operations.card_states import Activate, Assign, Deactivate, Disable, Enable, Extend
@@ -38,6 +38,9 @@ CLERK = Operator("clerk", 1, "desk")
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
 DECIMALS = {"JPY": 0}
 REASON = "a reason"
+
+# What is wrong with a row of a file of cards that can't be meant.
+ROW_FAULTS = {"card_twice", "card_never_expires", "date_too_early", "date_past"}
 
 DONE, NOTHING, REFUSED, MALFORMED = "done", "nothing", "refused", "malformed"
 
@@ -152,16 +155,31 @@ class CardDesk:
     # --- Deeds ---
 
     def redeem(self, card: int, bought: Purchase, key: str | None, keep: bool) -> Said:
+        pin = None if bought.pin is None else pin_typed(bought.pin)
+        return self._deed("card redeem", card, Redeem(**asdict(self._typed(card, bought)), pin=pin), key, keep)
+
+    def validate(self, card: int, bought: Purchase) -> Said:
+        ledger, intended = self.ledger, self._typed(card, bought)
+        try:
+            card_look.look(
+                ledger,
+                Journal(ledger, CLERK, "card validate", {}),
+                f"c{card}",
+                lambda seen: card_look.validate(seen, intended),
+            )
+        except Refused as error:
+            return Said(REFUSED, error.code)
+        return Said(NOTHING)
+
+    def _typed(self, card: int, bought: Purchase) -> card_look.Intended:
         currency = self._terms_of(card).currency
-        text = amount_text(bought.amount, currency)
-        deed = Redeem(
-            amount=text if bought.currency is None else f"{bought.currency} {text}",
-            invoice=bought.invoice,
-            customer_id=bought.customer,
-            order_total=None if bought.order_total is None else amount_text(bought.order_total, currency),
-            pin=None if bought.pin is None else pin_typed(bought.pin),
+        amount = amount_text(bought.amount, currency)
+        return card_look.Intended(
+            amount if bought.currency is None else f"{bought.currency} {amount}",
+            bought.invoice,
+            bought.customer,
+            None if bought.order_total is None else amount_text(bought.order_total, currency),
         )
-        return self._deed("card redeem", card, deed, key, keep)
 
     def roll_back(self, transaction: int, amount: str | None, key: str | None, keep: bool) -> Said:
         return self._done(
@@ -272,6 +290,11 @@ class CardDesk:
             )
         return self.call("load-redemptions", self.write(csv_text(*cells)))
 
+    def in_bulk(self, command: str, cards: Sequence[int], words: Mapping[str, str]) -> Said:
+        """The same to each card of a file; `words` are its other columns."""
+        rows = [{"card_id": f"c{card}", **words} for card in cards]
+        return self.call("card", command, "--from", self.write(csv_text(*rows)))
+
     def settle(self, said: Mapping[int, str]) -> Said:
         rows = [{"id": str(number), "status": word} for number, word in said.items()]
         return self.call("cashout", "settle", self.write(csv_text(*rows)))
@@ -329,8 +352,12 @@ class CardDesk:
 
 def _said(result: CommandResult) -> Said:
     answer = result.json()
+    if answer["status"] == "refused" and "line" in answer["errors"][0]:
+        return Said(REFUSED, "rows_refused")
     if answer["status"] == "refused":
         return Said(REFUSED, answer["errors"][0]["code"])
+    if ROW_FAULTS & {error["code"] for error in answer["errors"]}:
+        return Said(MALFORMED)
     assert answer["status"] in {"ok", "partial"}, result.stdout
     return Said(NOTHING if answer["run_id"] is None else DONE, None, answer)
 

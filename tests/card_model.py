@@ -5,6 +5,7 @@ gives the run that it made, or None where there was nothing to do; it raises Ref
 Malformed where what was typed makes no sense. It looks at everything before it changes anything.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -298,6 +299,7 @@ class Model:
     keys: dict[str, tuple[tuple[object, ...], Run]] = field(default_factory=dict)
     moved: Counter[tuple[str, str]] = field(default_factory=Counter)  # by campaign and account
     ticks: int = 0
+    given_in_bulk: set[str] | None = None  # while a file of cards is gone through: the campaigns that give anything
 
     # --- Small things ---
 
@@ -326,7 +328,7 @@ class Model:
         return next(state for state, true in holds.items() if true)
 
     def campaign_cards(self, terms: Terms) -> list[Card]:
-        return [card for card in self.cards if card.terms is terms]
+        return [card for card in self.cards if card.terms.name == terms.name]
 
     def make_pool(self) -> None:
         """The cards that were made beforehand."""
@@ -397,17 +399,28 @@ class Model:
         run.made = redemption
         return redemption
 
-    def refuse_redeeming(self, card: Card, bought: Purchase, moment: datetime, *, by_till: bool = False) -> None:
+    def validate(self, card: Card, bought: Purchase) -> None:
+        """Whether it could be redeemed now: what is None is not known yet."""
+        if bought.currency not in {None, card.terms.currency}:
+            raise Refusal("currency_mismatch")
+        self.refuse_redeeming(card, bought, self.local(card.terms), pin_counts=False, whole=False)
+
+    def refuse_redeeming(
+        self, card: Card, bought: Purchase, moment: datetime, *, pin_counts: bool = True, whole: bool = True
+    ) -> None:
         """The first reason that stands in the way at a local moment; a wrong PIN is counted."""
         if card.terms.name in self.paused:
             raise Refusal("campaign_paused")
         self._refuse_unusable(card, moment)
-        if card.terms.holder_only and (card.customer is None or bought.customer != card.customer):
+        is_known = whole or bought.customer is not None or card.customer is None
+        if card.terms.holder_only and is_known and bought.customer != (card.customer or NOBODY_KNOWN):
             raise Refusal("customer_rules_violated")
-        if not by_till:
+        if pin_counts:
             self._refuse_pin(card, bought.pin)
-        self._refuse_invoice(card, bought.invoice)
-        self._refuse_order(card.terms, bought)
+        if whole or bought.invoice is not None:
+            self._refuse_invoice(card, bought.invoice)
+        if whole or bought.order_total is not None:
+            self._refuse_order(card.terms, bought)
         if card.terms.quantity is not None and card.redemption_count >= card.terms.quantity:
             raise Refusal("quantity_exceeded")
         if bought.amount > card.money.total:
@@ -484,7 +497,7 @@ class Model:
                 unchanged += 1
                 continue
             try:
-                self.refuse_redeeming(card, row, self._moment(card, row), by_till=True)
+                self.refuse_redeeming(card, row, self._moment(card, row), pin_counts=False)
             except Refusal as refusal:
                 codes["invoice_already_used" if earlier else refusal.code] += 1
                 continue
@@ -545,6 +558,9 @@ class Model:
         return held.taken(minor, bonus_first=False)
 
     def _refuse_over_budget(self, terms: Terms, more: Money, cash: int = 0) -> None:
+        if self.given_in_bulk is not None:
+            self.given_in_bulk.add(terms.name)
+            return
         given = sum((card.given for card in self.campaign_cards(terms)), more)
         limits = ((terms.budget.total, given.total), (terms.budget.bonus, given.bonus))
         if any(limit is not None and would_be > limit for limit, would_be in limits):
@@ -555,6 +571,9 @@ class Model:
 
     def _refuse_cards(self, terms: Terms, more: int) -> None:
         """A budget for cards counts those in somebody's hands that were neither ended nor replaced."""
+        if self.given_in_bulk is not None:
+            self.given_in_bulk.add(terms.name)
+            return
         held = sum(
             card.is_handed_out and not card.deactivated and card.successor is None
             for card in self.campaign_cards(terms)
@@ -732,6 +751,32 @@ class Model:
         run.totals = {"breakage": lost.total, "paid": lost.paid, "bonus": lost.bonus}
         return run
 
+    # --- Files of cards ---
+
+    def in_bulk(self, rows: Sequence[tuple[int, Callable[["Model", Card], Run | None]]]) -> "Model":
+        """What is done to each card of a file, all or nothing: the model as it is then."""
+        after = copy.deepcopy(self)
+        after.given_in_bulk = set()
+        wrong, refused = len({number for number, _ in rows}) < len(rows), False
+        for number, deed in dict(rows).items():
+            card = after.find(number)
+            assert card is not None
+            try:
+                deed(after, card)
+            except Refusal:
+                refused = True
+            except Malformed:
+                wrong = True
+        if wrong:
+            raise Malformed
+        if refused:
+            raise Refusal("rows_refused")
+        given, after.given_in_bulk = after.given_in_bulk, None
+        for name in sorted(given):
+            after._refuse_cards(after.terms(name), 0)
+            after._refuse_over_budget(after.terms(name), Money())
+        return after
+
     # --- PINs ---
 
     def set_pin(self, card: Card, pin: str, key: str | None = None) -> Run | None:
@@ -784,7 +829,7 @@ class Model:
         return run
 
     def _refuse_successor(self, card: Card, to: Card) -> None:
-        if to.terms is not card.terms:
+        if to.terms.name != card.terms.name:
             raise Refusal("no_voucher_suitable_for_publication")
         self._refuse_dead(to)
         self._refuse_frozen(to)
@@ -796,7 +841,13 @@ class Model:
             return
         if to.customer != card.customer:
             raise Refusal("customer_rules_violated")
+        counts, quantity = (card.redemption_count, to.redemption_count), card.terms.quantity
+        if quantity is not None and min(counts) < quantity <= sum(counts):
+            raise Refusal("no_voucher_suitable_for_publication")  # which would end what could still be bought
         if card.last_day is None and to.last_day is not None:
+            raise Refusal("no_voucher_suitable_for_publication")
+        uses = (card.redemption_count, to.redemption_count)
+        if to.terms.quantity is not None and min(uses) < to.terms.quantity <= sum(uses):
             raise Refusal("no_voucher_suitable_for_publication")
 
     # --- Cash instead ---
@@ -996,7 +1047,7 @@ class Model:
             card.deactivated = True
         lines = {credit.line for credit, minor in taken if minor and credit.line is not None}
         run.counts = {"refunds": len(lines), "cards": len(ended), "cards_kept": len(kept), "spent": len(spent)}
-        run.totals = _totals(taken)
+        run.totals = _totals(taken) if takes_back else {}
         self._hold_lines(target, ended, is_new=is_new)
         return run
 

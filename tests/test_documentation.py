@@ -473,6 +473,7 @@ def test_the_readme_begins_with_its_two_commands() -> None:
         "docs/undo.md",
         "docs/plans.md",
         "docs/desk.md",
+        "docs/cash.md",
     ],
 )
 def test_every_example_of_a_page_says_what_the_page_says(name: str, tmp_path: Path, golden: Golden) -> None:

@@ -241,7 +241,9 @@ def test_the_list_for_a_person(desk: CashDesk) -> None:
         "5   EUR 70.00  open   policy       B3  C-B3      flight-refunds  2020-05-01",
         "Together EUR 90.00.",
     ]
-    assert desk("cashout", "list", "--state", "paid").ok().stdout == "No debt in cash is paid; `--state all` lists all.\n"
+    assert (
+        desk("cashout", "list", "--state", "paid").ok().stdout == "No debt in cash is paid; `--state all` lists all.\n"
+    )
 
 
 def test_the_group_alone_says_where_its_commands_are(desk: CashDesk) -> None:

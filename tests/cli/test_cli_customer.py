@@ -269,7 +269,7 @@ def test_no_whole_code_stands_in_it(desk: CommandLine, tmp_path: Path) -> None:
 
 def test_a_file_is_for_one_s_own_eyes(desk: CommandLine, tmp_path: Path) -> None:
     answer = export(desk, "-o", "ana.json", "--json")
-    assert [file["path"] for file in answer["files"]] == ["ana.json"]
+    assert [(file["path"], file["output"]) for file in answer["files"]] == [("ana.json", True)]
     assert answer["counts"]["booking_versions"] == 2
     assert mode_of(tmp_path / "ana.json") == "-rw-------"
     assert json.loads((tmp_path / "ana.json").read_text()) == export(desk)

@@ -57,6 +57,7 @@ def test_a_rollback_as_a_script_sees_it(till: Till) -> None:
         "card_id": "c1",
         "type": "CREDITS_REFUND",
         "currency": "EUR",
+        "reason": "wrong size",
         "run_id": 6,
         "created_at": MAY_DAY,
     }

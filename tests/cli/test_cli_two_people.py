@@ -159,3 +159,28 @@ def test_who_makes_the_plan_look_like_another_persons_still_can_t_do_both(office
         assert (refused.exit, refused.json()["errors"][0]["code"]) == (4, "approval_refused")
         assert "approve the planner's own file, not a copy" in refused.json()["errors"][0]["message"]
     assert office(ANA, "apply", "plan.json", "--out", "out").exit == 4
+
+
+def test_what_was_approved_is_not_given_to_others_by_corrections(office: Office) -> None:
+    office(ANA, "init", "--group", office.group.gr_name).ok()
+    office(ANA, *PLAN).ok()
+    office(BO, "approve", "plan.json").ok()
+    office(ANA, "apply", "plan.json", "--out", "out").ok()
+
+    def adjust(card: str, amount: str) -> str:
+        """The code of why a correction is refused, or none."""
+        result = office(ANA, "card", "adjust", card, "--amount", amount, "--reason", "wrong", "--json")
+        return "".join(error["code"] for error in result.json()["errors"])
+
+    # What is taken off one card, which Bo has agreed to, is free for no other one.
+    assert adjust("c1", "-90") == ""
+    assert adjust("c2", "100.01") == "approval_required"
+    assert adjust("c2", "100.00") == ""
+    # But a correction that was wrong itself is, also once its card was replaced.
+    assert adjust("c2", "-60") == ""
+    office(ANA, "card", "transfer", "c2").ok()
+    assert adjust("c3", "-40") == ""
+    assert adjust("c1", "190.01") == "approval_required"
+    assert adjust("c1", "190") == ""
+    assert adjust("c2", "-0.01") == "voucher_not_active"
+    assert adjust("c3", "0.01") == "approval_required"

@@ -223,7 +223,7 @@ def tell_answer(common: Common, answer: Answer, tell: Tell, *, files: Sequence[R
 
 def card_named(text: str) -> str:
     """The card_id or code that was typed; - reads a code from stdin. Raises UsageError."""
-    return one_line(STDIN, "code") if text == STDIN else text
+    return one_line(STDIN, "code") if text == STDIN else text.strip()
 
 
 def key_given(ledger: Ledger, key: str | None) -> str | None:

@@ -121,7 +121,9 @@ def list_(
 
 def _tell_list(out: Screen, found: operation.CashoutList, state: str) -> None:
     if not found.debts:
-        out.print("There are no debts in cash." if state == ALL else f"No debt in cash is {state}; `--state all` lists all.")
+        out.print(
+            "There are no debts in cash." if state == ALL else f"No debt in cash is {state}; `--state all` lists all."
+        )
         return
     rows = [_COLUMNS, *map(_shown, found.debts)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -80,7 +80,7 @@ def export(
     files = []
     if output != STDOUT:
         written = write_whole(Path(output), _document(held).encode())
-        files = [{"path": output, "rows": len(held["booking_versions"]), "sha256": written.sha256}]
+        files = [{"path": output, "rows": len(held["booking_versions"]), "sha256": written.sha256, "output": True}]
     return report(
         common,
         Report(

@@ -65,7 +65,7 @@ def read_card_rows(
     for a column that is not known, and UsageError for an unknown encoding.
     """
     text = TextBytes(stream, name, find_encoding(stream, encoding))
-    rows = CsvRows(text)
+    rows = CsvRows(text, told_encoding=False)
     known = (*CARD_COLUMNS, *required, *optional)
     beginning = rows.beginning()
     delimiter = likely_delimiter(beginning, known)

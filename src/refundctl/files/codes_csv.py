@@ -61,7 +61,7 @@ def read_codes(stream: BinaryIO, name: str, *, encoding: str | None = None) -> C
     Raises BadInput where it is no such file, UsageError for an unknown encoding.
     """
     text = TextBytes(stream, name, find_encoding(stream, encoding))
-    rows = CsvRows(text)
+    rows = CsvRows(text, told_encoding=False)
     beginning = rows.beginning()
     delimiter = max(DELIMITERS, key=lambda sign: _likelihood(beginning, sign))
     found = first_row(beginning, delimiter)

@@ -92,13 +92,14 @@ class CsvRows:
     """Reads a file's rows. First its beginning, to find the header; then, after `begin`, the rows below it.
 
     Raises BadInput for bytes that are not in the file's encoding, NUL bytes, quotes that leave open where a row
-    ends, and a row of more than ROW_BYTES_MAX.
+    ends, and a row of more than ROW_BYTES_MAX. `told_encoding` is whether the command takes --encoding.
     """
 
-    def __init__(self, text: TextBytes) -> None:
+    def __init__(self, text: TextBytes, *, told_encoding: bool = True) -> None:
         # A field may be as long as a row; characters are never more than bytes.
         csv.field_size_limit(2 * ROW_BYTES_MAX)
         self._text = text
+        self._told_encoding = told_encoding
         self._rest = b""
         self._line = 1
         self._piece_bytes = PIECE_BYTES // PIECES_SPREAD
@@ -225,13 +226,17 @@ class CsvRows:
     def _undecodable(self, before: bytes) -> BadInput:
         name, encoding, line = self._text.name, self._text.encoding.upper(), self._line_after(before)
         message = f"{name}, line {line}: a byte here is not {encoding}"
-        hint = "name the encoding of the file, for example with `--encoding latin-1`"
+        hint = "save the file as UTF-8"
+        if self._told_encoding:
+            hint = "name the encoding of the file, for example with `--encoding latin-1`"
         return BadInput(f"{message}; {hint}.", code="undecodable_bytes", path=name, line=line)
 
     def _nul(self, before: bytes) -> BadInput:
         name, line = self._text.name, self._line_after(before)
         message = f"{name}, line {line}: there is a NUL byte, which no CSV file has"
-        hint = "if the file is in UTF-16, add `--encoding utf-16-le`, otherwise export it anew"
+        hint = "save the file as UTF-8"
+        if self._told_encoding:
+            hint = "if the file is in UTF-16, add `--encoding utf-16-le`, otherwise export it anew"
         return BadInput(f"{message}; {hint}.", code="nul_bytes", path=name, line=line)
 
     def _too_long(self) -> BadInput:

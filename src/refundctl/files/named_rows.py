@@ -41,7 +41,7 @@ def read_named_rows(
     Raises BadInput where it is no CSV file, or a required column is missing or there twice.
     """
     text = TextBytes(stream, name, find_encoding(stream, None))
-    rows = CsvRows(text)
+    rows = CsvRows(text, told_encoding=False)
     known = (*required, *optional)
     beginning = rows.beginning()
     delimiter = likely_delimiter(beginning, known)

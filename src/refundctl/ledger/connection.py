@@ -280,8 +280,10 @@ def _connect(path: Path | str, wait_seconds: float) -> sqlite3.Connection:
     connection.execute("PRAGMA recursive_triggers = ON")
     connection.execute("PRAGMA synchronous = EXTRA")
     # Otherwise what moves within a page leaves a copy behind, and an erased person would still stand in the file.
-    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA main.secure_delete = ON")
     connection.execute("PRAGMA temp_store = FILE")
+    # Temporary tables are nameless files and gone with the process: overwriting those of a million rows only takes time.
+    connection.execute("PRAGMA temp.secure_delete = OFF")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
     connection.execute(f"PRAGMA temp.cache_size = -{TEMPORARY_CACHE_KIBIBYTES}")
     # Python runs its signal handlers only between its own steps: without this, Ctrl-C would wait for a long statement.

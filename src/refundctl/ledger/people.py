@@ -27,7 +27,17 @@ def pseudonym_in(ledger_id: str, customer_id: str) -> str:
 
 
 def customer_number(connection: sqlite3.Connection, customer_id: str) -> int | None:
-    """The number of the customer with this id, erased or not; None where there is none."""
+    """The number of the customer with this id, erased or not; None where there is none.
+
+    Whose id is their e-mail address, as for files without ids, is found in any case of letters: it was put in lower case.
+    """
+    number = _of_id(connection, customer_id)
+    if number is None and "@" in customer_id:
+        number = _of_id(connection, customer_id.strip().lower())
+    return number
+
+
+def _of_id(connection: sqlite3.Connection, customer_id: str) -> int | None:
     row = connection.execute("SELECT id FROM customers WHERE customer_id = ?", (customer_id,)).fetchone()
     if row is None and connection.execute("SELECT EXISTS (SELECT 1 FROM erasures)").fetchone()[0]:
         row = connection.execute(

@@ -11,6 +11,7 @@ from itertools import chain
 
 from refundctl.domain.policy import Policy
 from refundctl.ledger.budgets import GIVEN
+from refundctl.ledger.posting.transfers import find_heirs, heir_of
 from refundctl.ledger.scope import RuleBits, State
 from refundctl.ledger.script import any_rows, run_script
 
@@ -301,22 +302,41 @@ def post_applied(connection: sqlite3.Connection, plan: str, approval_id: int | N
 def unapproved_minor(connection: sqlite3.Connection, campaign: int) -> int:
     """What a campaign has given without anybody's approval, on cards and in cash, net of undo.
 
-    What takes a credit back counts with the run of that credit, so that undoing an approved run frees nothing.
+    What takes a credit back counts with the run of that credit, so that undoing an approved run frees nothing. Nor does a
+    correction that takes off a card what was approved: else it could be given to somebody else by another one.
     """
+    card = heir_of("entry.card") if find_heirs(connection) else "entry.card"
     return int(
         connection.execute(
             f"""
-            SELECT coalesce(sum(amount_minor), 0) FROM transactions AS entry
-            WHERE campaign = ? AND bucket <> 'fee' AND {GIVEN}
-                AND iif(
-                    related_transaction IS NULL,
-                    run_id,
-                    (SELECT credit.run_id FROM transactions AS credit WHERE credit.id = entry.related_transaction)
-                ) NOT IN (
-                    SELECT runs.id FROM applied_plans JOIN runs ON runs.parent_run_id = applied_plans.run_id
-                    WHERE approval IS NOT NULL
+            SELECT
+                coalesce(sum(amount_minor), 0) + (
+                    SELECT coalesce(sum(max(0, -left_minor)), 0) FROM (
+                        SELECT sum(amount_minor) AS left_minor FROM transactions AS entry
+                        WHERE {card} IN ({_CORRECTED.format(card=card)}) AND {_UNAPPROVED}
+                        GROUP BY {card}
+                    )
                 )
+            FROM transactions AS entry WHERE {_UNAPPROVED}
             """,
-            (campaign,),
+            {"campaign": campaign},
         ).fetchone()[0]
     )
+
+
+_UNAPPROVED = f"""
+    campaign = :campaign AND bucket <> 'fee' AND {GIVEN}
+    AND iif(
+        related_transaction IS NULL,
+        run_id,
+        (SELECT credit.run_id FROM transactions AS credit WHERE credit.id = entry.related_transaction)
+    ) NOT IN (
+        SELECT runs.id FROM applied_plans JOIN runs ON runs.parent_run_id = applied_plans.run_id
+        WHERE approval IS NOT NULL
+    )
+"""
+# The cards off which a correction has taken something; where one was transferred, that on which its money is now.
+_CORRECTED = """
+    SELECT {card} FROM transactions AS entry
+    WHERE campaign = :campaign AND contra_account = 'adjustments' AND amount_minor < 0
+"""

@@ -100,6 +100,7 @@ def _take_over(desk: Desk, card: Card, target: Card) -> int:
         return target.number
     if target.customer != card.customer:
         raise WrongCustomer(_of_another(card, target))
+    _refuse_used_up(card, target)
     if target.expires_on is not None:
         if card.expires_on is None:
             raise Unsuitable(
@@ -109,6 +110,17 @@ def _take_over(desk: Desk, card: Card, target: Card) -> int:
         if card.expires_on > target.expires_on:
             card_events.extend(connection, target.number, card.expires_on, desk.run_id)
     return target.number
+
+
+def _refuse_used_up(card: Card, target: Card) -> None:
+    """Raise Unsuitable where neither could be redeemed any more, as the redemptions of both count, and one of them can now."""
+    quantity, together = target.rules.quantity, card.redemptions + target.redemptions
+    if quantity is not None and min(card.redemptions, target.redemptions) < quantity <= together:
+        raise Unsuitable(
+            f"Card {target.card_id} could not be redeemed then: {target.campaign_name} lets a card be redeemed "
+            f"{'once' if quantity == 1 else f'{quantity} times'}, and these two were redeemed as often together; leave --to out, "
+            "so that a new card takes the balance."
+        )
 
 
 def _of_another(card: Card, target: Card) -> str:

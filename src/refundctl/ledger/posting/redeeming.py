@@ -115,11 +115,11 @@ def roll_back(
         row = connection.execute(
             """
             INSERT INTO transactions (
-                campaign, card, type, bucket, amount_minor, contra_account, related_transaction, run_id
+                campaign, card, type, bucket, amount_minor, contra_account, reason, related_transaction, run_id
             )
-            VALUES (?, ?, 'CREDITS_REFUND', ?, ?, 'sales', ?, ?) RETURNING id
+            VALUES (?, ?, 'CREDITS_REFUND', ?, ?, 'sales', ?, ?, ?) RETURNING id
             """,
-            (redemption.campaign, card, bucket, minor, takers[bucket], run_id),
+            (redemption.campaign, card, bucket, minor, reason, takers[bucket], run_id),
         ).fetchone()
         posted.append(row[0])
     connection.execute(
