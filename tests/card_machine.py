@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import ClassVar
 
 from hypothesis import strategies as st
@@ -52,10 +53,10 @@ sizes = st.sampled_from(["some", "half", "all", "one", "more"])
 campaigns = st.sampled_from(CAMPAIGN_NAMES)
 booking_ids = st.sampled_from([booking.booking_id for booking in BOOKINGS])
 customers = st.sampled_from([*CUSTOMERS, "zoe"])  # of whom nothing is known
-buyers = st.sampled_from(["holder", "holder", "holder", "ana", "bo", "zoe", None])
-invoices = st.sampled_from(["I1", "I2", "I3", "I4", None])
-order_totals = st.sampled_from([None, 1_000, 2_000, 50_000, 50_000])
-pins = st.sampled_from(["right", "right", "right", "2468", "1357", None])
+buyers = st.sampled_from([*["holder"] * 8, "ana", "bo", "zoe", None])
+invoices = st.sampled_from(["I1", "I2", "I3", "I4", "used", "used", None])
+order_totals = st.sampled_from([*[90_000] * 8, None, 1_000, 2_000, 5_000])
+pins = st.sampled_from([*["right"] * 8, "2468", "1357", None])
 buckets = st.sampled_from([None, None, "paid", "bonus"])
 ways = st.sampled_from([*["plainly"] * 7, "keyed", "with an old key", "dry"])
 
@@ -177,11 +178,16 @@ class CardMachine(RuleBasedStateMachine):
     # --- Choosing ---
 
     def card(self, place: int) -> Card:
-        """Any card; two times of three, one that holds something."""
+        """Any card; three times of four, one that holds something and is not dead."""
         found = self.model.cards
-        if place % 3:
-            found = [card for card in found if card.money.total] or found
-        return found[place // 3 % len(found)]
+        if place % 4:
+            found = [card for card in found if card.money.total and not card.is_dead] or found
+        return found[place // 4 % len(found)]
+
+    def good_card(self, place: int) -> Card:
+        """One that something can be bought with, if there is any."""
+        good = [card for card in self.model.cards if self.model.state(card) == "active" and card.money.total]
+        return good[place % len(good)] if good else self.card(place)
 
     def amount(self, card: Card, size: str) -> int:
         """Around what it holds."""
@@ -224,8 +230,7 @@ class CardMachine(RuleBasedStateMachine):
     @rule(place=places, size=sizes, pin=pins, way=ways)
     def buy(self, place: int, size: str, pin: str | None, way: str) -> None:
         """As it should be, but for the PIN perhaps."""
-        good = [card for card in self.model.cards if self.model.state(card) == "active" and card.money.total]
-        card = good[place % len(good)] if good else self.card(place)
+        card = self.good_card(place)
         self.invoices += 1
         bought = Purchase(
             amount=self.amount(card, size),
@@ -248,7 +253,7 @@ class CardMachine(RuleBasedStateMachine):
         buyer=buyers,
         order_total=order_totals,
         pin=pins,
-        currency=st.sampled_from([None, None, None, "EUR"]),
+        currency=st.sampled_from([*[None] * 10, "EUR"]),
         way=ways,
     )
     def try_to_buy(
@@ -262,10 +267,11 @@ class CardMachine(RuleBasedStateMachine):
         currency: str | None,
         way: str,
     ) -> None:
-        card = self.card(place)
+        card = self.good_card(place // 2) if place % 2 else self.card(place // 2)
+        used = [one.invoice for older in card.lineage for one in older.redemptions]
         bought = Purchase(
             amount=self.amount(card, size),
-            invoice=invoice,
+            invoice=(used[place % len(used)] if used else "I5") if invoice == "used" else invoice,
             customer=card.customer if buyer == "holder" else buyer,
             order_total=order_total,
             pin=card.pin if pin == "right" else pin,
@@ -311,7 +317,9 @@ class CardMachine(RuleBasedStateMachine):
 
     @rule(
         rows=st.lists(
-            st.tuples(places, sizes, st.sampled_from(["I1", "I2", "T1", "T2"]), buyers, st.sampled_from([0, 0, 1, 9, 40])),
+            st.tuples(
+                places, sizes, st.sampled_from(["I1", "I2", "T1", "T2"]), buyers, st.sampled_from([0, 0, 1, 9, 40])
+            ),
             min_size=1,
             max_size=3,
         )
@@ -393,7 +401,11 @@ class CardMachine(RuleBasedStateMachine):
         waiting = [card for card in self.model.cards if card.customer is None]
         return waiting[place // 3 % len(waiting)] if place % 3 and waiting else self.card(place)
 
-    @rule(place=places, what=st.sampled_from(["disable", "disable", "enable", "enable", "deactivate"]), way=ways)
+    @rule(
+        place=places,
+        what=st.sampled_from(["disable", "disable", "disable", "enable", "enable", "deactivate"]),
+        way=ways,
+    )
     def block(self, place: int, what: str, way: str) -> None:
         blocked = [card for card in self.model.cards if card.disabled]
         card = blocked[place % len(blocked)] if what == "enable" and place % 3 and blocked else self.card(place)
@@ -511,7 +523,9 @@ class CardMachine(RuleBasedStateMachine):
         if to == "pool":
             found = [one for one in found if one.terms.name == card.terms.name and not one.is_handed_out] or found
         elif to == "own":
-            found = [one for one in found if one.terms.name == card.terms.name and one.customer == card.customer] or found
+            found = [
+                one for one in found if one.terms.name == card.terms.name and one.customer == card.customer
+            ] or found
         return found[other % len(found)]
 
     # --- Cash ---
@@ -528,10 +542,11 @@ class CardMachine(RuleBasedStateMachine):
 
     @rule(place=places, dry=st.sampled_from([False, False, False, True]))
     def cancel_cash(self, place: int, dry: bool) -> None:
-        if not self.model.debts:
+        debts = [debt for debt in self.model.debts if debt.card is not None or not place % 8]
+        if not debts:
             return
-        at = len(self.model.debts) - 1 - place % len(self.model.debts)
-        number = self.model.debts[at].number
+        debt = debts[-1 - place // 8 % len(debts)]
+        at, number = self.model.debts.index(debt), debt.number
         assert number is not None
         self.both(
             "cashout cancel",
@@ -543,10 +558,10 @@ class CardMachine(RuleBasedStateMachine):
     @rule(said=st.lists(st.tuples(places, st.sampled_from(["paid", "rejected"])), max_size=3))
     def bank(self, said: list[tuple[int, str]]) -> None:
         """Files go there, and answers come back."""
-        if not said and self.model.debts:
-            self._order_cash()
-        if said:
+        if said and any(debt.is_ordered for debt in self.model.debts):
             self._settle(said)
+        elif self.model.debts:
+            self._order_cash()
 
     def _order_cash(self) -> None:
         ordered = self.model.order_cash()
@@ -576,14 +591,22 @@ class CardMachine(RuleBasedStateMachine):
             wanted = min(self.model.paused, default=name)
             self.both_call("resume", lambda model: model.resume(TERMS[wanted]), "resume", wanted)
 
-    @rule(hours=st.sampled_from([1, 5, 13, 24, 24, 48, 24 * 7, 24 * 31]), expire=st.sampled_from([*CAMPAIGN_NAMES, None]))
+    @rule(
+        hours=st.sampled_from([1, 5, 13, 24, 24, 48, 24 * 7, 24 * 31]), expire=st.sampled_from([*CAMPAIGN_NAMES, None])
+    )
     def wait(self, hours: int, expire: str | None) -> None:
         """Time goes by; perhaps the nightly job runs."""
         self.model.now += timedelta(hours=hours)
         self.desk.now = self.model.now
         self.outcomes["wait", DONE] += 1
-        if expire is not None:
-            self.both_call("expire", lambda model: model.expire(TERMS[expire]), "expire", expire)
+        if expire:
+            self._expire()
+
+    def _expire(self) -> None:
+        """Where there is anything to book, and in one campaign in any case."""
+        over = {card.terms.name for card in self.model.cards if card.money.total and self.model.is_over(card)}
+        for name in over or {FLIGHTS.name}:
+            self.both_call("expire", partial(_expire, name), "expire", name)
 
     # --- Undoing, and doing again ---
 
@@ -600,9 +623,7 @@ class CardMachine(RuleBasedStateMachine):
         run = undone[place % len(undone)] if place % 4 and undone else self._run(place)
         if run is not None:
             at = self.model.runs.index(run)
-            self.both_call(
-                "reopen", lambda model: model.reopen(model.runs[at]), "undo", "--reopen", str(run.number)
-            )
+            self.both_call("reopen", lambda model: model.reopen(model.runs[at]), "undo", "--reopen", str(run.number))
 
     def _run(self, place: int) -> Run | None:
         """Any run; three times of four, one that can be undone."""
@@ -623,6 +644,10 @@ class CardMachine(RuleBasedStateMachine):
             assert (said.in_short, said.repeated) == (expected, True), command
             assert run is not None
             assert run.number == (said.answer or {})["run_id"]
+
+
+def _expire(name: str, model: Model) -> Run | None:
+    return model.expire(TERMS[name])
 
 
 def _unit(card: Card) -> int:

@@ -321,11 +321,14 @@ class Model:
             "frozen": card.is_frozen,
             "disabled": card.disabled,
             "unassigned": not card.is_handed_out,
-            "expired": card.is_over(self.today(card.terms)),
+            "expired": self.is_over(card),
             "locked": card.pin is not None and card.wrong_pins >= WRONG_PINS_MAX,
             "active": True,
         }
         return next(state for state, true in holds.items() if true)
+
+    def is_over(self, card: Card) -> bool:
+        return card.is_over(self.today(card.terms))
 
     def campaign_cards(self, terms: Terms) -> list[Card]:
         return [card for card in self.cards if card.terms.name == terms.name]
@@ -357,10 +360,10 @@ class Model:
     def _once(self, key: str | None, asked: tuple[object, ...], deed: Callable[[], Run | None]) -> Run | None:
         """Do it once per key; a retry gets the first run."""
         if key in self.keys:
-            before, run = self.keys[key]
+            before, first = self.keys[key]
             if before != asked:
                 raise Refusal("idempotency_conflict")
-            return run
+            return first
         run = deed()
         if key is not None:
             if run is None:
@@ -546,7 +549,7 @@ class Model:
     def _refuse_receiving(self, card: Card) -> None:
         if card.deactivated or not card.is_handed_out:
             raise Refusal("voucher_not_active")
-        if card.is_over(self.today(card.terms)):
+        if self.is_over(card):
             raise Refusal("voucher_expired")
 
     def _what_is_taken(self, card: Card, minor: int, bucket: str | None) -> Money:
@@ -599,7 +602,9 @@ class Model:
         run = self._run("card issue")
         card = self._hand_out(self._next_card(terms), run, customer, None, self._last_day(terms, customer))
         self._give(card, money, "funding")
-        run.credits = [Credit(bucket, getattr(money, bucket), card) for bucket in (PAID, BONUS) if getattr(money, bucket)]
+        run.credits = [
+            Credit(bucket, getattr(money, bucket), card) for bucket in (PAID, BONUS) if getattr(money, bucket)
+        ]
         return run
 
     def cards_of(self, terms: Terms, customer: str) -> list[Card]:
@@ -668,7 +673,7 @@ class Model:
             return None
         if card.terms.name in self.paused:
             raise Refusal("campaign_paused")
-        if card.is_over(self.today(card.terms)):
+        if self.is_over(card):
             raise Refusal("voucher_expired")
         if not card.is_handed_out:
             self._refuse_cards(card.terms, 1)
@@ -810,7 +815,7 @@ class Model:
         self._refuse_dead(card)
         if not card.is_handed_out:
             raise Refusal("voucher_not_active")
-        if card.is_over(self.today(card.terms)):
+        if self.is_over(card):
             raise Refusal("voucher_expired")
         if to is None:
             self._refuse_empty(card.terms)
@@ -835,7 +840,7 @@ class Model:
         self._refuse_frozen(to)
         if to.disabled and not to.is_handed_out:
             raise Refusal("voucher_disabled")
-        if to.is_over(self.today(to.terms)):
+        if self.is_over(to):
             raise Refusal("voucher_expired")
         if not to.is_handed_out:
             return
@@ -860,7 +865,7 @@ class Model:
         self._refuse_dead(card)
         if self.state(card) == "unassigned":
             raise Refusal("voucher_not_active")
-        if card.is_over(self.today(card.terms)):
+        if self.is_over(card):
             raise Refusal("voucher_expired")
         if card.customer is None:
             raise Refusal("customer_rules_violated")
@@ -1004,18 +1009,14 @@ class Model:
         return run
 
     def _fund(self, run: Run, onto: Sequence[tuple[Line, Card]], in_cash: Sequence[Line]) -> None:
+        owed = {line: line.owed for line in self.lines.values()}  # as it is before anything is given
         for bucket in (PAID, BONUS):
-            for line, card in onto:
-                if minor := line.owed[bucket]:
-                    run.credits.append(Credit(bucket, minor, card, line))
-        for line in self.lines.values():
-            minor = line.owed["cash"]
-            if minor and line in [*(funded for funded, _ in onto), *in_cash]:
-                debt = Debt(line.booking.campaign, minor, run, line=line)
-                self.debts.append(debt)
-                run.credits.append(Credit("cash", minor, None, line, debt))
-        for line in [*(funded for funded, _ in onto), *in_cash]:
-            line.fundings.append(run)
+            run.credits += [Credit(bucket, owed[line][bucket], card, line) for line, card in onto if owed[line][bucket]]
+        funded = {line for line, _ in onto} | set(in_cash)
+        for line in owed:
+            if line in funded:
+                line.fundings.append(run)
+                self._owe_cash(run, line, owed[line]["cash"])
         for credit in run.credits:
             assert credit.line is not None
             credit.line.kept[credit.bucket] += credit.amount
@@ -1024,6 +1025,12 @@ class Model:
         for _, card in onto:
             if card.last_day is not None:
                 card.last_day = max(card.last_day, self.today(card.terms) + timedelta(days=card.terms.days_valid))
+
+    def _owe_cash(self, run: Run, line: Line, minor: int) -> None:
+        if minor:
+            debt = Debt(line.booking.campaign, minor, run, line=line)
+            self.debts.append(debt)
+            run.credits.append(Credit("cash", minor, None, line, debt))
 
     # --- Undoing ---
 
@@ -1108,6 +1115,10 @@ class Model:
         closed = [run for run in undone if not run.reopened]
         if not closed:
             return None
+        for debt in self.debts:
+            if debt.line is not None and debt.made_by in closed and debt.state == "cancelled" and not debt.taken_back:
+                debt.taken_back = True
+                debt.line.kept["cash"] -= debt.amount
         for run in closed:
             run.reopened = True
         lines = [line for line in self.lines.values() if line.held_by & set(closed)]
@@ -1149,9 +1160,7 @@ class Model:
         }
 
 
-def _within(
-    lines: Sequence[Line], limit: int, given: Mapping[str | None, int], *, of_customer: bool
-) -> list[Line]:
+def _within(lines: Sequence[Line], limit: int, given: Mapping[str | None, int], *, of_customer: bool) -> list[Line]:
     """The lines but for those of a holder who would get more than the limit, all of them."""
 
     def holder(line: Line) -> str:

@@ -330,7 +330,7 @@ def folder(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> Path
     """A folder after one run of shop.csv: its files in `out`, its rejects, and each kind of export."""
     (tmp_path / "shop.csv").write_text(BOOKINGS)
     assert run_in_process("run", CAMPAIGN, "shop.csv", "--out", "out").exit == ExitCode.PARTIAL
-    for kind in ("cards", "transactions", "publications", "bookings"):
+    for kind in ("cards", "transactions", "publications", "bookings", "redemptions"):
         run_in_process("export", kind, CAMPAIGN, "-o", f"{kind}.csv").ok()
     return tmp_path
 
@@ -342,7 +342,7 @@ def header_of(path: Path) -> list[str]:
 
 def test_every_column_of_every_csv_file_is_explained(folder: Path) -> None:
     written = {path.name: header_of(path) for path in sorted(folder.rglob("*.csv"))}
-    kinds = {"mail", "rejects", "cards", "transactions", "publications", "bookings"}
+    kinds = {"mail", "rejects", "cards", "transactions", "publications", "bookings", "redemptions"}
     assert {kind for kind in kinds if any(kind in name for name in written)} == kinds
     explained = names(page("docs/files.md"))
     missing = [f"{name}: {column}" for name in written for column in written[name] if column not in explained]
@@ -375,6 +375,32 @@ JSON_OF = (
     ["run", CAMPAIGN, "shop.csv", "--out", "again", "--ledger", "another.db", "-n"],
     ["plan", CAMPAIGN, "shop.csv", "-o", "plan.json", "--ledger", "another.db"],
     ["apply", "plan.json", "--out", "planned", "--ledger", "another.db"],
+    ["card", "show", "c1"],
+    ["card", "validate", "c1"],
+    ["card", "find", "--customer", "ana@example.org"],
+    ["card", "redeem", "c1", "--amount", "5", "--invoice", "I-1", "--customer", "ana@example.org"],
+    ["card", "rollback", "2"],
+    ["card", "adjust", "c1", "--amount", "+1", "--reason", "a test"],
+    ["card", "issue", CAMPAIGN, "--customer", "ana@example.org", "--amount", "5", "--reason", "a test"],
+    ["card", "transfer", "c2"],
+    ["card", "activate", "c1"],
+    ["card", "assign", "c1", "--customer", "ana@example.org"],
+    ["card", "disable", "c3"],
+    ["card", "enable", "c3"],
+    ["card", "deactivate", "c3"],
+    ["card", "extend", "c1", "--until", "2999-12-31"],
+    ["card", "set-pin", "c1", "--pin-file", "pin.txt"],
+    ["card", "unlock", "c1"],
+    ["load-redemptions", "till.csv"],
+    ["cashout", "request", "c1", "--reason", "a test"],
+    ["cashout", "list"],
+    ["cashout", "export", "-o", "pay.csv", "--format", "csv"],
+    ["cashout", "settle", "answer.csv"],
+    ["cashout", "cancel", "999"],
+    ["expire"],
+    ["customer", "show", "ana@example.org"],
+    ["customer", "export", "ana@example.org"],
+    ["customer", "erase", "ana@example.org"],
     ["pause", CAMPAIGN, "--ledger", "new.db"],
     ["resume", CAMPAIGN, "--ledger", "new.db"],
     ["explain", "R-1001", "--ledger", "new.db"],
@@ -389,22 +415,28 @@ JSON_OF = (
 
 def test_every_field_of_the_json_output_is_explained(run_in_process: CommandLine, folder: Path) -> None:
     (folder / "unknown.csv").write_text("number,total\n1,2.00\n")
+    (folder / "pin.txt").write_text("2580\n")
+    (folder / "till.csv").write_text("card_id,amount,invoice\nc1,900.00,T-1\n")
+    (folder / "answer.csv").write_text("id,status\n999,paid\n")
     explained = names(page("docs/files.md"))
     missing = []
     for words in JSON_OF:
         answer = run_in_process(*words, "--json").json()
-        missing += [f"{words[0]}: {field}" for field in sorted(fields_of(answer) - explained)]
+        missing += [f"{' '.join(words[:2])}: {field}" for field in sorted(fields_of(answer) - explained)]
     assert missing == []
 
 
 def fields_of(answer: dict[str, Any]) -> set[str]:
-    """The fields of an answer, of its counts and totals, and of what it lists by campaign, run or source."""
+    """The fields of an answer, of its counts and totals, of what it lists, and of the card or person that it is about."""
     found = {*answer, *answer.get("counts", {})}
     for totals in answer.get("totals", {}).values():
         found |= totals.keys()
-    for listed in ("campaigns", "runs", "sources"):
+    for listed in ("campaigns", "runs", "sources", "cards", "transactions", "cashouts", "redemptions"):
         for entry in answer.get(listed, ()):
             found |= fields_of(entry) if isinstance(entry, dict) else set()
+    for within in ("card", "from", "redemption", "rollback", "cashout", "customer", "consent", "out_of_reach"):
+        if isinstance(answer.get(within), dict):
+            found |= fields_of(answer[within])
     return found
 
 
@@ -474,6 +506,7 @@ def test_the_readme_begins_with_its_two_commands() -> None:
         "docs/plans.md",
         "docs/desk.md",
         "docs/cash.md",
+        "docs/customers.md",
     ],
 )
 def test_every_example_of_a_page_says_what_the_page_says(name: str, tmp_path: Path, golden: Golden) -> None:

@@ -15,6 +15,8 @@ SAMPLE_DATA = ROOT / "sample_data"
 BOOKINGS = SAMPLE_DATA / "bookings.csv"
 MISTAKES = SAMPLE_DATA / "bookings-with-mistakes.csv"
 BY_POLICY = SAMPLE_DATA / "bookings-by-policy.csv"
+REDEMPTIONS = SAMPLE_DATA / "redemptions.csv"
+PRINTED = SAMPLE_DATA / "printed-codes.csv"
 
 Row = dict[str, str]
 
@@ -242,9 +244,11 @@ def test_what_was_applied_shows_in_the_status_and_is_gone_after_undo(by_policy: 
         "bonus": 57_402,
         "cash": 33_100,
         "fee": 15_413,
+        "adjusted": 0,
         "redeemed": 0,
         "expired": 0,
         "cashed_out": 0,
+        "lapsed": 0,
         "outstanding": 817_224,
         "budget_used": 817_224,
         "budget_left": 2_182_776,
@@ -256,3 +260,29 @@ def test_what_was_applied_shows_in_the_status_and_is_gone_after_undo(by_policy: 
     assert {minor for name, minor in taken_back["totals"]["EUR"].items() if name != "budget_left"} == {0}
     assert taken_back["totals"]["EUR"]["budget_left"] == 3_000_000
     by_policy("verify", now=NOW).ok()
+
+
+def test_the_redemptions_of_a_till_end_as_described(run_in_process: CommandLine, tmp_path: Path) -> None:
+    day = "2026-05-06T09:00:00Z"
+    (tmp_path / "campaigns.yaml").write_bytes((ROOT / "campaigns.example.yaml").read_bytes())
+    run_in_process("run", CAMPAIGN, BOOKINGS, "--out", "out", now=day).ok()
+    result = run_in_process("load-redemptions", REDEMPTIONS, "--rejects", "rejects.csv", "--json", now=day)
+    answer = result.json()
+    assert result.exit == 3
+    assert answer["counts"] == {"rows": 9, "loaded": 4, "updated": 0, "unchanged": 1, "filtered": 0, "rejected": 4}
+    assert answer["totals"] == {"EUR": {"redeemed": 30_880, "paid": 30_880, "bonus": 0}}
+    assert [(row["_line"], row["_code"]) for row in rows_of(tmp_path / "rejects.csv")] == [
+        ("7", "gift_amount_exceeded"),
+        ("8", "customer_rules_violated"),
+        ("9", "malformed_amount"),
+        ("10", "resource_not_found"),
+    ]
+    run_in_process("verify", now=day).ok()
+
+
+def test_the_printed_cards_are_taken_in_and_brought_to_life(run_in_process: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "campaigns.yaml").write_bytes((ROOT / "campaigns.example.yaml").read_bytes())
+    taken = run_in_process("create", "hotel-goodwill", "--codes", PRINTED, "--json").ok().json()
+    assert taken["counts"]["cards_printed"] == 5
+    alive = run_in_process("card", "activate", "--from", PRINTED, "--json").ok().json()
+    assert (alive["counts"]["activated"], {card["state"] for card in alive["cards"]}) == (5, {"active"})

@@ -105,6 +105,18 @@ def test_everything_as_a_clerk_sees_it(till: Till) -> None:
     )
 
 
+def test_a_long_reason_leaves_the_table_readable(till: Till) -> None:
+    till.open()
+    why = f"the file said 60.00, {'and said it again, ' * 40}"
+    till.call("card", "adjust", "c1", "--amount", "5", "--reason", why).ok()
+
+    table = till.call("card", "show", "c1").ok().stdout.partition("Transactions:\n")[2]
+    assert max(map(len, table.splitlines())) < 200
+    assert "the file said 60.00, and said it again, and said it again..." in table
+    answer = till.call("card", "show", "c1", "--json").ok().json()
+    assert answer["transactions"][1]["reason"] == why.strip()
+
+
 # --- The code ---
 
 
@@ -122,6 +134,7 @@ def test_a_card_is_found_by_its_code_however_it_is_typed(till: Till) -> None:
     assert shown(till, typed)["card_id"] == "c1"
     answer = till.call("card", "show", "-", "--json", stdin=f"{till.code()}\n").ok().json()
     assert answer["card"]["card_id"] == "c1"
+    assert shown(till, " c1 ")["card_id"] == "c1"
 
 
 # --- Why it can't be used ---

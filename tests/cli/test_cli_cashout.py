@@ -303,17 +303,31 @@ def test_cash_that_an_undo_took_back_is_given_again_once(desk: CashDesk) -> None
     desk.sound()
 
 
-def test_what_the_bank_rejects_after_an_undo_is_not_paid_until_it_is_reopened(desk: CashDesk) -> None:
+def test_what_the_bank_rejects_after_an_undo_is_owed_anew_once_it_is_reopened(desk: CashDesk) -> None:
     desk.export()
     desk("undo", "1").ok()
     desk.settle("id,status\n4,rejected\n5,paid\n")
     assert desk.states() == {4: "cancelled", 5: "paid"}
     assert desk.export("second.xml")["counts"]["rows"] == 0
     desk("undo", "--reopen", "1").ok()
-    assert desk.states() == {4: "open", 5: "paid"}
+    assert desk.states() == {4: "cancelled", 5: "paid"}
+    desk.sound()
     totals = desk.answer("run", CAMPAIGN, "bookings.csv", "--out", "again")["totals"]["EUR"]
-    assert totals["cash"] == 0, "debt 4 is still owed, by the first run"
+    assert totals["cash"] == 2_000, "debt 4 only: the other one is paid"
     assert desk.export("second.xml")["totals"] == {"EUR": {"cash": 2_000}}
+    desk.sound()
+
+
+def test_what_is_owed_anew_is_what_the_booking_says_by_then(desk: CashDesk) -> None:
+    desk.export()
+    desk("undo", "1").ok()
+    desk.settle("id,status\n4,rejected\n5,rejected\n")
+    corrected = booking("B2", "50.00", refund_amount="15.00", cash_amount="5.00")
+    write_bookings(desk.folder / "corrected.csv", corrected, booking("B3", "70.00", refund_amount="60.00"))
+    desk("undo", "--reopen", "1").ok()
+    totals = desk.answer("run", CAMPAIGN, "corrected.csv", "--out", "again")["totals"]["EUR"]
+    assert (totals["cash"], totals["paid"]) == (6_500, 1_000)
+    assert desk.export("second.xml")["totals"] == {"EUR": {"cash": 6_500}}
     desk.sound()
 
 

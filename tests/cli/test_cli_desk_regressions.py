@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cash_desk import CashDesk
 from desk import booking
 from till import HOLDER, Till
 
@@ -43,3 +44,33 @@ def test_cards_are_put_together_if_that_takes_nothing_from_them(till: Till, uses
     two_cards(till, *uses)
     till.call("card", "transfer", "c1", "--to", "c2").ok()
     assert till.balance("c2") == {"paid": 15_000 - 100 * sum(uses)}
+
+
+@pytest.mark.parametrize("by_number", ["paid", "rejected"])
+@pytest.mark.parametrize("number_first", [True, False])
+def test_a_payment_of_which_two_things_are_said_under_two_names_is_left_as_it_is(
+    tmp_path: Path, by_number: str, *, number_first: bool
+) -> None:
+    """Whichever stands first: one of the two would have it paid once more."""
+    desk = CashDesk.funded(tmp_path)
+    desk.export()
+    by_payment = "rejected" if by_number == "paid" else "paid"
+    rows = [f"5,,{by_number}\n", f",{desk.payments()[5]},{by_payment}\n"]
+
+    answer = desk.settle("id,end_to_end_id,status\n" + "".join(rows if number_first else rows[::-1]), exits=3)
+
+    assert [error["code"] for error in answer["errors"]] == ["contradiction", "contradiction"]
+    assert desk.states() == {4: "ordered", 5: "ordered"}
+
+
+def test_the_number_of_a_debt_says_nothing_against_a_payment_that_was_rejected_before(tmp_path: Path) -> None:
+    desk = CashDesk.funded(tmp_path)
+    desk.export()
+    first = desk.payments()[5]
+    desk.settle(f"id,status\n{first},rejected\n")
+    desk.export("again.xml")
+
+    answer = desk.settle(f"id,status\n{first},rejected\n5,paid\n")
+
+    assert (answer["counts"]["unchanged"], answer["counts"]["paid"]) == (1, 1)
+    assert desk.states() == {4: "ordered", 5: "paid"}

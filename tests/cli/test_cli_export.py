@@ -140,6 +140,18 @@ def test_transactions_of_the_desk_name_the_cards_booking_and_the_invoice(funded:
     assert column(tmp_path / "b2.csv", "amount") == ["50.00"]
 
 
+def test_a_balance_counts_what_is_not_listed(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
+    campaigns.write_text(small_campaigns(card_per="customer"), encoding="utf-8")
+    ana = {"customer_id": "ANA", "email": "ana@example.org"}
+    write_bookings(tmp_path / "bookings.csv", booking("B1", "12.50", **ana), booking("B2", "50.00", **ana))
+    run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out").ok()
+    run_in_process("card", "redeem", "c1", "--amount", "2", "--invoice", "I-1", "--customer", "ANA").ok()
+
+    run_in_process("export", "transactions", CAMPAIGN, "-o", "b2.csv", "--where", "booking_id=B2").ok()
+    told = [(row["amount"], row["balance"]) for row in rows_of(tmp_path / "b2.csv")]
+    assert told == [("50.00", "62.50"), ("-2.00", "60.50")]
+
+
 def test_a_redemption_from_both_buckets_has_one_invoice(
     run_in_process: CommandLine, tmp_path: Path, campaigns: Path
 ) -> None:

@@ -513,6 +513,14 @@ def test_only_the_holder_redeems(till: Till) -> None:
     till.redeem(customer=HOLDER).ok()
 
 
+def test_whose_id_is_an_address_is_named_in_any_case_of_letters(till: Till) -> None:
+    till.say()
+    till.fund(booking("B1", customer_id="", email="Ana.Nowak@Example.org"))
+    for number, customer in enumerate(("ana.nowak@example.org", "Ana.Nowak@Example.org", " ANA.NOWAK@EXAMPLE.ORG")):
+        till.redeem(customer=customer, invoice=f"INV-{number}").ok()
+    till.refused("customer_rules_violated", customer="Ana.Nowak@Example.com", invoice="INV-9")
+
+
 def test_anyone_redeems_where_the_campaign_lets_them(till: Till) -> None:
     till.open(redeemable_by="anyone")
     till.fund(booking("B1"), booking("B2"))

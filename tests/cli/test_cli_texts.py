@@ -39,6 +39,11 @@ COMMANDS = [
     "pause",
     "resume",
     "explain",
+    "card",
+    "load-redemptions",
+    "cashout",
+    "expire",
+    "customer",
     "export",
     "status",
     "runs",
@@ -47,15 +52,42 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "sources check"])
+#: Those that are groups, and what stands below them.
+BELOW = {
+    "sources": ["check"],
+    "card": [
+        "show",
+        "validate",
+        "find",
+        "redeem",
+        "rollback",
+        "adjust",
+        "issue",
+        "transfer",
+        "activate",
+        "assign",
+        "disable",
+        "enable",
+        "deactivate",
+        "extend",
+        "set-pin",
+        "unlock",
+    ],
+    "cashout": ["request", "cancel", "list", "export", "settle"],
+    "customer": ["show", "export", "erase"],
+}
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, *(f"{of} {name}" for of in BELOW for name in BELOW[of])])
 def test_help(command: str, run_in_process: CommandLine, golden: Golden) -> None:
     text = run_in_process(*command.split(), "--help").ok().stdout
     golden(f"help-{command.replace(' ', '-') or 'refundctl'}", text)
 
 
-def test_every_command_has_its_golden_help(run_in_process: CommandLine) -> None:
-    listed = run_in_process("--help").ok().stdout.partition("Commands:\n")[2]
-    assert re.findall(r"^  ([a-z-]+) ", listed, re.MULTILINE) == COMMANDS
+@pytest.mark.parametrize("group", ["", *BELOW])
+def test_every_command_has_its_golden_help(group: str, run_in_process: CommandLine) -> None:
+    listed = run_in_process(*group.split(), "--help").ok().stdout.partition("Commands:\n")[2]
+    assert re.findall(r"^  ([a-z-]+) ", listed, re.MULTILINE) == (BELOW[group] if group else COMMANDS)
 
 
 class Session:
@@ -221,7 +253,7 @@ def test_wrong_usage(session: Session, tmp_path: Path, campaigns: Path, golden: 
         ["publish", CAMPAIGN, "--limit", "0"],
         ["runs", "last"],
         ["create", CAMPAIGN],
-        ["export", "redemptions", CAMPAIGN, "-o", "x.csv"],
+        ["export", "vouchers", CAMPAIGN, "-o", "x.csv"],
         ["export", "cards", CAMPAIGN],
         ["export", "cards", CAMPAIGN, "-o", "notes.csv"],
         ["export", "cards", CAMPAIGN, "-o", "link.csv", "--force"],

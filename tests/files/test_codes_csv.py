@@ -143,10 +143,7 @@ def test_an_encoding_may_be_named() -> None:
         (
             f"code\n{ANA}\0\n",
             "nul_bytes",
-            (
-                "codes.csv, line 2: there is a NUL byte, which no CSV file has; if the file is in UTF-16, add "
-                "`--encoding utf-16-le`, otherwise export it anew."
-            ),
+            "codes.csv, line 2: there is a NUL byte, which no CSV file has; save the file as UTF-8.",
         ),
     ],
 )  # fmt: skip

@@ -121,6 +121,16 @@ def test_undecodable_bytes(end: bytes) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("raw", "what"), [(b"a\n\xe9\n", "a byte here is not UTF-8"), (b"a\n\0\n", "there is a NUL byte")]
+)
+def test_where_a_command_takes_no_encoding_none_is_advised(raw: bytes, what: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        list(CsvRows(TextBytes(io.BytesIO(raw), "cards.csv", "utf-8"), told_encoding=False))
+    assert caught.value.message.startswith(f"cards.csv, line 2: {what}")
+    assert caught.value.message.endswith("; save the file as UTF-8.")
+
+
 def test_a_character_that_is_cut_off_at_the_end() -> None:
     assert refusal("a,b\n1,é".encode()[:-1]).code == "undecodable_bytes"
 

@@ -6,8 +6,8 @@ from card_machine import CardMachine
 
 TestCards = CardMachine.TestCase
 TestCards.settings = settings(
-    max_examples=25,
-    stateful_step_count=50,
+    max_examples=20,
+    stateful_step_count=40,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

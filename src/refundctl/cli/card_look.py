@@ -8,7 +8,7 @@ import typer
 from refundctl.cli import at_desk as take
 from refundctl.cli.arguments import Where, where_condition
 from refundctl.cli.common import Common, command, existing_ledger
-from refundctl.cli.rendering import Report, Screen, amount, figures, plural, report
+from refundctl.cli.rendering import Report, Screen, amount, figures, in_a_column, plural, report
 from refundctl.domain.card_state import CardState
 from refundctl.domain.errors import UsageError
 from refundctl.operations import card_look as operation
@@ -202,7 +202,7 @@ def _transaction(row: Facts) -> tuple[str, ...]:
         amount(row["amount"], currency),
         amount(row["balance"], currency),
         row["source_id"] or row["booking_id"] or "",
-        row["reason"] or "",
+        in_a_column(row["reason"] or ""),
         str(row["run_id"]),
     )
 

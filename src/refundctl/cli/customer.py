@@ -12,7 +12,7 @@ import typer
 from refundctl.cli import arguments as take
 from refundctl.cli.at_desk import desk_ledger
 from refundctl.cli.common import Common, command, command_group, existing_ledger, refuse_ledger
-from refundctl.cli.rendering import Report, Screen, amount, figures, number, plural, report, warn
+from refundctl.cli.rendering import Report, Screen, amount, figures, in_a_column, number, plural, report, warn
 from refundctl.domain.errors import RefundctlError, Refused
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, write_whole
 from refundctl.ledger.connection import Ledger
@@ -299,7 +299,7 @@ def _transaction(row: Facts) -> tuple[str, ...]:
         row["type"],
         row["bucket"],
         amount(row["amount"], row["currency"]),
-        row["source_id"] or row["reason"] or "",
+        row["source_id"] or in_a_column(row["reason"] or ""),
     )
 
 

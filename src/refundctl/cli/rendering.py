@@ -12,6 +12,7 @@ from refundctl.domain.codes import looks_like_code, mask
 from refundctl.domain.errors import BadCampaigns, ExitCode, RefundctlError
 from refundctl.domain.money import amount_for_people
 
+COLUMN_WIDTH_MAX = 60
 STATUS = {
     ExitCode.OK: "ok",
     ExitCode.PARTIAL: "partial",
@@ -153,6 +154,11 @@ def figures(out: Screen, rows: Sequence[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
         out.print(f"  {name:<{width}}  {value}")
+
+
+def in_a_column(text: str) -> str:
+    """A text of any length, cut where it would push a table's other columns off the screen; JSON has the whole of it."""
+    return text if len(text) <= COLUMN_WIDTH_MAX else f"{text[: COLUMN_WIDTH_MAX - 3].rstrip()}..."
 
 
 def reasons(counts: Mapping[str, int]) -> str:

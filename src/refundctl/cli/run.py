@@ -220,7 +220,7 @@ def _title(result: operation.RunResult, handed: HandedOver | None) -> str:
         steps = result.steps
         anything = steps.topup.funded or steps.publish.published or steps.load.changed
         if handed is not None and handed.figures.rows and not anything:
-            return "no new refunds; cards that had waited for an e-mail address are handed over"
+            return "no new refunds; cards that had waited are handed over"
         return in_short(steps)
     if handed is not None:
         return f"nothing new; finished the files of run {handed.batch.run_id}, which was cut off"

@@ -8,7 +8,7 @@ from typing import Any
 
 from refundctl.ledger.one_card import Card
 
-_BALANCE_AFTER = """
+BALANCE_AFTER = """
     (
         SELECT sum(amount_minor) FROM transactions AS before
         WHERE before.card = transactions.card AND before.id <= transactions.id
@@ -61,7 +61,7 @@ def transactions(connection: sqlite3.Connection, ids: Sequence[int]) -> list[dic
 
     source_id is the refund line's id, or the invoice number of a redemption; what is for no line has its card's booking.
     """
-    asked = _TRANSACTIONS.format(balance=_BALANCE_AFTER, wanted="transactions.id IN (SELECT value FROM json_each(?))")
+    asked = _TRANSACTIONS.format(balance=BALANCE_AFTER, wanted="transactions.id IN (SELECT value FROM json_each(?))")
     return _named(connection.execute(asked, (json.dumps(list(ids)),)))
 
 
@@ -223,7 +223,5 @@ def refused_redemptions_open(
     """
     wanted = {"refused.card = :card": card, "cards.campaign = :campaign": campaign}
     clauses = [clause for clause, number in wanted.items() if number is not None] or ["TRUE"]
-    rows = connection.execute(
-        _REFUSED_OPEN.format(wanted=" AND ".join(clauses)), {"card": card, "campaign": campaign}
-    )
+    rows = connection.execute(_REFUSED_OPEN.format(wanted=" AND ".join(clauses)), {"card": card, "campaign": campaign})
     return [dict(zip(_REFUSED_NAMES, row, strict=True)) for row in rows]

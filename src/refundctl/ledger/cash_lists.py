@@ -59,7 +59,7 @@ _ORDERED = """
 #: SQL for whether a debt was paid, or may be paid by the bank at any moment.
 WITH_THE_BANK = f"(EXISTS (SELECT 1 FROM cash_outcomes WHERE debt = {{debt}} AND outcome = 'paid') OR {_ORDERED})"
 
-# What an undo could not take back, as it was with the bank then, isn't paid after a rejection unless the run is reopened.
+# What an undo could not take back, as it was with the bank then, isn't paid after a rejection unless the run was reopened.
 _WITHDRAWN = """
     (
         EXISTS (SELECT 1 FROM transactions AS back WHERE back.related_transaction = debts.id AND back.bucket = 'cash')

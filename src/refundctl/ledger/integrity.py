@@ -305,7 +305,13 @@ def _removals(connection: sqlite3.Connection) -> Iterator[Finding]:
             OR credit.amount_minor + (
                 SELECT sum(amount_minor) FROM transactions AS other WHERE other.related_transaction = credit.id
             ) < 0
-            OR NOT EXISTS (SELECT 1 FROM undoings WHERE undone_run = credit.run_id AND undoings.run_id = removal.run_id)
+            OR NOT EXISTS (
+                SELECT 1 FROM undoings WHERE undone_run = credit.run_id AND undoings.run_id = removal.run_id
+                UNION ALL
+                -- Cash that the bank had then, and has rejected.
+                SELECT 1 FROM reopenings
+                WHERE undone_run = credit.run_id AND reopenings.run_id = removal.run_id AND removal.bucket = 'cash'
+            )
         )
         """
     ).fetchmany(MOST_OF_ONE_KIND)

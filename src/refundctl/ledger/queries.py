@@ -8,7 +8,7 @@ from typing import Any
 
 from refundctl.domain.card_state import CardState
 from refundctl.ledger.budgets import published_cards
-from refundctl.ledger.card_lists import INVOICE, refused_redemptions_open
+from refundctl.ledger.card_lists import BALANCE_AFTER, INVOICE, refused_redemptions_open
 from refundctl.ledger.cash_lists import count_open
 from refundctl.ledger.one_card import REDEMPTIONS, many_cards
 from refundctl.ledger.posting.batches import HANDED, find_unreachable, untold
@@ -617,11 +617,8 @@ def transaction_rows(
     at_desk = any_rows(connection, "transactions WHERE line IS NULL")
     own = "iif(line IS NULL, (SELECT booking FROM held_cards WHERE held_cards.id = transactions.card), line_versions.booking)"
     considered = "transactions.line IN (SELECT line FROM considered)"
-    posted, balance = "transactions", _BALANCE_AFTER
-    if considered_only:
-        # What isn't listed counts in the balances all the same, so they are added up before it is left out.
-        posted = f"(SELECT *, {_BALANCE_AFTER} AS balance FROM transactions WHERE campaign = :campaign) AS transactions"
-        balance = "balance"
+    # What isn't listed counts in the balances all the same.
+    balance = BALANCE_AFTER if considered_only else _RUNNING_BALANCE
     if at_desk:
         cards = f"SELECT id FROM held_cards WHERE {_CONSIDERED_CARDS.format(**_HELD)}"
         considered = f"({considered} OR (line IS NULL AND transactions.card IN ({cards})))"
@@ -632,20 +629,22 @@ def transaction_rows(
                 transactions.id, transactions.card, type, bucket, amount_minor, {balance}, bookings.booking_id,
                 {f"iif(line IS NULL, {INVOICE}, {_REFUND_ID})" if at_desk else _REFUND_ID},
                 transactions.reason, transactions.related_transaction, transactions.run_id, runs.started_at
-            FROM {posted}
+            FROM transactions
             CROSS JOIN runs ON runs.id = transactions.run_id
             LEFT JOIN line_versions ON line_versions.id = transactions.line
             LEFT JOIN bookings ON bookings.id = {own if at_desk else "line_versions.booking"}
-            WHERE transactions.campaign = :campaign AND {considered if considered_only else "TRUE"}
+            WHERE transactions.campaign = ? AND {considered if considered_only else "TRUE"}
             ORDER BY transactions.id
             """,
-            {"campaign": campaign},
+            (campaign,),
         )
     )
 
 
 _REFUND_ID = "coalesce(nullif(line_versions.refund_id, ''), bookings.booking_id)"
-_BALANCE_AFTER = "CASE WHEN card IS NOT NULL THEN sum(amount_minor) OVER (PARTITION BY card ORDER BY transactions.id) END"
+_RUNNING_BALANCE = (
+    "CASE WHEN card IS NOT NULL THEN sum(amount_minor) OVER (PARTITION BY card ORDER BY transactions.id) END"
+)
 
 
 def publication_rows(

@@ -42,7 +42,9 @@ def look(ledger: Ledger, journal: Journal, named: str, see: Callable[["Look"], S
             return see(seen)
     except Refused as error:
         asked = {"card": named if is_card_id(named) else None} if seen is None else seen.asked
-        error.campaign = None if seen is None else seen.card.campaign_name
+        if seen is not None:
+            error.campaign = seen.card.campaign_name
+            error.details = {**error.details, "card_id": seen.card.card_id}
         # That the attempt can't be written down must not hide why it was refused.
         with suppress(RefundctlError), ledger.writing():
             number = None if seen is None else seen.card.number

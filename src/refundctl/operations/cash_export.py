@@ -303,7 +303,8 @@ def _payments(own_id: str, file: CashFile, debts: Sequence[Debt], wanted: Wanted
     if missing and wanted.accounts is not None:
         raise AccountsChanged(
             f"{wanted.accounts.path} has no good account any more for {missing} of the {len(debts)} debts that run "
-            f"{file.run_id} has reserved for {file.path}: give it the accounts that it had then.",
+            f"{file.run_id} has reserved for {file.path}: give it the accounts that it had then, that of a customer who "
+            "was erased since under the new id, which `refundctl cashout list --state ordered` shows.",
             path=wanted.accounts.path,
         )
     return found

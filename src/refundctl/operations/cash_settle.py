@@ -113,11 +113,20 @@ class _Settling:
         self.debts = cash_lists.debts_numbered(self.ledger.connection, numbers)
         orders = cash_lists.orders_of(self.ledger.connection, numbers)
         self.orders = {debt: list(of_debt) for debt, of_debt in orders.items()}
-        said: defaultdict[str, set[Said]] = defaultdict(set)
+        said: defaultdict[PaymentId | str, set[Said]] = defaultdict(set)
         for statement in statements:
             if statement.said is not Said.PENDING:
-                said[statement.payment].add(statement.said)
-        self.contradicted = {payment for payment, things in said.items() if len(things) > 1}
+                said[self._one_name(named[statement.payment]) or statement.payment].add(statement.said)
+        self.contradicted = {
+            payment for payment, one in named.items() if len(said.get(self._one_name(one) or payment, ())) > 1
+        }
+
+    def _one_name(self, named: PaymentId | OtherLedger | None) -> PaymentId | None:
+        """The same for a payment whether it is named by its own id, or by the number of the debt that it pays."""
+        if not isinstance(named, PaymentId):
+            return None
+        live = next((one for one in self.orders.get(named.debt, ()) if not one.rejected), None)
+        return named if named.cash_file is not None or live is None else PaymentId(named.debt, live.cash_file)
 
     def post(self, statement: Statement, run_id: int) -> None:
         """Post one statement, or note why it can't be taken."""

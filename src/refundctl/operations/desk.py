@@ -336,6 +336,8 @@ def _in_one_transaction(
             ledger.connection.execute("ROLLBACK TO deed")
             refused = error
             error.campaign = refusal.campaign
+            if refusal.card is not None:
+                error.details = {**error.details, "card_id": f"c{refusal.card}"}
             # A wrong PIN counts in a dry run too, else one could be found by trying.
             writing.keep = keep or error.code == PIN_WRONG
             if writing.keep:

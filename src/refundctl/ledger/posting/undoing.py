@@ -81,9 +81,29 @@ def note_undoings(connection: sqlite3.Connection, undone: Sequence[int], reason:
 
 
 def reopen(connection: sqlite3.Connection, undone: Sequence[int], run_id: int) -> None:
-    """Let the lines of undone runs be funded again."""
+    """Let the lines of undone runs be funded again.
+
+    Cash that was with the bank when its run was undone, and which the bank has rejected since, is taken back now: it is owed
+    anew, as the booking says by now.
+    """
     connection.executemany(
         "INSERT INTO reopenings (undone_run, run_id) VALUES (?, ?)", ((one, run_id) for one in sorted(undone))
+    )
+    if not any_rows(connection, "cash_rejections"):
+        return
+    connection.execute(
+        f"""
+        INSERT INTO transactions (
+            campaign, line, type, bucket, amount_minor, contra_account, related_transaction, run_id
+        )
+        SELECT campaign, line, 'CREDITS_REMOVAL', bucket, -amount_minor, contra_account, id, :run
+        FROM transactions AS owed
+        WHERE run_id IN (SELECT undone_run FROM reopenings WHERE reopenings.run_id = :run)
+            AND bucket = 'cash' AND entry IS NOT NULL AND NOT {WITH_THE_BANK.format(debt="owed.id")}
+            AND NOT EXISTS (SELECT 1 FROM transactions AS back WHERE back.related_transaction = owed.id)
+        ORDER BY id
+        """,
+        {"run": run_id},
     )
 
 

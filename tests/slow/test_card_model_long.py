@@ -1,0 +1,64 @@
+"""A hundred thousand steps of tests/operations/test_card_model.py, and whether they came by every refusal."""
+
+import sys
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from card_machine import CardMachine
+
+pytestmark = pytest.mark.slow
+
+STEPS = 100_000
+LONG = settings(
+    max_examples=100,
+    stateful_step_count=100,
+    deadline=None,
+    derandomize=False,
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+
+REFUSALS = {
+    "already_rolled_back",
+    "approval_required",
+    "budget_exceeded",
+    "campaign_paused",
+    "currency_mismatch",
+    "customer_rules_violated",
+    "gift_amount_exceeded",
+    "idempotency_conflict",
+    "invoice_already_used",
+    "invoice_required",
+    "no_voucher_suitable_for_publication",
+    "not_cancellable",
+    "not_undoable",
+    "order_rules_violated",
+    "outside_validity_timeframe",
+    "pin_required",
+    "pin_wrong",
+    "quantity_exceeded",
+    "resource_not_found",
+    "rollback_exceeds_redemption",
+    "rows_refused",
+    "voucher_disabled",
+    "voucher_expired",
+    "voucher_locked",
+    "voucher_not_active",
+}
+
+
+def test_a_hundred_thousand_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = CardMachine.outcomes
+    outcomes.clear()
+    while outcomes.total() < STEPS:
+        run_state_machine_as_test(CardMachine, settings=LONG)
+        with capsys.disabled():
+            sys.stdout.write(f"\n{outcomes.total():,} steps")
+            sys.stdout.flush()
+    with capsys.disabled():
+        told = (f"  {command}: {outcome} {count:,}" for (command, outcome), count in sorted(outcomes.items()))
+        sys.stdout.write("\n" + "\n".join(told) + "\n")
+    assert {outcome for _, outcome in outcomes} >= REFUSALS
