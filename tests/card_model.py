@@ -213,6 +213,7 @@ class Card:
 
     number: int
     terms: Terms
+    made_at: datetime
     customer: str | None = None
     booking: str | None = None
     is_handed_out: bool = False
@@ -337,7 +338,7 @@ class Model:
         """The cards that were made beforehand."""
         for terms in self.campaigns:
             for _ in range(terms.pool or 0):
-                self.cards.append(Card(len(self.cards) + 1, terms))
+                self.cards.append(Card(len(self.cards) + 1, terms, self.now))
 
     def _tick(self) -> int:
         self.ticks += 1
@@ -493,8 +494,11 @@ class Model:
         """What becomes of the rows of a file, each about a card of this number: what they say decides on their order."""
         known = [(card, row) for number, row in rows if (card := self.find(number)) is not None]
         codes = Counter({"resource_not_found": len(rows) - len(known)})
+        # A till's clock may be a day late.
+        possible = [(card, row) for card, row in known if self._moment(card, row) + timedelta(days=1) >= card.made_at]
+        codes["malformed_date"] = len(known) - len(possible)
         loaded = unchanged = 0
-        for card, row in sorted(known, key=self._place):
+        for card, row in sorted(possible, key=self._place):
             earlier = [] if row.invoice is None else self._purchases_for(card, row.invoice)
             if any(one.taken.total == row.amount for one in earlier):
                 unchanged += 1
@@ -630,7 +634,7 @@ class Model:
         waiting = self._pool(terms)
         if waiting:
             return waiting[0]
-        card = Card(len(self.cards) + 1, terms)
+        card = Card(len(self.cards) + 1, terms, self.now)
         self.cards.append(card)
         return card
 

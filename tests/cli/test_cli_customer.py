@@ -233,7 +233,7 @@ def test_without_a_ledger_there_is_nobody(run_in_process: CommandLine, tmp_path:
 
 
 def export(command_line: CommandLine, *words: str) -> dict[str, Any]:
-    return json.loads(command_line("customer", "export", "C-1", *words, now=LATER).ok().stdout)
+    return dict(json.loads(command_line("customer", "export", "C-1", *words, now=LATER).ok().stdout))
 
 
 def test_all_versions_with_metadata_and_the_runs_that_spoke_of_them(desk: CommandLine, tmp_path: Path) -> None:

@@ -453,6 +453,20 @@ def test_now_and_today_are_not(till: Till, moment: str) -> None:
     assert load(till, text).json()["counts"] == counts(loaded=1)
 
 
+def test_nothing_was_bought_with_a_card_before_it_was_made(till: Till) -> None:
+    """A till whose clock fell back, which would make an expired card valid again; one that is slow is believed."""
+    assert row(till, redeemed_at="2020-04-29T23:59:59Z") == (
+        "redeemed_at",
+        "malformed_date",
+        "redeemed_at is before the card was made; check the till's clock, or leave it blank for now",
+    )
+    assert refused(till) == []
+    till.call("card", "transfer", "c1", now="2020-05-03T12:00:00Z").ok()
+    successor = read(till.ledger, "SELECT 'c' || max(id) FROM cards")[0][0]
+    text = f"card_id,amount,invoice,customer_id,redeemed_at\n{successor},1,T-1,C-B1,2020-05-01T11:00:00Z\n"
+    assert load(till, text).json()["counts"] == counts(loaded=1)
+
+
 # --- Rows that can't be read ---
 
 

@@ -513,6 +513,16 @@ def test_only_the_holder_redeems(till: Till) -> None:
     till.redeem(customer=HOLDER).ok()
 
 
+@pytest.mark.parametrize("deed", ["redeem", "validate"])
+def test_a_refusal_names_the_card_whose_code_was_typed(till: Till, deed: str) -> None:
+    till.open()
+    typed = ("--amount", "100.01", "--invoice", "INV-1", "--customer", HOLDER)
+    [error] = till.call("card", deed, till.code(), *typed, "--json").json()["errors"]
+    assert (error["code"], error["card_id"]) == ("gift_amount_exceeded", "c1")
+    [error] = till.call("card", deed, "c7", *typed, "--json").json()["errors"]
+    assert [*error] == ["code", "message"]
+
+
 def test_whose_id_is_an_address_is_named_in_any_case_of_letters(till: Till) -> None:
     till.say()
     till.fund(booking("B1", customer_id="", email="Ana.Nowak@Example.org"))

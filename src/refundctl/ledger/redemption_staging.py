@@ -127,6 +127,24 @@ def campaign_of(connection: sqlite3.Connection, card: int) -> int:
     return int(connection.execute("SELECT campaign FROM cards WHERE id = ?", (card,)).fetchone()[0])
 
 
+def made_at(connection: sqlite3.Connection, card: int) -> str:
+    """When a card was made, or the first of those that it replaces (RFC 3339)."""
+    return str(
+        connection.execute(
+            """
+            WITH RECURSIVE replaced (card) AS (
+                SELECT ?
+                UNION
+                SELECT transfers.card FROM replaced CROSS JOIN transfers ON transfers.successor = replaced.card
+            )
+            SELECT min(started_at)
+            FROM replaced CROSS JOIN cards ON cards.id = replaced.card CROSS JOIN runs ON runs.id = cards.run_id
+            """,
+            (card,),
+        ).fetchone()[0]
+    )
+
+
 def currency_and_timezone(connection: sqlite3.Connection, campaign: int) -> tuple[str, str]:
     """Of the campaign's newest definition."""
     row = connection.execute(

@@ -145,9 +145,7 @@ def _done_once(
 ) -> Answer:
     asked = {"card": card.card_id, **deed.arguments(ledger, card)}
     refused.arguments = asked
-    return _once(
-        ledger, replace(journal, arguments=asked), key, card.campaign_name, lambda desk: deed.do(desk, card)
-    )
+    return _once(ledger, replace(journal, arguments=asked), key, card.campaign_name, lambda desk: deed.do(desk, card))
 
 
 def without_card(

@@ -198,9 +198,7 @@ def _considered(ledger: Ledger, terms: Terms, booking: Booking, lines: Sequence[
 def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: Considered, version: Version) -> Standing:
     campaign = terms.stored.campaign_id
     today = terms.today(ledger.clock.now).isoformat()
-    card = explaining.card_for(
-        ledger.connection, campaign, version, booking, today, per_customer=terms.per_customer
-    )
+    card = explaining.card_for(ledger.connection, campaign, version, booking, today, per_customer=terms.per_customer)
     definitions = explaining.definitions(ledger.connection, campaign)
     definition = definitions[-1] if card is None else _definition_at(ledger, campaign, card.run_id)
     gives = row.state in _GIVES

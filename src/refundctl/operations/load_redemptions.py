@@ -5,7 +5,7 @@ What becomes of a row depends on what the rows say, never on where they stand: t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from refundctl.domain.bookings import Fault, RejectCode
@@ -35,6 +35,8 @@ _FIELDS = {
     "outside_validity_timeframe": "redeemed_at",
     "voucher_expired": "redeemed_at",
 }
+#: By how much a till's clock may be slow when a card has only just been made.
+A_DAY = timedelta(days=1)
 #: At the desk an option is missing, in a file a cell.
 _IN_A_FILE = {" with --customer": " in `customer_id`", " with --order-total": " in `order_total`"}
 
@@ -139,7 +141,7 @@ class _Judge:
             amount_minor=amount_minor,
             order_total_minor=order_total_minor,
             customer=buyer(self._ledger, row.customer_id),
-            moment=_stamp(self._moment(row, timezone)),
+            moment=_stamp(self._moment(row, card, timezone)),
         )
 
     def _card_of(self, row: StagedRedemption) -> int:
@@ -169,17 +171,23 @@ class _Judge:
             self._campaigns[campaign] = waiting.currency_and_timezone(self._connection, campaign)
         return self._campaigns[campaign]
 
-    def _moment(self, row: StagedRedemption, timezone: str) -> datetime:
+    def _moment(self, row: StagedRedemption, card: int, timezone: str) -> datetime:
         now = self._ledger.clock.now
         if row.redeemed_at is None:
             return now
         if is_ahead(row.redeemed_at, now, timezone):
             raise _wrong("redeemed_at", _AHEAD)
-        return moment_of_purchase(row.redeemed_at, timezone)
+        moment = moment_of_purchase(row.redeemed_at, timezone)
+        if moment + A_DAY < datetime.fromisoformat(waiting.made_at(self._connection, card)):
+            raise _wrong("redeemed_at", _TOO_EARLY)
+        return moment
 
 
 _CODE_AS_INVOICE = Fault(RejectCode.MALFORMED_ID, "is a card's code; write the number of the invoice")
 _TWO_CARDS = Fault(RejectCode.CONTRADICTION, "is another card than that of `code`; keep the right one")
+_TOO_EARLY = Fault(
+    RejectCode.MALFORMED_DATE, "is before the card was made; check the till's clock, or leave it blank for now"
+)
 _AHEAD = Fault(RejectCode.MALFORMED_DATE, "is still to come; check the till's clock, or leave it blank for now")
 
 
