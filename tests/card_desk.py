@@ -66,9 +66,9 @@ def pin_typed(pin: str) -> PinTyped:
 
 
 @cache
-def set_pin(pin: str) -> SetPin:
+def salt_and_hash(pin: str) -> tuple[bytes, bytes]:
     salt = pin.encode().rjust(16, b"s")
-    return SetPin(salt, hashed(pin, salt))
+    return salt, hashed(pin, salt)
 
 
 def amount_text(minor: int, currency: str) -> str:
@@ -214,7 +214,7 @@ class CardDesk:
         return self._deed("card extend", card, Extend(until), key, keep)
 
     def set_pin(self, card: int, pin: str, key: str | None, keep: bool) -> Said:
-        return self._deed("card set-pin", card, set_pin(pin), key, keep)
+        return self._deed("card set-pin", card, SetPin(pin_typed(pin), *salt_and_hash(pin), key), key, keep)
 
     def unlock(self, card: int, key: str | None, keep: bool) -> Said:
         return self._deed("card unlock", card, Unlock(), key, keep)

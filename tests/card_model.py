@@ -243,6 +243,10 @@ class Card:
         return [self, *(older for one in self.replaced for older in one.lineage)]
 
     @property
+    def first_made_at(self) -> datetime:
+        return min(card.made_at for card in self.lineage)
+
+    @property
     def redemption_count(self) -> int:
         return sum(redemption.counts for card in self.lineage for redemption in card.redemptions)
 
@@ -495,7 +499,9 @@ class Model:
         known = [(card, row) for number, row in rows if (card := self.find(number)) is not None]
         codes = Counter({"resource_not_found": len(rows) - len(known)})
         # A till's clock may be a day late.
-        possible = [(card, row) for card, row in known if self._moment(card, row) + timedelta(days=1) >= card.made_at]
+        possible = [
+            (card, row) for card, row in known if self._moment(card, row) >= card.first_made_at - timedelta(days=1)
+        ]
         codes["malformed_date"] = len(known) - len(possible)
         loaded = unchanged = 0
         for card, row in sorted(possible, key=self._place):
@@ -789,7 +795,7 @@ class Model:
     # --- PINs ---
 
     def set_pin(self, card: Card, pin: str, key: str | None = None) -> Run | None:
-        return self._once(key, ("card set-pin", card.number), lambda: self._set_pin(card, pin))
+        return self._once(key, ("card set-pin", card.number, pin), lambda: self._set_pin(card, pin))
 
     def _set_pin(self, card: Card, pin: str) -> Run:
         self._refuse_dead(card)

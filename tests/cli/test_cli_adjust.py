@@ -250,6 +250,24 @@ def test_a_file_of_corrections_is_one_run(till: Till) -> None:
     till.call("verify").ok()
 
 
+def test_the_same_file_corrects_once(till: Till) -> None:
+    till.open(paid="100.00")
+    for name in ("corrections.csv", "copy.csv"):
+        (till.folder / name).write_text("card_id,amount,reason\nc1,5.00,till was wrong\n", encoding="utf-8")
+    first = till.call("card", "adjust", "--from", "corrections.csv", "--json").ok().json()
+    after = till.facts()
+
+    again = till.call("card", "adjust", "--from", "copy.csv").ok()
+
+    assert again.stderr == (
+        f"This file was done before, by run {first['run_id']}: this is its answer, and nothing was done now; give it a --key of its own "
+        "to do it once more.\n"
+    )
+    assert till.facts() == after
+    till.call("card", "adjust", "--from", "copy.csv", "--key", "May, once more").ok()
+    assert till.balance() == {"paid": 11_000}
+
+
 def test_one_bad_row_and_nothing_is_done(till: Till) -> None:
     till.say()
     till.fund(booking("B1"), booking("B2"))

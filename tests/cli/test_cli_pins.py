@@ -144,6 +144,9 @@ def test_a_dry_run_and_a_retry(till: Till) -> None:
     after = till.facts()
     assert till.call(*words).ok().json() == first
     assert till.facts() == after
+    another = till.call("card", "set-pin", "c1", "--pin-file", "pin", "--key", "desk 3", "--json")
+    assert (another.exit, error_code(another)) == (4, "idempotency_conflict")
+    assert till.facts() == after
 
 
 # --- Typed on a terminal ---

@@ -42,14 +42,18 @@ COMMANDS = (
 )
 
 
-class _InOrder(TyperGroup):
-    def list_commands(self, ctx: "Context") -> list[str]:
-        """Typer would list groups of commands last."""
-        return sorted(super().list_commands(ctx), key=COMMANDS.index)
+def in_order(names: Sequence[str]) -> type[TyperGroup]:
+    """A group whose commands are listed in this order: Typer lists groups last, and else in the order of their imports."""
+
+    class InOrder(TyperGroup):
+        def list_commands(self, ctx: "Context") -> list[str]:
+            return sorted(super().list_commands(ctx), key=names.index)
+
+    return InOrder
 
 
 app = typer.Typer(
-    cls=_InOrder,
+    cls=in_order(COMMANDS),
     name="refundctl",
     help="Turn a file of cancelled bookings into funded gift cards, and prove every cent.",
     no_args_is_help=True,

@@ -95,12 +95,13 @@ def do_to_card_or_file(
     tell: Tell,
     *,
     key: str | None = None,
+    once_per_file: bool = False,
     closing: Closing | None = None,
 ) -> int:
     """Do a deed to one card, or to each card of a file; `deed_of` makes it of the words by their columns, blank for none.
 
-    In a file, an option counts for the rows in which its column is blank. `closing` is for files only: see on_cards(). Raises
-    UsageError where not exactly one of the two is given, or a word is missing.
+    In a file, an option counts for the rows in which its column is blank. `closing` is for files only: see on_cards(), as is
+    `once_per_file`: see do_to_file(). Raises UsageError where not exactly one of the two is given, or a word is missing.
     """
     given = {word.column: word.given or "" for word in words}
     if (card is None) == (path is None):
@@ -125,6 +126,7 @@ def do_to_card_or_file(
         tell=tell,
         key=key,
         given=given,
+        once_per_file=once_per_file,
         closing=closing,
     )
 
@@ -139,12 +141,14 @@ def do_to_file(
     tell: Tell,
     key: str | None = None,
     given: Mapping[str, str] | None = None,
+    once_per_file: bool = False,
     closing: Closing | None = None,
 ) -> int:
     """Do a deed to each card of a file, all or nothing, and tell what came of it: counts have `rows`, facts `cards`.
 
     `deed_of` makes the deed of a row's cells by column, trimmed; where it raises UsageError, the row is malformed. `given` are
-    the options that count for the whole file. Raises BulkMalformed, BulkRefused, BadInput and InputMissing.
+    the options that count for the whole file. Where the deed would be done once more by the same file, `once_per_file` takes
+    what the file holds for the key, unless one is given. Raises BulkMalformed, BulkRefused, BadInput and InputMissing.
     """
     found, file = _rows_in(path, required, optional)
     rows, malformed = [], [RowProblem(fault.line, fault.code, fault.message) for fault in found.faults]
@@ -156,18 +160,22 @@ def do_to_file(
     options = {name: text for name, text in (given or {}).items() if text}
     with desk_ledger(common) as (ledger, journal):
         arguments = {"from": file.path, "sha256": file.sha256, **_without_people(ledger, options)}
+        own_key = key_given(ledger, key)
+        if own_key is None and once_per_file:
+            own_key = " ".join((common.command, file.sha256, *options.values()))[: desk.KEY_LENGTH_MAX]
         answer = desk.on_cards(
             ledger,
             replace(journal, arguments=arguments),
             file.path,
             rows,
             malformed,
-            key=key_given(ledger, key),
+            key=own_key,
             keep=not common.dry_run,
             files=[file],
             closing=closing,
         )
-    return tell_answer(common, answer, tell, files=[file])
+    again = None if key is not None else "give it a --key of its own to do it once more"
+    return tell_answer(common, answer, tell, files=[file], again=again)
 
 
 def _rows_in(path: str, required: Collection[str], optional: Collection[str]) -> tuple["CardRows", RunFile]:
@@ -200,9 +208,16 @@ def desk_ledger(common: Common, arguments: Mapping[str, Any] | None = None) -> I
         yield ledger, Journal(ledger, operator(), common.command, arguments or {})
 
 
-def tell_answer(common: Common, answer: Answer, tell: Tell, *, files: Sequence[RunFile] = ()) -> int:
-    """Print an answer, the first time and again."""
-    if answer.repeated:
+def tell_answer(
+    common: Common, answer: Answer, tell: Tell, *, files: Sequence[RunFile] = (), again: str | None = None
+) -> int:
+    """Print an answer, the first time and again; `again` says how to do the same file once more, where no key was given."""
+    if answer.repeated and again is not None:
+        warn(
+            common,
+            f"This file was done before, by run {answer.run_id}: this is its answer, and nothing was done now; {again}.",
+        )
+    elif answer.repeated:
         warn(common, f"This key was used before, by run {answer.run_id}: this is its answer, and nothing was done now.")
     for warning in answer.warnings:
         warn(common, warning)

@@ -27,7 +27,7 @@ COMMANDS = {
 }
 
 
-@command_group("card", short="Look at, redeem, block, move or correct single cards.")
+@command_group("card", short="Look at, redeem, block, move or correct single cards.", order=tuple(COMMANDS))
 def card(common: Common) -> int:
     """Look at, redeem, block, move or correct single cards: `refundctl card COMMAND --help` tells about each."""
     return report(common, Report(human=lambda out: out.print("`refundctl card --help` lists the commands.")))

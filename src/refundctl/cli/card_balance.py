@@ -38,7 +38,8 @@ def adjust(
 ) -> int:
     """Correct the balance of a card: upwards within the campaign's budget and approval, or downwards.
 
-    It needs --reason. A file has the columns amount and reason, and may have bucket.
+    It needs --reason. A file has the columns amount and reason, and may have bucket. The same file again does nothing, unless it
+    has a --key of its own.
     """
     together = Giving() if from_file else None
     return take.do_to_card_or_file(
@@ -55,6 +56,7 @@ def adjust(
         ),
         _tell_adjusted,
         key=key,
+        once_per_file=True,
         closing=None if together is None else together.close,
     )
 

@@ -39,7 +39,7 @@ def set_pin(
     if stdin is not None and pin_file is not None:
         raise UsageError("The PIN comes from --pin-file or from - (stdin), not from both.")
     pin = take.pin_given(pin_file if stdin is None else stdin, card)
-    deed = SetPin.of(_prompted(common) if pin is None else pin)
+    deed = SetPin.of(_prompted(common) if pin is None else pin, key)
     return take.do_to_card(common, card, deed, _tell_set, key=key)
 
 

@@ -412,6 +412,12 @@ def _pin(connection: sqlite3.Connection, number: int) -> StoredPin | None:
     return None if row is None else StoredPin(*row)
 
 
+def pin_set_by(connection: sqlite3.Connection, run_id: int) -> StoredPin | None:
+    """The PIN that a run has set, None where it has set none."""
+    row = connection.execute("SELECT id, method, salt, hash FROM pins WHERE run_id = ?", (run_id,)).fetchone()
+    return None if row is None else StoredPin(*row)
+
+
 def pin_of(connection: sqlite3.Connection, number: int) -> StoredPin | None:
     """A card's PIN, None where it has none."""
     return _pin(connection, number)

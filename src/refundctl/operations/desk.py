@@ -393,9 +393,10 @@ def _as_text(answer: Answer) -> str:
 
 
 def _digest(journal: Journal) -> str:
-    """SHA-256 of the command and what it asks for."""
-    asked = json.dumps([journal.command, journal.arguments], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(asked.encode()).hexdigest()
+    """SHA-256 of the command and what it asks for; of a file what it holds counts, not its name."""
+    asked = {name: value for name, value in journal.arguments.items() if name != "from"}
+    text = json.dumps([journal.command, asked], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _found(ledger: Ledger, named: str, refusal: _Refusal) -> Card:

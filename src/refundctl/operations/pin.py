@@ -6,34 +6,40 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from refundctl.domain.pins import METHOD, SALT_BYTES, hashed
+from refundctl.ledger import answers
 from refundctl.ledger.connection import Ledger
-from refundctl.ledger.one_card import Card
+from refundctl.ledger.one_card import Card, pin_set_by
 from refundctl.ledger.posting.card_events import post_event
 from refundctl.ledger.posting.pins import post_pin
 from refundctl.operations.card_facts import card_facts
 from refundctl.operations.card_states import refuse_dead
 from refundctl.operations.desk import Answer, Desk
+from refundctl.operations.redeem import PinTyped
 
 
 @dataclass(frozen=True, slots=True)
 class SetPin:
     """The deed of `card set-pin`: a PIN in the place of an earlier one, to be tried from the start.
 
-    Holds the hash only: it is made before the ledger is locked, as it takes long.
+    The hash is made before the ledger is locked, as it takes long. `key` is the idempotency key, if there is one.
     """
 
+    pin: PinTyped
     salt: bytes
     digest: bytes
+    key: str | None = None
 
     @classmethod
-    def of(cls, pin: str) -> Self:
+    def of(cls, pin: str, key: str | None = None) -> Self:
         """The deed for a PIN as domain.pins.parse_pin() gives it, under a salt of the operating system's randomness."""
         salt = os.urandom(SALT_BYTES)
-        return cls(salt, hashed(pin, salt))
+        return cls(PinTyped(pin), salt, hashed(pin, salt), key)
 
     def arguments(self, ledger: Ledger, card: Card) -> Mapping[str, Any]:
-        """See CardDeed: nothing of the PIN, so that a key which was used before gets its answer whatever the PIN is."""
-        return {}
+        """See CardDeed: nothing of the PIN, but whether it is another than the one that was set under the same key."""
+        earlier = None if self.key is None else answers.answer_under(ledger.connection, self.key)
+        stored = None if earlier is None else pin_set_by(ledger.connection, earlier.run_id)
+        return {} if stored is None or self.pin.matches(stored) else {"pin": "another"}
 
     def do(self, desk: Desk, card: Card) -> Answer:
         """See CardDeed."""
