@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from books import LEDGER
-from card_model import Booking, Card, Model, Purchase, Terms
+from card_model import Model
+from card_values import Booking, Card, Purchase, Terms
 from command_line import CommandResult, ThisProcess, small_campaigns
 from desk import csv_text
 from refundctl.domain.errors import Refused, UsageError

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from card_desk import DONE, MALFORMED, NOTHING, REFUSED, CardDesk, Said, amount_text, as_facts, as_row
-from card_model import Booking, Budget, Card, Malformed, Model, Purchase, Refusal, Run, Terms
+from card_model import Model
+from card_values import Booking, Budget, Card, Malformed, Purchase, Refusal, Run, Terms
 
 BEGIN = datetime(2020, 5, 1, 12, 0, tzinfo=UTC)  # a Friday
 FLIGHTS = Terms("flights", "EUR", "Europe/Warsaw", "booking", 60, approval_above=100_000)

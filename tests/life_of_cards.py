@@ -25,8 +25,8 @@ FIFTH_FILE = (
 CORRECTED = "card_id,amount,reason\nc18,12.00,till was wrong\nc22,12.00,till was wrong\nc23,12.00,till was wrong\n"
 TILL_FILE = (
     "card_id,amount,invoice,customer_id,redeemed_at\n"
-    "c17,3.00,T1,bo,2020-09-30T10:00:00Z\n"
-    "c17,999.00,T2,bo,2020-09-30T11:00:00Z\n"
+    "c17,3.00,T1,bo,2020-10-01T06:00:00Z\n"
+    "c17,999.00,T2,bo,2020-10-01T06:10:00Z\n"
     "c18,5.00,T3,cy,2020-09-30T12:00:00Z\n"
 )
 EXTENDED = "card_id,until\nc16,2022-10-01\nc21,2022-10-01\nc24,2022-10-01\nc26,2022-10-01\nc27,2022-10-01\n"

@@ -101,16 +101,16 @@ def command(
     return register
 
 
-def command_group(name: str, *, short: str, order: Sequence[str] = ()) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+def command_group(
+    name: str, *, short: str, order: Sequence[str] = ()
+) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
     """Register a function as a command that has commands below it; it runs where none of those is named.
 
     `order` is the one in which help lists them, where it isn't that in which they are registered.
     """
 
     def register(function: Callable[..., int | None]) -> Callable[..., int | None]:
-        group = typer.Typer(
-            cls=in_order(order) if order else None, rich_markup_mode=None, invoke_without_command=True
-        )
+        group = typer.Typer(cls=in_order(order) if order else None, rich_markup_mode=None, invoke_without_command=True)
         called = _with_common(name, function, writes=False)
 
         def unless_below(context: typer.Context, **values: Any) -> int | None:

@@ -31,7 +31,27 @@ class _Plain(RuntimeParam):
 
 
 def command_of(app: typer.Typer) -> Command:
-    """The application as one command that can be called, with its plain options made light."""
+    """The application as one command that can be called, with its plain options made light.
+
+    Built anew only where commands were registered since: a process that runs many need not wait each time.
+    """
+    registered = _registered(app)
+    if registered not in _BUILT:
+        _BUILT.clear()
+        _BUILT[registered] = _built(app)
+    return _BUILT[registered]
+
+
+_BUILT: dict[int, Command] = {}
+
+
+def _registered(app: typer.Typer) -> int:
+    """How many commands there are, those of groups too."""
+    groups = (group.typer_instance for group in app.registered_groups)
+    return len(app.registered_commands) + sum(1 + _registered(group) for group in groups if group is not None)
+
+
+def _built(app: typer.Typer) -> Command:
     command = typer.main.get_command(app)
     for parameter in _parameters(command):
         if isinstance(parameter, _TyperParameter) and not set(_kinds(parameter.type_descriptor.annotation)) - _LIGHT:
