@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from card_desk import DONE, MALFORMED, NOTHING, REFUSED, CardDesk, Said, amount_text, as_facts, as_row
 from card_model import Model
@@ -299,22 +299,21 @@ class CardMachine(RuleBasedStateMachine):
             way,
         )
 
+    @precondition(lambda self: self.model.redemptions)
     @rule(place=places, size=st.sampled_from(["whole", "part", "one", "more"]), way=ways)
     def roll_back(self, place: int, size: str, way: str) -> None:
-        if not self.model.redemptions:
-            return
         at = len(self.model.redemptions) - 1 - place % len(self.model.redemptions)
         redemption = self.model.redemptions[at]
         number, taken = redemption.number, redemption.taken.total
         minor = {"whole": None, "part": taken // 2 or 1, "one": 1, "more": taken + 1}[size]
         text = None if minor is None else amount_text(minor, redemption.card.terms.currency)
-        if number is not None:
-            self.both(
-                "rollback",
-                lambda model, key: model.roll_back(model.redemptions[at], minor, key),
-                lambda desk, key, keep: desk.roll_back(number, text, key, keep),
-                way,
-            )
+        assert number is not None
+        self.both(
+            "rollback",
+            lambda model, key: model.roll_back(model.redemptions[at], minor, key),
+            lambda desk, key, keep: desk.roll_back(number, text, key, keep),
+            way,
+        )
 
     @rule(
         rows=st.lists(
@@ -492,16 +491,16 @@ class CardMachine(RuleBasedStateMachine):
                 way,
             )
 
+    @precondition(lambda self: any(card.pin for card in self.model.cards))
     @rule(place=places, tries=st.integers(1, 5))
     def guess(self, place: int, tries: int) -> None:
         """Somebody tries PINs."""
-        locked = [card for card in self.model.cards if card.pin is not None]
-        if locked:
-            card = locked[place % len(locked)]
-            for _ in range(tries):
-                wrong = PINS[PINS[0] == card.pin]
-                bought = Purchase(1, "guess", card.customer, 90_000, wrong)
-                self._redeem(card.number, bought, "dry" if tries == 1 else "plainly")
+        with_pin = [card for card in self.model.cards if card.pin is not None]
+        card = with_pin[place % len(with_pin)]
+        wrong = PINS[PINS[0] == card.pin]
+        for _ in range(tries):
+            bought = Purchase(1, "guess", card.customer, 90_000, wrong)
+            self._redeem(card.number, bought, "dry" if tries == 1 else "plainly")
 
     @rule(place=places, to=st.sampled_from(["new", "pool", "own", "any"]), other=places, way=ways)
     def transfer(self, place: int, to: str, other: int, way: str) -> None:
@@ -541,11 +540,11 @@ class CardMachine(RuleBasedStateMachine):
             way,
         )
 
+    @precondition(lambda self: self.model.debts)
     @rule(place=places, dry=st.sampled_from([False, False, False, True]))
     def cancel_cash(self, place: int, dry: bool) -> None:
-        debts = [debt for debt in self.model.debts if debt.card is not None or not place % 8]
-        if not debts:
-            return
+        """Most times of something that was asked for."""
+        debts = [debt for debt in self.model.debts if debt.card is not None and place % 8] or self.model.debts
         debt = debts[-1 - place // 8 % len(debts)]
         at, number = self.model.debts.index(debt), debt.number
         assert number is not None
@@ -556,13 +555,15 @@ class CardMachine(RuleBasedStateMachine):
             "dry" if dry else "plainly",
         )
 
+    @precondition(lambda self: any(debt.state in {"open", "ordered"} for debt in self.model.debts))
     @rule(said=st.lists(st.tuples(places, st.sampled_from(["paid", "rejected"])), max_size=3))
     def bank(self, said: list[tuple[int, str]]) -> None:
         """Files go there, and answers come back."""
-        if said and any(debt.is_ordered for debt in self.model.debts):
-            self._settle(said)
-        elif any(debt.state == "open" for debt in self.model.debts):
+        states = {debt.state for debt in self.model.debts}
+        if "open" in states and (not said or "ordered" not in states):
             self._order_cash()
+        else:
+            self._settle(said or [(0, "paid")])
 
     def _order_cash(self) -> None:
         ordered = self.model.order_cash()
@@ -572,7 +573,7 @@ class CardMachine(RuleBasedStateMachine):
 
     def _settle(self, said: list[tuple[int, str]]) -> None:
         debts = self.model.debts
-        words = {debts[-1 - place % len(debts)].number or 0: word for place, word in said} if debts else {999: "paid"}
+        words = {debts[-1 - place % len(debts)].number or 0: word for place, word in said}
         expected = self.model.settle(words)
         found = self.desk.settle(words)
         self.count("cashout settle", found)
@@ -632,18 +633,18 @@ class CardMachine(RuleBasedStateMachine):
             runs = [run for run in runs if run.command in {"topup", "publish", "card issue"}] or runs
         return runs[-1 - place // 4 % len(runs)] if runs else None
 
+    @precondition(lambda self: self.keyed)
     @rule(place=places)
     def retry(self, place: int) -> None:
         """The same under the same key: it gets the first answer."""
-        if self.keyed:
-            key = [*self.keyed][place % len(self.keyed)]
-            command, on_model, on_desk = self.keyed[key]
-            expected, run = self._expected(on_model, key)
-            said = on_desk(self.desk, key, True)
-            self.count("retry", said)
-            assert (said.in_short, said.repeated) == (expected, True), command
-            assert run is not None
-            assert run.number == (said.answer or {})["run_id"]
+        key = [*self.keyed][place % len(self.keyed)]
+        command, on_model, on_desk = self.keyed[key]
+        expected, run = self._expected(on_model, key)
+        said = on_desk(self.desk, key, True)
+        self.count("retry", said)
+        assert (said.in_short, said.repeated) == (expected, True), command
+        assert run is not None
+        assert run.number == (said.answer or {})["run_id"]
 
 
 def _expire(name: str, model: Model) -> Run | None:
