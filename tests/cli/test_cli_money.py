@@ -15,7 +15,8 @@ CURRENCIES = {
     "KWD": ([("12.345", "12.345"), ("0.001", "0.001"), ("2", "2.000")], 14_346, "14.346"),
     "CLF": ([("12.3456", "12.3456"), ("0.0001", "0.0001"), ("2.5", "2.5000")], 148_457, "14.8457"),
 }
-NOTHING = dict.fromkeys(("paid", "bonus", "cash", "fee", "redeemed", "expired", "cashed_out", "outstanding"), 0)
+TOTALS = ("paid", "bonus", "cash", "fee", "adjusted", "redeemed", "expired", "cashed_out", "lapsed", "outstanding")
+NOTHING = dict.fromkeys(TOTALS, 0)
 each_currency = pytest.mark.parametrize(
     ("currency", "amounts", "total_minor", "total"),
     [(currency, *rest) for currency, rest in CURRENCIES.items()],
