@@ -26,6 +26,7 @@ ANA, BO, CY = 65_533, 65_532, 65_531  # nobody's, most likely; what counts is th
 
 AS_SOMEBODY = """
 import contextlib, io, os, sys, tempfile
+from refundctl.cli.app import load
 from refundctl.cli.main import main
 
 folder, user, group, *words = sys.argv[1:]
@@ -40,6 +41,7 @@ with tempfile.TemporaryDirectory() as own, contextlib.redirect_stdout(io.StringI
     os.chdir("/")
 os.setgroups([int(group)])
 os.setgid(int(group))
+load([])  # another user may not be able to read where the program lies
 os.setuid(int(user))
 os.umask(0o007)
 os.chdir(folder)
