@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 
-from refundctl.ledger.connection import Clock, closing_ledger, open_ledger
-from refundctl.ledger.journal import Journal, Operator
-from refundctl.operations.desk import on_card
-from refundctl.operations.redeem import Redeem
+from refundctl.ledger.file.connection import Clock, closing_ledger, open_ledger
+from refundctl.ledger.journal.run_journal import Journal, Operator
+from refundctl.operations.desk.deeds import on_card
+from refundctl.operations.desk.redeem import Redeem
 
 path, count, holders = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]).read_text(encoding="utf-8").splitlines()
 clock = Clock(datetime.now(UTC).replace(microsecond=0), rehearsal=False)

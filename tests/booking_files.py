@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from refundctl.domain.bookings import RejectedRow
-from refundctl.domain.source import Source
-from refundctl.files.bookings_csv import BookingsFile, open_bookings
+from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.source import Source
+from refundctl.files.bookings.bookings_csv import BookingsFile, open_bookings
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,22 +18,23 @@ from card_model import Model
 from card_values import Booking, Card, Purchase, Terms
 from command_line import CommandResult, ThisProcess, small_campaigns
 from desk import csv_text
-from refundctl.domain.errors import Refused, UsageError
-from refundctl.domain.pins import hashed
-from refundctl.ledger.connection import Clock, Ledger, open_ledger
-from refundctl.ledger.journal import Journal, Operator
-from refundctl.ledger.one_card import many_cards, read_card
-from refundctl.operations import card_look, cashout
-from refundctl.operations.adjust import Adjust
-from refundctl.operations.card_facts import card_facts
-from refundctl.operations.card_states import Activate, Assign, Deactivate, Disable, Enable, Extend
-from refundctl.operations.desk import Answer, CardDeed, on_card
-from refundctl.operations.issue import Goodwill, issue
-from refundctl.operations.pin import SetPin, Unlock
-from refundctl.operations.redeem import PinTyped, Redeem
-from refundctl.operations.rollback import rollback
-from refundctl.operations.transfer import Transfer
-from refundctl.operations.verify import verify
+from refundctl.domain.basics.errors import Refused, UsageError
+from refundctl.domain.cards.pin_hashes import hashed
+from refundctl.ledger.cards.card_now import many_cards, read_card
+from refundctl.ledger.file.connection import Clock, Ledger, open_ledger
+from refundctl.ledger.journal.run_journal import Journal, Operator
+from refundctl.operations.books.verify import verify
+from refundctl.operations.cash import cashout
+from refundctl.operations.desk import look as card_look
+from refundctl.operations.desk.adjust import Adjust
+from refundctl.operations.desk.card_facts import card_facts
+from refundctl.operations.desk.deeds import Answer, CardDeed, on_card
+from refundctl.operations.desk.issue import Goodwill, issue
+from refundctl.operations.desk.pins import SetPin, Unlock
+from refundctl.operations.desk.redeem import PinTyped, Redeem
+from refundctl.operations.desk.rollback import rollback
+from refundctl.operations.desk.states import Activate, Assign, Deactivate, Disable, Enable, Extend
+from refundctl.operations.desk.transfer import Transfer
 
 CLERK = Operator("clerk", 1, "desk")
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there

@@ -95,7 +95,7 @@ class ThisProcess:
         now: str | None = None,
         env: Mapping[str, str] | None = None,
     ) -> CommandResult:
-        from refundctl.cli.main import main
+        from refundctl.cli.shell.main import main
 
         words = tuple(map(str, argv))
         with _Surroundings(self.folder, plain_environment(self.folder, now, env), _as_bytes(stdin)) as around:

@@ -180,7 +180,7 @@ class _Answer:
 
 def _command(job: dict[str, Any], log: mmap.mmap) -> int:
     """The job itself, in this process."""
-    from refundctl.cli.main import main
+    from refundctl.cli.shell.main import main
     from sql_log import listening
 
     os.environ.clear()
@@ -228,10 +228,9 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
 
 def _serve() -> None:
     # What every job needs is imported before the first fork.
+    import refundctl.cli.shell.main
+    import refundctl.files.campaigns.campaigns_yaml  # noqa: F401
     import sqlite_utils  # noqa: F401
-
-    import refundctl.cli.main
-    import refundctl.files.campaigns_yaml  # noqa: F401
 
     for line in sys.stdin:
         print(json.dumps(_run(json.loads(line))), flush=True)  # noqa: T201 - the answer to the tests

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from command_line import CAMPAIGN, CommandLine, small_campaigns
-from refundctl.files.plan_file import as_json, read_plan, sealed
+from refundctl.files.campaigns.plan_file import as_json, read_plan, sealed
 
 LEDGER = "refunds.db"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from refundctl.domain.errors import BadInput
-from refundctl.files.unpacking import Packed, unpack
+from refundctl.domain.basics.errors import BadInput
+from refundctl.files.tables.unpacking import Packed, unpack
 
 #: Names of number formats that a test's `Cell` can have.
 DAY, MOMENT, HOUR, HOURS = "yyyy-mm-dd", "dd/mm/yyyy hh:mm:ss", "hh:mm:ss", "[h]:mm:ss"

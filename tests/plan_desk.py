@@ -8,7 +8,7 @@ from typing import Any
 from books import facts
 from command_line import CAMPAIGN, CommandLine, CommandResult, small_campaigns
 from desk import LEDGER, Row, files_in, give_to_another, write_bookings
-from refundctl.files.plan_file import as_json, read_plan, sealed
+from refundctl.files.campaigns.plan_file import as_json, read_plan, sealed
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from books import LEDGER, read
-from refundctl.ledger.connection import Clock, closing_ledger, open_ledger
-from refundctl.ledger.journal import Journal, Operator, Outcome
+from refundctl.ledger.file.connection import Clock, closing_ledger, open_ledger
+from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
 
 CLERK = Operator("clerk", 0, "desk")
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from books import LEDGER, read
-from refundctl.domain.redemption import Buckets
-from refundctl.ledger.connection import closing_ledger, open_ledger
-from refundctl.ledger.journal import Journal, Operator, Outcome
-from refundctl.ledger.posting.redeeming import NewRedemption, redeem
+from refundctl.domain.cards.redemption_rules import Buckets
+from refundctl.ledger.desk.redeeming import NewRedemption, redeem
+from refundctl.ledger.file.connection import closing_ledger, open_ledger
+from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
 from sealed_runs import moment_of_last_run
 
 TILL = Operator("till", 0, "shop")

@@ -7,7 +7,7 @@ import re
 
 from golden_text import GOLDEN_FOLDER
 from pages import page, read_markdown
-from refundctl.domain.card_state import CardState
+from refundctl.domain.cards.card_state import CardState
 
 
 def first_cells(heading: str) -> list[str]:

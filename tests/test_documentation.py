@@ -22,16 +22,16 @@ import pytest
 from command_line import CAMPAIGN, CommandLine
 from golden_text import Golden
 from pages import PAGES, ROOT, SHELL, Section, anchor, names, page, read_markdown
-from refundctl.domain.bookings import RejectCode
-from refundctl.domain.conditions import FIELDS
-from refundctl.domain.errors import ExitCode
-from refundctl.domain.printed_codes import FaultCode
-from refundctl.domain.source import CANONICAL_COLUMNS, Source
-from refundctl.files.presets import presets
-from refundctl.ledger.posting import pool
-from refundctl.ledger.scope import State
-from refundctl.operations.publish import CASH_ONLY
-from refundctl.operations.topup import NOT_PUBLISHED
+from refundctl.domain.basics.errors import ExitCode
+from refundctl.domain.bookings.booking_values import RejectCode
+from refundctl.domain.bookings.source import CANONICAL_COLUMNS, Source
+from refundctl.domain.campaigns.conditions import FIELDS
+from refundctl.domain.cards.printed_codes import FaultCode
+from refundctl.files.bookings.presets import presets
+from refundctl.ledger.cards import pool
+from refundctl.ledger.funding.considered_lines import State
+from refundctl.operations.funding.publish import CASH_ONLY
+from refundctl.operations.funding.topup import NOT_PUBLISHED
 from typed_pages import TypedPage
 
 PROGRAM = ROOT / "src" / "refundctl"
@@ -55,7 +55,7 @@ class Command:
 def every_command() -> list[Command]:
     from typer.main import get_command
 
-    from refundctl.cli.app import app, load
+    from refundctl.cli.shell.app import app, load
 
     load([])
     return list(_commands_below((), get_command(app)))
@@ -247,7 +247,12 @@ def test_every_reason_for_a_reject_is_explained_in_its_own_words() -> None:
 # --- The campaigns file ---
 
 
-MODELS_OF_THE_CAMPAIGNS_FILE = ("domain.campaign", "domain.campaign_rules", "domain.source", "files.campaigns_yaml")
+MODELS_OF_THE_CAMPAIGNS_FILE = (
+    "domain.campaigns.campaign",
+    "domain.campaigns.campaign_rules",
+    "domain.bookings.source",
+    "files.campaigns.campaigns_yaml",
+)
 
 
 def every_campaign_key() -> set[str]:

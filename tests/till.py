@@ -9,7 +9,7 @@ from typing import Any
 from books import LEDGER, NO_FACTS, read
 from command_line import CAMPAIGN, CommandResult, ThisProcess, small_campaigns
 from desk import Row, booking, csv_text
-from refundctl.domain.codes import code_key
+from refundctl.domain.cards.codes import code_key
 
 MAY_DAY = "2020-05-01T12:00:00Z"  # a Friday, 14:00 in Warsaw
 HOLDER = "C-B1"

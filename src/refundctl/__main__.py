@@ -2,7 +2,7 @@
 
 import sys
 
-from refundctl.cli.main import main
+from refundctl.cli.shell.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

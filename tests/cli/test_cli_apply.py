@@ -17,7 +17,7 @@ from books import number, read
 from command_line import CAMPAIGN, CommandLine, plain_environment, small_campaigns
 from desk import LEDGER, booking, column, files_in, rows_of
 from plan_desk import PlanDesk
-from refundctl.files.plan_file import BookingAmount, read_plan
+from refundctl.files.campaigns.plan_file import BookingAmount, read_plan
 
 POLICY: dict[str, Any] = {
     "fees": [{"name": "service", "fixed": "1.00"}],

@@ -10,7 +10,7 @@ from books import read
 from command_line import CAMPAIGN, CommandLine
 from desk import LEDGER, booking, files_in, give_to_another
 from plan_desk import PlanDesk
-from refundctl.files.plan_file import read_plan
+from refundctl.files.campaigns.plan_file import read_plan
 
 
 @pytest.fixture

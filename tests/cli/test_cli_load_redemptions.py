@@ -14,7 +14,7 @@ from books import everything, read
 from command_line import CAMPAIGN, CommandResult
 from desk import booking, column, counts, csv_text, files_in, mode_of, only, rows_of
 from packed_files import workbook, zipped
-from refundctl.ledger.card_lists import refused_redemptions_open
+from refundctl.ledger.desk.card_lists import refused_redemptions_open
 from sealed_runs import sealed_run
 from till import Till
 

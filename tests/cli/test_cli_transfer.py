@@ -549,9 +549,9 @@ def test_what_has_moved_since_isnt_counted_in_a_file_that_was_cut_off(till: Till
 
 def reserve(till: Till) -> None:
     """Begin a hand-over of all that is new to late.csv, and be cut off before its file is written."""
-    from refundctl.ledger.connection import closing_ledger, open_ledger
-    from refundctl.ledger.journal import Journal, Operator, Outcome
-    from refundctl.ledger.posting import batches
+    from refundctl.ledger.delivery import batches
+    from refundctl.ledger.file.connection import closing_ledger, open_ledger
+    from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
     from sealed_runs import moment_of_last_run
 
     clock = moment_of_last_run(till.folder)

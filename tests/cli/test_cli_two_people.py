@@ -18,7 +18,7 @@ import pytest
 
 from command_line import CAMPAIGN, TIMEOUT_SECONDS, CommandResult, plain_environment, small_campaigns
 from desk import LEDGER, booking, mode_of, write_bookings
-from refundctl.files.plan_file import as_json, read_plan, sealed
+from refundctl.files.campaigns.plan_file import as_json, read_plan, sealed
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as several users")
 

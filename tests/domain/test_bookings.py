@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.bookings import (
+from refundctl.domain.bookings.booking_values import (
     FIELDS,
     Fault,
     RejectCode,
@@ -26,7 +26,7 @@ from refundctl.domain.bookings import (
     refund_items,
     split_currency,
 )
-from refundctl.domain.source import CANONICAL_COLUMNS
+from refundctl.domain.bookings.source import CANONICAL_COLUMNS
 
 
 def code_of(read: object) -> RejectCode:

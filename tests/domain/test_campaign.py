@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from refundctl.domain.campaign import Campaign, campaign_name
-from refundctl.domain.campaign_rules import RULES_MAX, Refund
-from refundctl.domain.codes import DEFAULT_CHARSET, DEFAULT_PATTERN
-from refundctl.domain.conditions import FIELDS
-from refundctl.domain.validity import Duration
+from refundctl.domain.basics.validity import Duration
+from refundctl.domain.campaigns.campaign import Campaign, campaign_name
+from refundctl.domain.campaigns.campaign_rules import RULES_MAX, Refund
+from refundctl.domain.campaigns.conditions import FIELDS
+from refundctl.domain.cards.codes import DEFAULT_CHARSET, DEFAULT_PATTERN
 
 
 def campaign(**keys: object) -> Campaign:

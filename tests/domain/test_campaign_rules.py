@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from refundctl.domain.campaign_rules import (
+from refundctl.domain.basics.mistakes import Place
+from refundctl.domain.campaigns.campaign_rules import (
     RULES_MAX,
     Approval,
     Bonus,
@@ -18,8 +19,7 @@ from refundctl.domain.campaign_rules import (
     clashes,
     rules_of,
 )
-from refundctl.domain.conditions import Condition
-from refundctl.domain.mistakes import Place
+from refundctl.domain.campaigns.conditions import Condition
 
 Keys = dict[str, object]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from refundctl.domain.card_numbers import holds_card_number, may_hold_card_number
+from refundctl.domain.basics.payment_card_numbers import holds_card_number, may_hold_card_number
 
 # The schemes' published test numbers.
 NUMBERS = [

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.codes import (
+from refundctl.domain.cards.codes import (
     CODE_BITS_MIN,
     DEFAULT_CHARSET,
     CodeConfigError,

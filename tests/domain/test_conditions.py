@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refundctl.domain.conditions import FIELDS, RULE_FIELDS, Condition
-from refundctl.domain.mistakes import Mistake, MistakesFound
-from refundctl.domain.money import exponent
+from refundctl.domain.basics.mistakes import Mistake, MistakesFound
+from refundctl.domain.basics.money import exponent
+from refundctl.domain.campaigns.conditions import FIELDS, RULE_FIELDS, Condition
 
 BOOKING = {
     "status": "cancelled",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from refundctl.domain.countries import country_code
+from refundctl.domain.basics.countries import country_code
 
 
 @pytest.mark.parametrize(

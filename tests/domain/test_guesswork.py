@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.codes import DEFAULT_CHARSET, CodePattern
-from refundctl.domain.guesswork import Guesswork
+from refundctl.domain.cards.code_guesswork import Guesswork
+from refundctl.domain.cards.codes import DEFAULT_CHARSET, CodePattern
 
 DIGITS = string.digits
 LETTERS_AND_DIGITS = DIGITS + string.ascii_uppercase

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.errors import UsageError
-from refundctl.domain.money import (
+from refundctl.domain.basics.errors import UsageError
+from refundctl.domain.basics.money import (
     AmountError,
     UnknownCurrency,
     exponent,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.payment_ids import (
+from refundctl.domain.cash.payment_ids import (
     OtherLedger,
     PaymentId,
     message_id,

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.campaign import Campaign
-from refundctl.domain.conditions import CUSTOMER_TOTAL, Condition
-from refundctl.domain.policy import (
+from refundctl.domain.basics.validity import Duration
+from refundctl.domain.campaigns.campaign import Campaign
+from refundctl.domain.campaigns.conditions import CUSTOMER_TOTAL, Condition
+from refundctl.domain.campaigns.refund_policy import (
     BEST,
     CASH,
     FIRST,
@@ -26,7 +27,6 @@ from refundctl.domain.policy import (
     approval_above_minor,
     stacked,
 )
-from refundctl.domain.validity import Duration
 
 
 def terms(**keys: object) -> dict[str, object]:

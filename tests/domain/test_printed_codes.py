@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from refundctl.domain.codes import DEFAULT_CHARSET, code_key
-from refundctl.domain.printed_codes import (
+from refundctl.domain.cards.codes import DEFAULT_CHARSET, code_key
+from refundctl.domain.cards.printed_codes import (
     LISTED_MAX,
     BadCodes,
     CodeFault,

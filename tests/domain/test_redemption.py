@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.campaign import Campaign
-from refundctl.domain.redemption import DAYS, MIDNIGHT, Buckets, Hours, Rules, given_back, taken
-from refundctl.domain.validity import local_moment
+from refundctl.domain.basics.validity import local_moment
+from refundctl.domain.campaigns.campaign import Campaign
+from refundctl.domain.cards.redemption_rules import DAYS, MIDNIGHT, Buckets, Hours, Rules, given_back, taken
 
 SUNDAY = datetime(2020, 5, 3, tzinfo=UTC)
 MINUTES_A_DAY = 24 * 60

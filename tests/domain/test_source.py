@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from refundctl.domain.source import CANONICAL_COLUMNS, JOINABLE, Source, canonical_column, on_top, source_name
+from refundctl.domain.bookings.source import CANONICAL_COLUMNS, JOINABLE, Source, canonical_column, on_top, source_name
 
 
 def mistakes(**keys: object) -> list[tuple[tuple[str | int, ...], str]]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.validity import (
+from refundctl.domain.basics.validity import (
     Duration,
     ValidityError,
     end_of,

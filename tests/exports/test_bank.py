@@ -11,7 +11,7 @@ import xmlschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.exports.bank import (
+from refundctl.exports.cash.bank_transfers import (
     CASH_COLUMNS,
     NAME_LENGTH_MAX,
     SCHEMA,
@@ -24,7 +24,7 @@ from refundctl.exports.bank import (
     first_sepa_text,
     sepa_text,
 )
-from refundctl.ledger.cash_lists import Debt, DebtState, Source
+from refundctl.ledger.cash.debts import Debt, DebtState, Source
 
 XSD = xmlschema.XMLSchema(Path(sepaxml.__file__).parent / "schemas" / f"{SCHEMA}.xsd")
 GERMAN, FRENCH = "DE89370400440532013000", "FR1420041010050500013M02606"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.exports.mail import MAIL_COLUMNS, MailCard, MailFigures, mail_rows
+from refundctl.exports.delivery.mail_rows import MAIL_COLUMNS, MailCard, MailFigures, mail_rows
 
 ANA: MailCard = ("ana@example.com", "Ana Nowak", "RF-AAAA-BBBB", 1250, "2021-05-01", "B1", "C-1", "pl-PL")
 NO_ADDRESS: MailCard = (None, "Cy", "RF-CCCC-DDDD", 5550, "2021-05-01", "B3", "C-3", None)

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from refundctl.domain.errors import BadInput
-from refundctl.files.accounts_csv import Account, AccountFault, Accounts, read_accounts
+from refundctl.domain.basics.errors import BadInput
+from refundctl.files.cash.accounts_csv import Account, AccountFault, Accounts, read_accounts
 
 GERMAN, FRENCH = "DE89370400440532013000", "FR1420041010050500013M02606"
 HEADER = "customer_id,name,iban,bic\n"

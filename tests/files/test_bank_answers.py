@@ -4,10 +4,10 @@ import io
 
 import pytest
 
-from refundctl.domain.bookings import RejectedRow
-from refundctl.domain.errors import BadInput
-from refundctl.files import bank_answers
-from refundctl.files.bank_answers import BankAnswer, Said, Statement, read_answer
+from refundctl.domain.basics.errors import BadInput
+from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.files.cash import bank_answers
+from refundctl.files.cash.bank_answers import BankAnswer, Said, Statement, read_answer
 
 MESSAGE = "REFUNDCTL-4e6e7b1a-1"
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"

@@ -10,12 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from booking_files import Reading, read_file
-from refundctl.domain.bookings import RejectedRow
-from refundctl.domain.errors import BadInput, UsageError
-from refundctl.domain.source import Source
-from refundctl.files import csv_rows
-from refundctl.files.bookings_csv import Block, open_bookings
-from refundctl.files.headers import fingerprint
+from refundctl.domain.basics.errors import BadInput, UsageError
+from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.source import Source
+from refundctl.files.bookings.bookings_csv import Block, open_bookings
+from refundctl.files.tables import csv_rows
+from refundctl.files.tables.headers import fingerprint
 
 HEADER = "booking_id,email,order_amount,currency"
 GOOD = (

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from refundctl.domain.campaign import Campaign, CodeConfig, Gift, Redemption, Voucher
-from refundctl.domain.campaign_rules import (
+from refundctl.domain.basics.errors import BadCampaigns, CampaignProblem, InputMissing
+from refundctl.domain.bookings.source import CANONICAL_COLUMNS, Source
+from refundctl.domain.campaigns.campaign import Campaign, CodeConfig, Gift, Redemption, Voucher
+from refundctl.domain.campaigns.campaign_rules import (
     Approval,
     Bonus,
     Budget,
@@ -22,10 +24,8 @@ from refundctl.domain.campaign_rules import (
     Validity,
     ValidityHours,
 )
-from refundctl.domain.conditions import RULE_FIELDS
-from refundctl.domain.errors import BadCampaigns, CampaignProblem, InputMissing
-from refundctl.domain.source import CANONICAL_COLUMNS, Source
-from refundctl.files.campaigns_yaml import CampaignsFile, parse_campaigns, read_campaigns, starter_campaigns
+from refundctl.domain.campaigns.conditions import RULE_FIELDS
+from refundctl.files.campaigns.campaigns_yaml import CampaignsFile, parse_campaigns, read_campaigns, starter_campaigns
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "campaigns.example.yaml").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from refundctl.domain.errors import BadInput, UsageError
-from refundctl.files.card_rows_csv import CardRows, read_card_rows
+from refundctl.domain.basics.errors import BadInput, UsageError
+from refundctl.files.desk.card_rows_csv import CardRows, read_card_rows
 
 CODE = "GIFT-7KQ2-M9XD-4TRW-HB3N"
 FILE = f"card_id,code,until\nc7,,2021-12-31\n,{CODE},2022-01-31\n"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from refundctl.domain.errors import BadInput, UsageError
-from refundctl.files.codes_csv import read_codes
+from refundctl.domain.basics.errors import BadInput, UsageError
+from refundctl.files.campaigns.printed_codes_csv import read_codes
 
 ANA, BO = "GIFT-7KQ2-M9XD-4TRW-HB3N", "GIFT-P5VC-8ZEJ-2YGA-WU6F"
 FILE = f"code,box\n{ANA},1\n{BO},2\n"

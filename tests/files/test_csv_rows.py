@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from refundctl.domain.errors import BadInput
-from refundctl.files import csv_rows
-from refundctl.files.csv_rows import Columns, CsvRows, Row, Rows, Span, first_row
-from refundctl.files.text_bytes import TextBytes
+from refundctl.domain.basics.errors import BadInput
+from refundctl.files.tables import csv_rows
+from refundctl.files.tables.csv_rows import Columns, CsvRows, Row, Rows, Span, first_row
+from refundctl.files.tables.text_bytes import TextBytes
 
 
 @dataclass(frozen=True, slots=True)

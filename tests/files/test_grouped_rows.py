@@ -12,11 +12,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from refundctl.domain.bookings import RejectedRow
-from refundctl.domain.source import Source
-from refundctl.files import csv_rows, grouped_rows, read_ahead, sorted_rows
-from refundctl.files.bookings_csv import open_bookings
-from refundctl.files.rejects_csv import write_rejects
+from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.source import Source
+from refundctl.files.bookings import grouped_rows, read_ahead
+from refundctl.files.bookings.bookings_csv import open_bookings
+from refundctl.files.bookings.rejects_csv import write_rejects
+from refundctl.files.tables import csv_rows, sorted_rows
 
 ITEMS = Source(group_by="booking_id")
 HEADER = "booking_id,email,order_amount,currency"

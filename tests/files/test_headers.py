@@ -2,9 +2,9 @@
 
 import pytest
 
-from refundctl.domain.errors import BadInput
-from refundctl.domain.source import Source
-from refundctl.files.headers import (
+from refundctl.domain.basics.errors import BadInput
+from refundctl.domain.bookings.source import Source
+from refundctl.files.tables.headers import (
     AnyCase,
     Header,
     find_header,

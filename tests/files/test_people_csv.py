@@ -6,12 +6,12 @@ from io import BytesIO
 
 import pytest
 
-from refundctl.domain.bookings import RejectedRow
-from refundctl.domain.errors import BadInput, UsageError
-from refundctl.domain.source import Source
-from refundctl.files import csv_rows
-from refundctl.files.headers import fingerprint
-from refundctl.files.people_csv import PeopleBlock, PeopleFile, open_people
+from refundctl.domain.basics.errors import BadInput, UsageError
+from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.source import Source
+from refundctl.files.people.people_csv import PeopleBlock, PeopleFile, open_people
+from refundctl.files.tables import csv_rows
+from refundctl.files.tables.headers import fingerprint
 
 HEADER = "customer_id,email,name,phone,locale,marketing_consent"
 ANA = "C-1,ana@example.org,Ana Nowak,+48 600 100 200,pl-PL,yes"

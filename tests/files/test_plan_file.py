@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.source import Source
-from refundctl.files.plan_file import (
+from refundctl.domain.bookings.source import Source
+from refundctl.files.campaigns.plan_file import (
     BEGINNING,
     BadPlan,
     BookingAmount,

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.bookings import FIELDS
-from refundctl.domain.errors import BadInput
-from refundctl.domain.source import Source
-from refundctl.files.bookings_csv import open_bookings
-from refundctl.files.campaigns_yaml import parse_campaigns
-from refundctl.files.presets import header_names, near_miss, preset_texts, presets, recognise, recognised
+from refundctl.domain.basics.errors import BadInput
+from refundctl.domain.bookings.booking_values import FIELDS
+from refundctl.domain.bookings.source import Source
+from refundctl.files.bookings.bookings_csv import open_bookings
+from refundctl.files.bookings.presets import header_names, near_miss, preset_texts, presets, recognise, recognised
+from refundctl.files.campaigns.campaigns_yaml import parse_campaigns
 
 SAMPLE_DATA = Path(__file__).parents[2] / "sample_data"
 NAMES = ["shopify", "woocommerce", "stripe", "eventbrite", "pretix", "booking.com"]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.bookings import RejectedRow
-from refundctl.domain.errors import BadInput, UsageError
-from refundctl.files import csv_rows
-from refundctl.files.redemptions_csv import RedemptionsFile, open_redemptions
+from refundctl.domain.basics.errors import BadInput, UsageError
+from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.files.desk.till_csv import RedemptionsFile, open_redemptions
+from refundctl.files.tables import csv_rows
 
 HEADER = "code,amount,invoice,customer_id,order_total,redeemed_at,currency"
 FIRST = "RF-2345-6789,12.50,T-1,ana,30.00,2020-05-01T14:30:00+02:00,eur"

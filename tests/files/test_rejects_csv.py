@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking_files import Reading, read_file
-from refundctl.domain.bookings import RejectedRow
-from refundctl.domain.errors import BadInput
-from refundctl.domain.source import Source
-from refundctl.files.headers import fingerprint
-from refundctl.files.rejects_csv import write_rejects
+from refundctl.domain.basics.errors import BadInput
+from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.source import Source
+from refundctl.files.bookings.rejects_csv import write_rejects
+from refundctl.files.tables.headers import fingerprint
 
 HEADER = "booking_id,email,order_amount,currency"
 

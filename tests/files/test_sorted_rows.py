@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.errors import WriteFailed
-from refundctl.files import sorted_rows
-from refundctl.files.sorted_rows import SortedRow, SortedRows
+from refundctl.domain.basics.errors import WriteFailed
+from refundctl.files.tables import sorted_rows
+from refundctl.files.tables.sorted_rows import SortedRow, SortedRows
 
 ROWS = st.lists(
     st.tuples(st.sampled_from(["", "R-1", "R-10", "é", "\ud800"]), st.integers(1, 10**6), st.text(max_size=3))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from booking_files import read_file
 from packed_files import csv_of, edited, fill, made, refusal, workbook
-from refundctl.domain.source import Source
-from refundctl.files.spreadsheet import number_text
+from refundctl.domain.bookings.source import Source
+from refundctl.files.tables.spreadsheet import number_text
 
 HEADER = ["booking_id", "email", "order_amount", "currency", "cancelled_at"]
 APRIL = datetime(2020, 4, 1)  # noqa: DTZ001 - a spreadsheet knows no zones

@@ -13,12 +13,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from refundctl.domain.bookings import FIELDS
-from refundctl.domain.source import Source
-from refundctl.files.bookings_csv import open_bookings
-from refundctl.files.campaigns_yaml import parse_campaigns
-from refundctl.files.presets import presets
-from refundctl.files.suggested_source import (
+from refundctl.domain.bookings.booking_values import FIELDS
+from refundctl.domain.bookings.source import Source
+from refundctl.files.bookings.bookings_csv import open_bookings
+from refundctl.files.bookings.presets import presets
+from refundctl.files.bookings.suggested_source import (
     FIRST_NAMES,
     LAST_NAMES,
     REFUNDED_NAMES,
@@ -27,6 +26,7 @@ from refundctl.files.suggested_source import (
     from_preset,
     suggest,
 )
+from refundctl.files.campaigns.campaigns_yaml import parse_campaigns
 
 
 def suggested(names: Sequence[str], *rows: Sequence[str]) -> Source:

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packed_files import csv_of, refusal, taken_out, workbook, zipped
-from refundctl.domain.errors import WriteFailed
-from refundctl.files import archives
-from refundctl.files.unpacking import unpack
+from refundctl.domain.basics.errors import WriteFailed
+from refundctl.files.tables import archives
+from refundctl.files.tables.unpacking import unpack
 
 BOOKINGS = b"booking_id,email,order_amount,currency\nR-1001,ana@example.org,12.50,EUR\n"
 SHEET = [["booking_id", "email", "order_amount", "currency"], ["R-1001", "ana@example.org", 12.5, "EUR"]]

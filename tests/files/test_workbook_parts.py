@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from packed_files import csv_of, edited, made, refusal, workbook, zipped
-from refundctl.files import archives, workbook_parts
+from refundctl.files.tables import archives, workbook_parts
 
 SHEET = "xl/worksheets/sheet1.xml"
 ROWS = [["id", "amount"], ["R-1", 12.5], ["R-2", 99]]

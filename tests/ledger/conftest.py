@@ -10,10 +10,10 @@ import pytest
 from books import LEDGER, copy_to, make_full_books
 from command_line import CommandLine, ThisProcess, small_campaigns
 from life_of_cards import make_an_autumn
-from refundctl.files.plan_file import read_plan
-from refundctl.ledger.connection import Clock, closing_ledger, open_ledger
-from refundctl.ledger.journal import Journal, Operator, Outcome
-from refundctl.operations.approval import approve
+from refundctl.files.campaigns.plan_file import read_plan
+from refundctl.ledger.file.connection import Clock, closing_ledger, open_ledger
+from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
+from refundctl.operations.funding.approve import approve
 from spending import spend
 
 SUMMER = "2020-07-01T12:00:00Z"

@@ -13,8 +13,8 @@ import pytest
 from books import by_hand, tables_as_written
 from command_line import CommandLine
 from life_of_cards import AUTUMN, WINTER
-from refundctl.ledger import integrity_cards, integrity_cash, integrity_redemptions
-from refundctl.ledger.findings import Rule
+from refundctl.ledger.checks import cards_in_order, cash_in_order, redemptions_in_order
+from refundctl.ledger.checks.findings import Rule
 from sealed_runs import sealed_run
 
 # Of the books' last campaign, number 4 (NOK, Warsaw time): card 24 of customer 4 holds 72.00 paid and 9.98 bonus, as it has
@@ -537,7 +537,7 @@ def test_a_credit_is_taken_back_off_the_card_that_it_has_moved_to(
 
 # --- The rules themselves ---
 
-RULES = (*integrity_redemptions.RULES, *integrity_cards.RULES, *integrity_cash.RULES)
+RULES = (*redemptions_in_order.RULES, *cards_in_order.RULES, *cash_in_order.RULES)
 OWED = {"refunds_owed", "bonuses_owed", "cash_owed"}
 ACCOUNTS = OWED | {"sales", "goodwill", "adjustments", "transfers", "lapsed", "breakage"}
 
@@ -552,7 +552,7 @@ def test_each_rule_is_broken_by_a_test_and_explained_to_who_meets_it() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.sentence)
 def test_what_a_rule_says_is_a_sentence_made_of_what_it_finds(books: Path, rule: Rule) -> None:
     with closing(sqlite3.connect(books)) as connection:
-        integrity_redemptions.register_days(connection)
+        redemptions_in_order.register_days(connection)
         columns = len(connection.execute(rule.sql).description)
     sentence = rule.sentence.format(*range(columns))
     assert (sentence[0].isupper(), sentence[-1]) == (True, ".")

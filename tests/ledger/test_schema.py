@@ -21,7 +21,7 @@ from books import (
     tables_as_written,
 )
 from command_line import CAMPAIGN, CommandLine
-from refundctl.ledger import schema
+from refundctl.ledger.file import schema
 
 ERASABLE = {"customers", "line_metadata"}  # people, and what may describe them
 NOT_OURS = {"_sqlite_migrations"}  # sqlite-utils' own account

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from books import read
 from command_line import CommandLine
-from refundctl.domain.errors import BadInput
-from refundctl.ledger.seals import Seal, parse_seal
+from refundctl.domain.basics.errors import BadInput
+from refundctl.ledger.journal.seals import Seal, parse_seal
 
 SEAL = Seal("0123456789abcdef" * 2, 17, 16, "ab" * 32)
 LINE = f"refundctl-seal {'0123456789abcdef' * 2} 17 16 {'ab' * 32}"

@@ -7,8 +7,8 @@ import pytest
 
 from command_line import CAMPAIGN, CommandLine, small_campaigns
 from desk import LEDGER, booking, write_bookings
-from refundctl.ledger.posting.cards import Holding, cards_of
-from refundctl.ledger.posting.undoing import take_back
+from refundctl.ledger.funding.publishing import Holding, cards_of
+from refundctl.ledger.undo.undoing import take_back
 from sql_log import sql_log
 
 

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from refundctl.domain.errors import Busy, UsageError, WriteFailed
+from refundctl.domain.basics.errors import Busy, UsageError, WriteFailed
 
 STDOUT = "-"
 POLL_SECONDS = 0.05  # between looks whether another process has finished

@@ -1,0 +1,69 @@
+"""refundctl create"""
+
+from typing import Annotated
+
+import typer
+
+from refundctl.cli.shell import arguments as take
+from refundctl.cli.shell.common import Common, campaign_in_file, command, writing_ledger
+from refundctl.cli.shell.rendering import Report, Screen, figures, number, report
+from refundctl.ledger.journal.run_journal import Outcome
+from refundctl.operations.campaigns import create as operation
+
+_SAID = {
+    operation.Creation.CREATED: "Made the campaign {}: its cards start at zero.",
+    operation.Creation.CHANGED: "Took in the changed definition of {}: amounts and validity count for cards not yet published, all else from now on.",
+    operation.Creation.UNCHANGED: "{} is as the ledger has it.",
+}
+
+
+@command("create", writes=True, short="Make a campaign, or take in its changed definition.")
+def create(
+    common: Common,
+    campaign: take.Campaign,
+    codes: Annotated[
+        str | None,
+        typer.Option(
+            "--codes", metavar="FILE", help="Take in printed cards: a CSV with their codes in a column `code`."
+        ),
+    ] = None,
+) -> int:
+    """Make a zero-balance campaign from the campaigns file, or take in its changed definition.
+
+    Cards that the definition wants beforehand are made too, and printed ones taken in: all of a file, or none. They wait
+    for their holders until `publish`.
+    """
+    definition = campaign_in_file(common, campaign)
+    given = {"campaign": campaign, "codes": codes}
+    with (
+        writing_ledger(common, given, campaign) as (ledger, journal),
+        take.opened([] if codes is None else [codes]) as inputs,
+    ):
+        printed = [operation.read_printed(file.stream, file.name, definition) for file in inputs]
+        with ledger.writing(bulk=True) as writing:
+            run = journal.begin(campaign=campaign)
+            result = operation.create(ledger, definition, run.run_id, printed[0] if printed else None)
+            writing.keep = result.changed and not common.dry_run
+            if writing.keep:
+                journal.finish(run, Outcome(result.counts, files=[file.file for file in printed]))
+    return report(
+        common,
+        Report(
+            human=lambda out: _describe(out, campaign, result),
+            run_id=run.run_id if writing.keep else None,
+            campaign=campaign,
+            counts=result.counts,
+            files=[file.file.as_json() for file in printed],
+        ),
+    )
+
+
+def _describe(out: Screen, campaign: str, result: operation.CreateResult) -> None:
+    nothing = "" if result.changed else " Nothing to do."
+    out.print(f"{_SAID[result.creation].format(campaign)}{nothing}")
+    rows = [
+        ("cards made beforehand", result.made),
+        ("printed cards taken in", result.printed),
+        ("printed cards known", result.printed_before),
+    ]
+    figures(out, [(title, number(count)) for title, count in rows if count])

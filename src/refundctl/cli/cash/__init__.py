@@ -1,0 +1,1 @@
+"""The commands about cash instead of cards."""

@@ -1,0 +1,1 @@
+"""The commands about cards, one at a time or by a file."""

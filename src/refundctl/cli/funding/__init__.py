@@ -1,0 +1,1 @@
+"""The commands about what is owed: publish, top up, run, plan, approve."""

@@ -1,0 +1,1 @@
+"""What all other rules stand on: errors, mistakes, money, days and countries."""

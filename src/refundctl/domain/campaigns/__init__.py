@@ -1,0 +1,1 @@
+"""What a campaign is: its definition, its conditions, its refund policy."""

@@ -1,0 +1,169 @@
+"""The refund policy: what is kept back, what comes on top, and who gets a card, cash or nothing.
+
+Read from the plain values of a stored definition, so that it needs no validation and no pydantic; domain.campaign has
+checked them. All amounts are integers in minor units of the campaign's currency, and every part is rounded half up by
+itself before parts are added.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from refundctl.domain.basics.money import exponent
+from refundctl.domain.basics.validity import Duration
+from refundctl.domain.campaigns.conditions import Condition
+
+GIFT_CARD, CASH, NONE = "gift_card", "cash", "none"
+FIRST, BEST, SUM = "first", "best", "sum"
+
+#: Decimals that a percentage may have, such as 7.1234.
+PERCENTAGE_DECIMALS_MAX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Percentage:
+    """Hundredths as a fraction of whole numbers: 7.5 is 75 / 1000."""
+
+    numerator: int = 0
+    denominator: int = 100
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """What `7.5` stands for; campaign definitions hold no other texts."""
+        whole, _, fraction = text.partition(".")
+        return cls(int(whole + fraction), 100 * 10 ** len(fraction))
+
+    def of(self, minor: int) -> int:
+        """This much of an amount of zero or more, half up."""
+        return (2 * minor * self.numerator + self.denominator) // (2 * self.denominator)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A fee or a bonus. `per_ticket_minor` is for fees only; `at_most_minor` (of one refund) and `total_minor` (of all) for bonuses."""
+
+    name: str
+    when: Condition
+    fixed_minor: int = 0
+    percentage: Percentage = Percentage()
+    per_ticket_minor: int = 0
+    at_most_minor: int | None = None
+    total_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the bookings that match get: GIFT_CARD, CASH or NONE."""
+
+    when: Condition
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValidityRule:
+    """How long the cards of bookings that match are valid; `until_end_of` is `month`, `quarter`, `year` or None."""
+
+    when: Condition
+    duration: Duration
+    until_end_of: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that a campaign says of amounts; `stacking` is FIRST, BEST or SUM."""
+
+    fees: tuple[Rule, ...] = ()
+    bonuses: tuple[Rule, ...] = ()
+    stacking: str = BEST
+    offers: tuple[Offer, ...] = ()
+    requires_acceptance: bool = False
+    validity: tuple[ValidityRule, ...] = ()
+
+    @classmethod
+    def from_terms(cls, terms: Mapping[str, Any], currency: str) -> Self:
+        """The policy of a definition's plain values; one of an older version has none of these keys."""
+        refund = terms.get("refund") or {}
+        return cls(
+            fees=tuple(_rule(rule, currency) for rule in refund.get("fees", ())),
+            bonuses=tuple(_rule(rule, currency) for rule in refund.get("bonuses", ())),
+            stacking=refund.get("bonus_stacking", BEST),
+            offers=tuple(Offer(_condition(offer), offer["offer"]) for offer in refund.get("offers", ())),
+            requires_acceptance=refund.get("requires_acceptance", False),
+            validity=tuple(
+                ValidityRule(_condition(rule), Duration.parse(rule["duration"]), rule.get("until_end_of"))
+                for rule in terms.get("validity") or ()
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a campaign may give in all, net of undo; None where there is no limit. `warn_at` is a percentage."""
+
+    total_minor: int | None = None
+    bonus_minor: int | None = None
+    cards: int | None = None
+    per_card_minor: int | None = None
+    per_customer_minor: int | None = None
+    warn_at: Percentage | None = None
+
+    @classmethod
+    def from_terms(cls, terms: Mapping[str, Any], currency: str) -> Self:
+        """The budget of a definition's plain values."""
+        budget = terms.get("budget") or {}
+        warn_at = budget.get("warn_at")
+        return cls(
+            total_minor=_minor_or_none(budget.get("total"), currency),
+            bonus_minor=_minor_or_none(budget.get("bonus"), currency),
+            cards=budget.get("cards"),
+            per_card_minor=_minor_or_none(budget.get("per_card"), currency),
+            per_customer_minor=_minor_or_none(budget.get("per_customer"), currency),
+            warn_at=None if warn_at is None else Percentage.parse(warn_at),
+        )
+
+
+def approval_above_minor(terms: Mapping[str, Any], currency: str) -> int | None:
+    """What a campaign's unapproved top-ups may come to together; None where none needs approval."""
+    approval = terms.get("approval") or {}
+    return _minor_or_none(approval.get("above"), currency)
+
+
+def stacked(amounts_minor: Sequence[int], stacking: str) -> list[int]:
+    """What each bonus rule gives once they are stacked, in the order of the rules; zero where a rule doesn't apply.
+
+    FIRST is the first rule that gives anything, BEST the one that gives most (of equal ones the first), SUM all of them.
+    """
+    if stacking == SUM:
+        return list(amounts_minor)
+    given = next((at for at, minor in enumerate(amounts_minor) if minor), 0)
+    if stacking == BEST:
+        given = max(range(len(amounts_minor)), key=amounts_minor.__getitem__, default=0)
+    return [minor if at == given else 0 for at, minor in enumerate(amounts_minor)]
+
+
+def _rule(keys: Mapping[str, Any], currency: str) -> Rule:
+    return Rule(
+        name=keys["name"],
+        when=_condition(keys),
+        fixed_minor=_minor(keys.get("fixed"), currency),
+        percentage=Percentage.parse(keys.get("percentage") or "0"),
+        per_ticket_minor=_minor(keys.get("per_ticket"), currency),
+        at_most_minor=_minor_or_none(keys.get("at_most"), currency),
+        total_minor=_minor_or_none(keys.get("total"), currency),
+    )
+
+
+def _condition(keys: Mapping[str, Any]) -> Condition:
+    return Condition.parse(keys.get("when") or {})
+
+
+def _minor(text: str | None, currency: str) -> int:
+    return _minor_or_none(text, currency) or 0
+
+
+def _minor_or_none(text: str | None, currency: str) -> int | None:
+    """Minor units of a text with at most as many decimals as the currency has."""
+    if text is None:
+        return None
+    whole, _, fraction = text.partition(".")
+    return int(whole + fraction.ljust(exponent(currency), "0"))

@@ -1,0 +1,143 @@
+"""When a card may be redeemed, and which of its buckets a purchase is taken from and given back to.
+
+Read from the plain values of a stored definition, so that a single redemption needs no validation and no pydantic.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any, Self
+
+from refundctl.domain.basics.money import exponent
+
+BONUS_FIRST, PAID_FIRST = "bonus_first", "paid_first"
+HOLDER, ANYONE = "holder", "anyone"
+MIDNIGHT = "24:00"
+#: Characters of an invoice's number.
+INVOICE_LENGTH_MAX = 100
+
+DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A time of day, from `start` up to but not at `end` (None is midnight), on days of the week where 0 is Sunday.
+
+    Where the end is not after the start, it is on the day after. Without days it is each day.
+    """
+
+    start: time
+    end: time | None
+    days: frozenset[int] | None = None
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether a local moment falls into it."""
+        day, clock = moment.isoweekday() % 7, moment.time().replace(tzinfo=None)
+        if self.end is None or self.start < self.end:
+            return self._on(day) and self.start <= clock and (self.end is None or clock < self.end)
+        return (self._on(day) and clock >= self.start) or (self._on((day - 1) % 7) and clock < self.end)
+
+    def _on(self, day: int) -> bool:
+        return self.days is None or day in self.days
+
+    def __str__(self) -> str:
+        end = MIDNIGHT if self.end is None else f"{self.end:%H:%M}"
+        days = "" if self.days is None else f" on {days_named(self.days)}"
+        return f"{self.start:%H:%M}-{end}{days}"
+
+
+def days_named(days: frozenset[int]) -> str:
+    """Days of the week in words, Sunday first."""
+    return ", ".join(DAYS[day] for day in sorted(days))
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a campaign asks of a redemption; amounts in minor units of its currency, days and hours in its time zone."""
+
+    holder_only: bool = True
+    bonus_first: bool = True
+    quantity: int | None = None
+    start_date: date | None = None
+    days: frozenset[int] | None = None
+    hours: tuple[Hours, ...] = ()
+    invoice_required: bool = True
+    minimum_order_minor: int | None = None
+
+    @classmethod
+    def from_terms(cls, terms: Mapping[str, Any], currency: str) -> Self:
+        """The rules of a definition's plain values; one of an older version lacks some of these keys."""
+        start = terms.get("start_date")
+        days = terms.get("validity_day_of_week")
+        hours = terms.get("validity_hours") or {}
+        minimum = terms.get("minimum_order")
+        return cls(
+            holder_only=terms.get("redeemable_by", HOLDER) == HOLDER,
+            bonus_first=(terms.get("refund") or {}).get("redeem_order", BONUS_FIRST) == BONUS_FIRST,
+            quantity=((terms.get("voucher") or {}).get("redemption") or {}).get("quantity"),
+            start_date=None if start is None else date.fromisoformat(start),
+            days=None if days is None else frozenset(days),
+            hours=tuple(_hours(one) for one in hours.get("daily") or ()),
+            invoice_required=terms.get("invoice", "required") == "required",
+            minimum_order_minor=None if minimum is None else _minor(minimum, currency),
+        )
+
+    def open_at(self, moment: datetime) -> bool:
+        """Whether a local moment is within the days and hours of validity."""
+        if self.days is not None and moment.isoweekday() % 7 not in self.days:
+            return False
+        return not self.hours or any(hours.holds(moment) for hours in self.hours)
+
+    @property
+    def opening(self) -> str:
+        """The days and hours in words."""
+        days = [] if self.days is None else [f"on {days_named(self.days)}"]
+        hours = [f"at {', '.join(map(str, self.hours))}"] if self.hours else []
+        return " ".join([*days, *hours])
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """An amount by where on a card it lies: minor units of `paid` and of `bonus`."""
+
+    paid: int = 0
+    bonus: int = 0
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return self.paid + self.bonus
+
+    def items(self) -> Sequence[tuple[str, int]]:
+        """The buckets' names with their amounts, empty ones left out."""
+        return [(name, minor) for name, minor in (("paid", self.paid), ("bonus", self.bonus)) if minor]
+
+
+def taken(amount_minor: int, balance: Buckets, *, bonus_first: bool) -> Buckets:
+    """What a purchase takes from each bucket of a card that holds enough."""
+    if bonus_first:
+        bonus = min(amount_minor, balance.bonus)
+        return Buckets(amount_minor - bonus, bonus)
+    paid = min(amount_minor, balance.paid)
+    return Buckets(paid, amount_minor - paid)
+
+
+def given_back(amount_minor: int, redeemed: Buckets, *, bonus_first: bool) -> Buckets:
+    """What each bucket gets back of a redemption: what was taken last comes back first, as had less been bought."""
+    left = taken(redeemed.total - amount_minor, redeemed, bonus_first=bonus_first)
+    return Buckets(redeemed.paid - left.paid, redeemed.bonus - left.bonus)
+
+
+def _hours(keys: Mapping[str, Any]) -> Hours:
+    end = keys["expiration_time"]
+    days = keys.get("days_of_week")
+    return Hours(
+        time.fromisoformat(keys["start_time"]),
+        None if end == MIDNIGHT else time.fromisoformat(end),
+        None if days is None else frozenset(days),
+    )
+
+
+def _minor(text: str, currency: str) -> int:
+    whole, _, fraction = text.partition(".")
+    return int(whole + fraction.ljust(exponent(currency), "0"))

@@ -1,0 +1,1 @@
+"""What stands in files for the bank."""

@@ -1,0 +1,1 @@
+"""Files of bookings: sources and presets, rows, rejects."""

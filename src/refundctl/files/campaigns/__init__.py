@@ -1,0 +1,1 @@
+"""The campaigns file, plans, and the codes of printed cards."""

@@ -1,0 +1,1 @@
+"""Bank accounts, and the bank's answers."""

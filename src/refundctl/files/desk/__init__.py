@@ -1,0 +1,1 @@
+"""Files that name cards, and a till's sales."""

@@ -1,0 +1,1 @@
+"""Files of people, as a CRM exports them."""

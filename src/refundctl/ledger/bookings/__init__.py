@@ -1,0 +1,1 @@
+"""What files say of bookings: staged, compared, posted."""

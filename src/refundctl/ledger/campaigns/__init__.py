@@ -1,0 +1,1 @@
+"""Campaigns and the definitions they have had."""

@@ -1,0 +1,107 @@
+"""The pool of a campaign: cards that were made beforehand, or printed by somebody else, and wait for a holder."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from refundctl.ledger.funding.publishing import CODE_KEY, MakeCodes, drawn, drawn_distinct, index_codes, waiting
+
+EMPTY = "no_voucher_suitable_for_publication"  # Voucherify's name for it
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A printed code that can't be taken in: the line it stands on, and the number of the card that is in its way.
+
+    `same` is whether that card has this very code, rather than one that looks like it.
+    """
+
+    line: int
+    code: str
+    card: int
+    same: bool
+
+
+def made_beforehand(connection: sqlite3.Connection, campaign: int) -> int:
+    """How many cards of the campaign were made beforehand, taken or not; printed ones are not among them."""
+    made = "SELECT count(*) FROM cards WHERE campaign = ? AND customer IS NULL AND NOT printed"
+    return int(connection.execute(made, (campaign,)).fetchone()[0])
+
+
+def free_cards(connection: sqlite3.Connection, campaign: int) -> int:
+    """How many cards of the campaign's pool wait for a holder."""
+    free = f"SELECT count(*) FROM cards WHERE campaign = ? AND {waiting(connection)}"
+    return int(connection.execute(free, (campaign,)).fetchone()[0])
+
+
+def make_cards(connection: sqlite3.Connection, campaign: int, run_id: int, make_codes: MakeCodes, count: int) -> None:
+    """Add `count` cards with codes of their own to the pool. Raises CodesExhausted."""
+    before = _highest_card(connection)
+    # Codes are drawn blindly first: among strong ones a collision is next to impossible.
+    connection.execute("SAVEPOINT blind_draw")
+    _add(connection, campaign, run_id, islice(drawn(make_codes), count), printed=False)
+    if index_codes(connection, before) != count:
+        connection.execute("ROLLBACK TO blind_draw")
+        _add(connection, campaign, run_id, drawn_distinct(connection, make_codes, count), printed=False)
+        index_codes(connection, before)
+    connection.execute("RELEASE blind_draw")
+
+
+def compare_printed(
+    connection: sqlite3.Connection, campaign: int, codes: Iterable[tuple[int, str]], lookalike: Callable[[str], str]
+) -> list[Clash]:
+    """Note printed codes with their lines, and hold them against all cards; those of the campaign's own pool are known.
+
+    `lookalike` gives the same text for codes that are taken for each other when read or typed. Clashes are in order of lines.
+    """
+    connection.create_function("lookalike", 1, lookalike, deterministic=True)
+    connection.execute("DROP TABLE IF EXISTS temp.printed_codes")
+    connection.execute(
+        "CREATE TEMP TABLE printed_codes (line INTEGER PRIMARY KEY, code TEXT NOT NULL, code_key TEXT NOT NULL, looks TEXT NOT NULL)"
+    )
+    connection.executemany(
+        f"INSERT INTO printed_codes SELECT ?1, ?2, {CODE_KEY.format(code='?2')}, lookalike(?2)", codes
+    )
+    connection.execute("CREATE INDEX temp.printed_codes_looks ON printed_codes (looks)")
+    rows = connection.execute(
+        """
+        -- Of several cards in the way of one code, the one of max(): the same code rather than one that looks like it.
+        SELECT line, printed_codes.code, codes.card, max(codes.code_key = printed_codes.code_key)
+        FROM codes
+        CROSS JOIN printed_codes ON printed_codes.looks = lookalike(codes.code_key)
+        WHERE NOT EXISTS (
+            SELECT 1 FROM codes AS known CROSS JOIN cards ON cards.id = known.card
+            WHERE known.code_key = printed_codes.code_key AND cards.campaign = ? AND cards.printed
+        )
+        GROUP BY line ORDER BY line
+        """,
+        (campaign,),
+    )
+    return [Clash(line, code, card, bool(same)) for line, code, card, same in rows]
+
+
+def take_in_printed(connection: sqlite3.Connection, campaign: int, run_id: int) -> int:
+    """Add the printed codes that compare_printed() noted to the pool, in order of their lines; give the number of new ones."""
+    before = _highest_card(connection)
+    connection.execute(
+        """
+        INSERT INTO cards (campaign, code, printed, run_id)
+        SELECT ?, code, 1, ? FROM printed_codes
+        WHERE NOT EXISTS (SELECT 1 FROM codes WHERE codes.code_key = printed_codes.code_key)
+        ORDER BY line
+        """,
+        (campaign, run_id),
+    )
+    return index_codes(connection, before)
+
+
+def _highest_card(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM cards").fetchone()[0])
+
+
+def _add(connection: sqlite3.Connection, campaign: int, run_id: int, codes: Iterable[str], *, printed: bool) -> None:
+    connection.executemany(
+        "INSERT INTO cards (campaign, code, printed, run_id) VALUES (?, ?, ?, ?)",
+        ((campaign, code, printed, run_id) for code in codes),
+    )

@@ -1,0 +1,66 @@
+"""Posting transfers: the whole balance of a card moves to its successor, bucket by bucket, and the card is dead."""
+
+import sqlite3
+
+from refundctl.domain.cards.redemption_rules import Buckets
+from refundctl.ledger.file.sql import any_rows
+
+
+def transfer(
+    connection: sqlite3.Connection,
+    *,
+    card: int,
+    successor: int,
+    campaign: int,
+    balance: Buckets,
+    reason: str | None,
+    run_id: int,
+) -> list[int]:
+    """Move `balance`, which is all there is on the card; gives the ids of the transactions, none where it holds nothing."""
+    posted: list[int] = []
+    for bucket, minor in balance.items():
+        removal = _post(connection, (campaign, card, "CREDITS_REMOVAL", bucket, -minor, reason, None, run_id))
+        addition = _post(connection, (campaign, successor, "CREDITS_ADDITION", bucket, minor, reason, removal, run_id))
+        posted += [removal, addition]
+    connection.execute(
+        "INSERT INTO transfers (card, successor, reason, run_id) VALUES (?, ?, ?, ?)", (card, successor, reason, run_id)
+    )
+    return posted
+
+
+def _post(connection: sqlite3.Connection, values: tuple[int | str | None, ...]) -> int:
+    row = connection.execute(
+        """
+        INSERT INTO transactions (
+            campaign, card, type, bucket, amount_minor, contra_account, reason, related_transaction, run_id
+        )
+        VALUES (?, ?, ?, ?, ?, 'transfers', ?, ?, ?) RETURNING id
+        """,
+        values,
+    ).fetchone()
+    return int(row[0])
+
+
+def find_heirs(connection: sqlite3.Connection) -> bool:
+    """Collect in temp.heirs to which card the balance of each transferred one has moved in the end; whether there are any."""
+    if not any_rows(connection, "transfers"):
+        return False
+    connection.execute("DROP TABLE IF EXISTS temp.heirs")
+    connection.execute("CREATE TEMP TABLE heirs (card INTEGER PRIMARY KEY, heir INTEGER NOT NULL)")
+    connection.execute(
+        """
+        INSERT INTO heirs
+        WITH RECURSIVE moved (card, heir) AS (
+            SELECT card, successor FROM transfers
+            UNION
+            SELECT moved.card, successor FROM moved CROSS JOIN transfers ON transfers.card = moved.heir
+        )
+        SELECT card, heir FROM moved WHERE NOT EXISTS (SELECT 1 FROM transfers WHERE transfers.card = moved.heir)
+        """
+    )
+    return True
+
+
+def heir_of(card: str) -> str:
+    """SQL for the card where the balance of `card` is now, once find_heirs() has found any."""
+    return f"coalesce((SELECT heir FROM heirs WHERE heirs.card = {card}), {card})"

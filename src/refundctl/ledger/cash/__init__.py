@@ -1,0 +1,1 @@
+"""What is owed in cash instead of on a card."""

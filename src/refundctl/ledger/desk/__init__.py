@@ -1,0 +1,1 @@
+"""One card at a time: sales, returns, corrections, lists."""

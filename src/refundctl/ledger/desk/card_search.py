@@ -1,0 +1,176 @@
+"""Finding cards by what is known of their holder or booking, among a million.
+
+What is asked for becomes ids of cards in a temporary table, which each further demand makes smaller.
+"""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS, Condition
+from refundctl.domain.cards.card_state import CardState
+from refundctl.ledger.cards.card_now import many_cards
+from refundctl.ledger.funding.considered_lines import judge_segments
+from refundctl.ledger.funding.matching import matcher
+from refundctl.ledger.people.finding_people import customer_number
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which cards are asked for: all that is not None must hold. `campaign` is its number; ids and addresses as files have them.
+
+    `where` is about bookings: it finds the cards that are for them, and those of their customers that are for no single
+    booking.
+    """
+
+    customer_id: str | None = None
+    booking_id: str | None = None
+    email: str | None = None
+    state: CardState | None = None
+    campaign: int | None = None
+    where: Condition | None = None
+
+
+def find(connection: sqlite3.Connection, wanted: Wanted, today: Mapping[int, str], limit: int) -> list[int]:
+    """The numbers of the first `limit` cards that are wanted, in order; `today` is the day where each campaign is, by number."""
+    some = _find_candidates(connection, wanted)
+    conditions = ["TRUE"]
+    if wanted.campaign is not None:
+        conditions.append("cards.campaign = :campaign")
+    if wanted.state is not None:
+        state = many_cards(connection).state.replace(":today", _day_sql(today))
+        conditions += [f"{state} = :state", *([] if some else _IN_STATE.get(wanted.state, []))]
+    rows = connection.execute(
+        f"""
+        SELECT cards.id
+        FROM {"candidates CROSS JOIN cards ON cards.id = candidates.card" if some else "cards"}
+        WHERE {" AND ".join(conditions)}
+        ORDER BY {"candidates.card" if some else "cards.id"} LIMIT :limit
+        """,
+        {"campaign": wanted.campaign, "state": wanted.state, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
+# Where a card in a state that few are in must stand; the others are found by looking at each card.
+_IN_STATE = {
+    CardState.DEACTIVATED: ["cards.id IN (SELECT card FROM card_events)"],
+    CardState.TRANSFERRED: ["cards.id IN (SELECT card FROM transfers)"],
+    CardState.CASHED_OUT: ["cards.id IN (SELECT card FROM cashouts)"],
+    CardState.FROZEN: ["cards.id IN (SELECT card FROM cashouts)"],
+    CardState.DISABLED: ["cards.id IN (SELECT card FROM card_events)"],
+    CardState.UNASSIGNED: ["cards.customer IS NULL"],
+    CardState.LOCKED: ["cards.id IN (SELECT card FROM pins)"],
+}
+
+
+def _day_sql(today: Mapping[int, str]) -> str:
+    """SQL for the day in the time zone of the campaign of `cards`."""
+    days = sorted(set(today.values()))
+    if len(days) <= 1:
+        return f"'{''.join(days)}'"
+    whens = [f"WHEN {campaign} THEN '{day}'" for campaign, day in today.items()]
+    return f"CASE cards.campaign {' '.join(whens)} END"
+
+
+def _find_candidates(connection: sqlite3.Connection, wanted: Wanted) -> bool:
+    """Collect the cards of who or what was named, in `candidates`; False where neither was."""
+    connection.execute("DROP TABLE IF EXISTS temp.candidates")
+    connection.execute("CREATE TEMP TABLE candidates (card INTEGER PRIMARY KEY)")
+    demands: list[tuple[str, str | None]] = []
+    if wanted.customer_id is not None:
+        number = customer_number(connection, wanted.customer_id)
+        demands.append((_OF_CUSTOMERS, json.dumps([number])))
+    if wanted.email is not None:
+        demands.append((_OF_CUSTOMERS, json.dumps(_customers_at(connection, wanted.email))))
+    if wanted.booking_id is not None:
+        demands.append((_OF_BOOKING, wanted.booking_id))
+    if wanted.where is not None:
+        _find_lines(connection, wanted.where)
+        demands.append((_OF_LINES, None))
+    for at, (cards, asked) in enumerate(demands):
+        restrict = "DELETE FROM candidates WHERE card NOT IN" if at else "INSERT INTO candidates"
+        connection.execute(f"{restrict} ({cards})" if at else f"{restrict} {cards}", {"asked": asked})
+    return bool(demands)
+
+
+def _customers_at(connection: sqlite3.Connection, email: str) -> list[int]:
+    """All customers with an address, whatever the case of its letters."""
+    return [row[0] for row in connection.execute("SELECT id FROM customers WHERE email = ? COLLATE NOCASE", (email,))]
+
+
+_OF_CUSTOMERS = """
+    SELECT id FROM cards WHERE customer IN (SELECT value FROM json_each(:asked))
+    UNION
+    SELECT card FROM assignments WHERE customer IN (SELECT value FROM json_each(:asked))
+"""
+# Cards for the booking itself, customers' cards that were topped up for it, and those to which the balance of either moved.
+_OF_BOOKING = """
+    WITH RECURSIVE
+        booking (id) AS (SELECT id FROM bookings WHERE booking_id = :asked),
+        found (card) AS (
+            SELECT cards.id FROM campaigns CROSS JOIN booking
+            CROSS JOIN cards ON cards.campaign = campaigns.id AND cards.booking = booking.id
+            UNION
+            SELECT card FROM campaigns CROSS JOIN booking
+            CROSS JOIN assignments ON assignments.campaign = campaigns.id AND assignments.booking = booking.id
+            UNION
+            SELECT transactions.card FROM booking
+            CROSS JOIN line_versions ON line_versions.booking = booking.id AND line_versions.version = 1
+            CROSS JOIN transactions ON transactions.line = line_versions.id AND transactions.entry = 1
+            WHERE transactions.card IS NOT NULL
+            UNION
+            SELECT successor FROM found CROSS JOIN transfers ON transfers.card = found.card
+        )
+    SELECT card FROM found
+"""
+_OF_LINES = """
+    SELECT id FROM held_cards
+    WHERE iif(
+        booking IS NULL,
+        customer IN (SELECT customer FROM asked_lines),
+        booking IN (SELECT booking FROM asked_lines)
+    )
+"""
+
+
+def _find_lines(connection: sqlite3.Connection, where: Condition) -> None:
+    """Collect the bookings and customers of the refund lines, as they are known now, for which a condition holds."""
+    connection.execute("DROP TABLE IF EXISTS temp.asked_lines")
+    connection.execute("CREATE TEMP TABLE asked_lines (booking INTEGER NOT NULL, customer INTEGER NOT NULL)")
+    for currency in _currencies(connection, where):
+        matches = matcher(connection, [where], currency)
+        connection.execute("DROP TABLE IF EXISTS temp.asked_segments")
+        connection.execute("CREATE TEMP TABLE asked_segments (segment INTEGER PRIMARY KEY, rules INTEGER NOT NULL)")
+        judge_segments(connection, matches, "asked_segments")
+        matches.register(connection, "asked_for")
+        connection.execute(
+            f"""
+            INSERT INTO asked_lines
+            SELECT now.booking, now.customer
+            FROM line_versions AS now CROSS JOIN asked_segments ON asked_segments.segment = now.segment
+            WHERE asked_segments.rules AND {_NEWEST} AND (now.currency = :currency OR NOT :by_currency)
+                AND {matches.sql("asked_segments.rules", "asked_for")}
+            """,
+            {"currency": currency, "by_currency": _asks_for_amounts(where)},
+        )
+
+
+_NEWEST = """
+    NOT EXISTS (
+        SELECT 1 FROM line_versions AS later
+        WHERE later.booking = now.booking AND later.refund_id = now.refund_id AND later.version > now.version
+            AND later.version > 1
+    )
+"""
+
+
+def _currencies(connection: sqlite3.Connection, where: Condition) -> Sequence[str]:
+    """The currencies that a condition must be asked in: only amounts are read by them."""
+    found = [row[0] for row in connection.execute("SELECT DISTINCT currency FROM line_versions")]
+    return found if _asks_for_amounts(where) else found[:1]
+
+
+def _asks_for_amounts(where: Condition) -> bool:
+    return not where.fields.isdisjoint(AMOUNT_FIELDS)

@@ -1,0 +1,1 @@
+"""Which refund lines are owed what, and how it comes onto cards."""

@@ -1,0 +1,136 @@
+"""What a campaign has given so far, net of undo, and which cards its budget leaves out."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from refundctl.domain.campaigns.refund_policy import Budget
+from refundctl.ledger.cards.transfers import find_heirs, heir_of
+from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding.publishing import Holding, live
+
+#: Credits and what takes them back; what customers spend stands in other accounts. OR rather than IN, see the schema.
+GIVEN = (
+    "(contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'goodwill'"
+    " OR contra_account = 'adjustments')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What counts against a budget: paid and bonus, of it bonus, in minor units; and cards in somebody's hands that are not dead."""
+
+    total_minor: int
+    bonus_minor: int
+    cards: int
+
+
+def used(connection: sqlite3.Connection, campaign: int) -> Used:
+    """Add up a campaign."""
+    total, bonus = connection.execute(
+        f"""
+        SELECT coalesce(sum(amount_minor), 0), coalesce(sum(amount_minor) FILTER (WHERE bucket = 'bonus'), 0)
+        FROM transactions WHERE campaign = ? AND card IS NOT NULL AND {GIVEN}
+        """,
+        (campaign,),
+    ).fetchone()
+    return Used(total, bonus, published_cards(connection, campaign))
+
+
+def published_cards(connection: sqlite3.Connection, campaign: int) -> int:
+    """How many cards have a holder, or were activated for whoever has them, and were neither deactivated nor transferred."""
+    return int(
+        connection.execute(
+            """
+            SELECT
+                (SELECT count(*) FROM held_cards WHERE campaign = ?1)
+                - (
+                    SELECT count(*) FROM card_events CROSS JOIN held_cards ON held_cards.id = card_events.card
+                    WHERE event = 'deactivated' AND campaign = ?1
+                )
+                + (
+                    SELECT count(*) FROM activations CROSS JOIN cards ON cards.id = activations.card
+                    WHERE campaign = ?1
+                        AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = activations.card)
+                        AND NOT EXISTS (
+                            SELECT 1 FROM card_events
+                            WHERE card_events.card = activations.card AND event = 'deactivated'
+                        )
+                )
+                - (SELECT count(*) FROM transfers CROSS JOIN cards ON cards.id = transfers.card WHERE campaign = ?1)
+            """,
+            (campaign,),
+        ).fetchone()[0]
+    )
+
+
+def given_to(connection: sqlite3.Connection, campaign: int, customer: int) -> int:
+    """What a customer has been given in a campaign on all their cards, net of undo, in minor units."""
+    return int(
+        connection.execute(
+            f"""
+            WITH RECURSIVE own (card) AS (
+                SELECT id FROM held_cards WHERE campaign = :campaign AND customer = :customer
+                UNION
+                SELECT transfers.card FROM own CROSS JOIN transfers ON transfers.successor = own.card
+            )
+            SELECT coalesce(sum(amount_minor), 0)
+            FROM own CROSS JOIN transactions ON transactions.card = own.card
+            WHERE {GIVEN}
+            """,
+            {"campaign": campaign, "customer": customer},
+        ).fetchone()[0]
+    )
+
+
+def leave_out_capped(connection: sqlite3.Connection, holding: Holding, budget: Budget) -> None:
+    """Put the open considered lines aside whose card or customer would get more than the budget allows one.
+
+    All lines of such a card or customer that are open now, as giving some of them would depend on their order.
+    """
+    if budget.per_card_minor is not None:
+        holder = "customer" if holding.per_customer else "booking"
+        # A dead card's money counts for that card only: its holder gets another one.
+        _find_given(connection, holding, holder, live(connection))
+        _leave_out(connection, holder, budget.per_card_minor, State.OVER_CARD_CAP)
+    if budget.per_customer_minor is not None:
+        _find_given(connection, holding, "customer", "TRUE")
+        _leave_out(connection, "customer", budget.per_customer_minor, State.OVER_CUSTOMER_CAP)
+
+
+def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, counted: str) -> None:
+    """Collect what each holder has been given on those `cards` for which `counted` (SQL) holds.
+
+    What was given on a card that was transferred counts on its successor.
+    """
+    card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
+    connection.execute("DROP TABLE IF EXISTS temp.given")
+    connection.execute("CREATE TEMP TABLE given (holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL)")
+    connection.execute(
+        f"""
+        INSERT INTO given
+        SELECT cards.{holder}, sum(amount_minor)
+        FROM transactions CROSS JOIN held_cards AS cards ON cards.id = {card}
+        WHERE transactions.campaign = :campaign AND {GIVEN} AND cards.{holder} IS NOT NULL AND {counted}
+        GROUP BY 1
+        """,
+        holding.parameters(),
+    )
+
+
+def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, state: State) -> None:
+    connection.execute("DROP TABLE IF EXISTS temp.capped")
+    connection.execute("CREATE TEMP TABLE capped (holder INTEGER PRIMARY KEY)")
+    connection.execute(
+        f"""
+        INSERT INTO capped
+        SELECT holder FROM (
+            SELECT {holder} AS holder, sum(paid_minor + bonus_minor) AS more_minor
+            FROM considered WHERE state = {State.OPEN:d} GROUP BY {holder}
+        ) AS open
+        WHERE more_minor + coalesce((SELECT minor FROM given WHERE given.holder = open.holder), 0) > ?
+        """,
+        (limit_minor,),
+    )
+    connection.execute(
+        f"UPDATE considered SET state = {state:d} WHERE state = {State.OPEN:d} AND {holder} IN (SELECT holder FROM capped)"
+    )

@@ -1,0 +1,342 @@
+"""Plans and approvals in the ledger: the digest of what a run gives, what a person should look at, and who agreed to it.
+
+What a run gives is read from `considered` (see ledger.scope) after its top-up, and from the transactions it posted.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from refundctl.domain.campaigns.refund_policy import Policy
+from refundctl.ledger.cards.transfers import find_heirs, heir_of
+from refundctl.ledger.file.sql import any_rows, run_script
+from refundctl.ledger.funding.budgets import GIVEN
+from refundctl.ledger.funding.considered_lines import RuleBits, State
+
+ROWS_PER_READ = 5_000
+LARGEST = 10
+EXAMPLES = 5  # booking ids shown with each warning
+
+# Amounts are far off the rest from this on: beyond the third quartile by more than so many times the distance between
+# the quartiles (Tukey's outer fence), and by more than so many times the third quartile itself, as where nearly all
+# amounts are equal that distance says nothing. Of fewer bookings there is no rest.
+FENCE = 3
+TIMES_QUARTILE = 2
+FEWEST_BOOKINGS = 20
+
+_GIVEN = f"state IN ({State.OPEN:d}, {State.CASH_ONLY:d})"
+_STATES = f"CASE state {' '.join(f'WHEN {state:d} THEN {state.name.lower()!r}' for state in State)} END"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleShare:
+    """What a rule gave (bucket `bonus`) or kept (`fee`), of how many refund lines. No rule: a bonus given back."""
+
+    bucket: str
+    rule: str | None
+    lines: int
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many bookings something is true of, and the ids of the first few."""
+
+    count: int
+    booking_ids: Sequence[str] = ()
+
+
+def lines_digest(connection: sqlite3.Connection) -> str:
+    """SHA-256 over the considered lines with their states and amounts, in an order that no number of the ledger's sets."""
+    rows = connection.execute(
+        f"""
+        SELECT json_array(
+            booking_id, coalesce(nullif(refund_id, ''), booking_id), customer_id, {_STATES}, paid_minor, bonus_minor,
+            cash_minor, fee_minor
+        )
+        FROM considered
+        CROSS JOIN bookings ON bookings.id = considered.booking
+        CROSS JOIN line_versions ON line_versions.id = considered.line_version
+        CROSS JOIN customers ON customers.id = considered.customer
+        ORDER BY booking_id, refund_id
+        """
+    )
+    digest = hashlib.sha256()
+    while page := rows.fetchmany(ROWS_PER_READ):
+        digest.update("\n".join(chain.from_iterable(page)).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def rule_shares(connection: sqlite3.Connection, after: int) -> list[RuleShare]:
+    """What each rule gave and kept in the transactions after `after`."""
+    rows = connection.execute(
+        """
+        SELECT bucket, reason, count(*), sum(amount_minor) FROM transactions
+        WHERE id > ? AND type = 'CREDITS_ADDITION' AND (bucket = 'bonus' OR bucket = 'fee')
+        GROUP BY bucket, reason
+        ORDER BY bucket DESC, reason
+        """,
+        (after,),
+    )
+    return [RuleShare(*row) for row in rows]
+
+
+def find_amounts(connection: sqlite3.Connection, after: int) -> None:
+    """Collect what each considered booking was given by the transactions after `after`, on cards and in cash."""
+    run_script(
+        connection,
+        """
+        DROP TABLE IF EXISTS temp.given;
+        CREATE TEMP TABLE given (booking INTEGER PRIMARY KEY, customer INTEGER NOT NULL, minor INTEGER NOT NULL);
+        """,
+    )
+    without = connection.execute(
+        f"""
+        SELECT (SELECT count(*) FROM considered WHERE {_GIVEN}) > (
+            SELECT count(*) FROM transactions WHERE id > ? AND entry = 1 AND bucket <> 'fee'
+        )
+        """,
+        (after,),
+    ).fetchone()[0]
+    # Where every open line was funded, as is usual, they needn't be looked up one by one.
+    posted = """
+        AND EXISTS (
+            SELECT 1 FROM transactions WHERE transactions.line = considered.line AND entry = 1 AND transactions.id > :after
+        )
+    """
+    connection.execute(
+        f"""
+        INSERT INTO given
+        SELECT booking, min(customer), sum(paid_minor + bonus_minor + cash_minor)
+        FROM considered WHERE {_GIVEN} {posted if without else ""}
+        GROUP BY booking HAVING sum(paid_minor + bonus_minor + cash_minor) > 0
+        """,
+        {"after": after} if without else {},
+    )
+
+
+def largest_amounts(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """The bookings that are given most, with how much; of equal ones the first by their ids. After find_amounts()."""
+    rows = connection.execute(
+        """
+        SELECT booking_id, minor FROM given CROSS JOIN bookings ON bookings.id = given.booking
+        WHERE minor >= coalesce((SELECT minor FROM given ORDER BY minor DESC LIMIT 1 OFFSET ?1 - 1), 0)
+        ORDER BY minor DESC, booking_id LIMIT ?1
+        """,
+        (LARGEST,),
+    )
+    return rows.fetchall()
+
+
+# What a person should look at before money moves; find_amounts() comes before all of these.
+
+
+def sharing_an_email(connection: sqlite3.Connection) -> Found:
+    """Bookings of customers whose e-mail address another customer of the ledger has too."""
+    run_script(
+        connection,
+        """
+        DROP TABLE IF EXISTS temp.shared_emails;
+        CREATE TEMP TABLE shared_emails (email TEXT PRIMARY KEY) WITHOUT ROWID;
+        INSERT INTO shared_emails
+        SELECT lower(email) FROM customers WHERE email IS NOT NULL GROUP BY 1 HAVING count(*) > 1;
+        """,
+    )
+    if not any_rows(connection, "shared_emails"):
+        return Found(0)
+    return _found(
+        connection,
+        """
+        SELECT booking FROM given CROSS JOIN customers ON customers.id = given.customer
+        WHERE lower(email) IN (SELECT email FROM shared_emails)
+        """,
+    )
+
+
+def sharing_name_and_amount(connection: sqlite3.Connection) -> Found:
+    """Bookings of different customers who have the same name and are given the same amount."""
+    run_script(
+        connection,
+        """
+        DROP TABLE IF EXISTS temp.lookalikes;
+        CREATE TEMP TABLE lookalikes (first INTEGER NOT NULL, last INTEGER NOT NULL, bookings INTEGER NOT NULL);
+        INSERT INTO lookalikes
+        SELECT min(booking), max(booking), count(*)
+        FROM given NOT INDEXED CROSS JOIN customers ON customers.id = given.customer
+        WHERE name IS NOT NULL
+        -- The amount first: most of the sorting then compares numbers.
+        GROUP BY minor, lower(name) HAVING min(customer) <> max(customer);
+        """,
+    )
+    count = connection.execute("SELECT coalesce(sum(bookings), 0) FROM lookalikes").fetchone()[0]
+    shown = "SELECT first AS booking FROM lookalikes UNION SELECT last FROM lookalikes"
+    return Found(count, _first(connection, shown)) if count else Found(0)
+
+
+def far_off(connection: sqlite3.Connection) -> tuple[Found, int]:
+    """Bookings that are given far more than most of the others (see FENCE), the largest first; and the amount beyond which."""
+    count = connection.execute("SELECT count(*) FROM given").fetchone()[0]
+    if count < FEWEST_BOOKINGS:
+        return Found(0), 0
+    connection.execute("CREATE INDEX IF NOT EXISTS temp.given_minor ON given (minor)")
+    lower, upper = (
+        connection.execute("SELECT minor FROM given ORDER BY minor LIMIT 1 OFFSET ?", (at,)).fetchone()[0]
+        # By the nearest rank, so that quartiles are amounts that occur.
+        for at in ((count + 3) // 4 - 1, (3 * count + 3) // 4 - 1)
+    )
+    limit = max(upper + FENCE * (upper - lower), TIMES_QUARTILE * upper)
+    return _found(connection, f"SELECT booking FROM given WHERE minor > {limit:d}", "minor DESC,"), limit
+
+
+def funded_elsewhere(connection: sqlite3.Connection) -> Found:
+    """Bookings that another campaign has funded."""
+    return _found(connection, f"SELECT DISTINCT booking FROM considered WHERE state = {State.FUNDED_ELSEWHERE:d}")
+
+
+def never_expiring(connection: sqlite3.Connection) -> Found:
+    """Bookings whose cards never expire, as the law of their customers' country has it."""
+    return _found(connection, f"SELECT DISTINCT booking FROM considered WHERE state = {State.OPEN:d} AND never_expires")
+
+
+def without_tickets(connection: sqlite3.Connection, policy: Policy) -> Found:
+    """Bookings with no number of tickets, for which a fee per ticket is meant."""
+    bits = sum(RuleBits(policy).fee(at) for at, fee in enumerate(policy.fees) if fee.per_ticket_minor)
+    return _found(
+        connection,
+        f"""
+        SELECT DISTINCT considered.booking
+        FROM considered CROSS JOIN line_versions ON line_versions.id = considered.line_version
+        WHERE (considered.{_GIVEN} OR state = {State.NOTHING_LEFT:d}) AND rules & {bits:d} AND tickets IS NULL
+        """,
+    )
+
+
+def _found(connection: sqlite3.Connection, bookings: str, first: str = "") -> Found:
+    count = int(connection.execute(f"SELECT count(*) FROM ({bookings})").fetchone()[0])
+    return Found(count, _first(connection, bookings, first)) if count else Found(0)
+
+
+def _first(connection: sqlite3.Connection, bookings: str, first: str = "") -> list[str]:
+    rows = connection.execute(
+        f"""
+        SELECT booking_id FROM ({bookings}) AS found
+        JOIN bookings ON bookings.id = found.booking {"JOIN given ON given.booking = found.booking" if first else ""}
+        ORDER BY {first} booking_id LIMIT {EXAMPLES}
+        """
+    )
+    return [row[0] for row in rows]
+
+
+# Approval
+
+
+def last_run(connection: sqlite3.Connection) -> int:
+    """The number of the last run that was kept, 0 where there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """Who has agreed to a plan, and in which run."""
+
+    approval_id: int
+    run_id: int
+    operator: str
+    user_id: int
+
+
+def approval_of(connection: sqlite3.Connection, plan: str) -> Approved | None:
+    """Who has agreed to the plan with this digest, or None."""
+    row = connection.execute(
+        """
+        SELECT approvals.id, runs.id, operator, user_id
+        FROM approvals JOIN runs ON runs.id = approvals.run_id WHERE plan = ?
+        """,
+        (plan,),
+    ).fetchone()
+    return None if row is None else Approved(*row)
+
+
+def post_approval(connection: sqlite3.Connection, plan: str, campaign: str, run_id: int) -> None:
+    """Somebody agrees to the plan with this digest; who, says the run."""
+    connection.execute("INSERT INTO approvals (plan, campaign, run_id) VALUES (?, ?, ?)", (plan, campaign, run_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The run that did what a plan said; `partial` where it left a person something to mend.
+
+    `undone_by` is the first run that has undone it or one of its steps, also where that was reopened since.
+    """
+
+    run_id: int
+    partial: bool
+    undone_by: int | None
+
+
+def applied_run(connection: sqlite3.Connection, plan: str) -> Applied | None:
+    """The run that did what the plan with this digest said, or None."""
+    row = connection.execute(
+        """
+        SELECT applied_plans.run_id, status = 'partial', (
+            SELECT min(undoings.run_id) FROM undoings JOIN runs ON runs.id = undone_run
+            WHERE applied_plans.run_id IN (runs.id, runs.parent_run_id)
+        )
+        FROM applied_plans JOIN run_outcomes ON run_outcomes.run_id = applied_plans.run_id
+        WHERE plan = ?
+        """,
+        (plan,),
+    ).fetchone()
+    return None if row is None else Applied(row[0], bool(row[1]), row[2])
+
+
+def post_applied(connection: sqlite3.Connection, plan: str, approval_id: int | None, run_id: int) -> None:
+    """The run `run_id` does what the plan with this digest says; `approval_id` where somebody has agreed to it."""
+    connection.execute(
+        "INSERT INTO applied_plans (plan, approval, run_id) VALUES (?, ?, ?)", (plan, approval_id, run_id)
+    )
+
+
+def unapproved_minor(connection: sqlite3.Connection, campaign: int) -> int:
+    """What a campaign has given without anybody's approval, on cards and in cash, net of undo.
+
+    What takes a credit back counts with the run of that credit, so that undoing an approved run frees nothing. Nor does a
+    correction that takes off a card what was approved: else it could be given to somebody else by another one.
+    """
+    card = heir_of("entry.card") if find_heirs(connection) else "entry.card"
+    return int(
+        connection.execute(
+            f"""
+            SELECT
+                coalesce(sum(amount_minor), 0) + (
+                    SELECT coalesce(sum(max(0, -left_minor)), 0) FROM (
+                        SELECT sum(amount_minor) AS left_minor FROM transactions AS entry
+                        WHERE {card} IN ({_CORRECTED.format(card=card)}) AND {_UNAPPROVED}
+                        GROUP BY {card}
+                    )
+                )
+            FROM transactions AS entry WHERE {_UNAPPROVED}
+            """,
+            {"campaign": campaign},
+        ).fetchone()[0]
+    )
+
+
+_UNAPPROVED = f"""
+    campaign = :campaign AND bucket <> 'fee' AND {GIVEN}
+    AND iif(
+        related_transaction IS NULL,
+        run_id,
+        (SELECT credit.run_id FROM transactions AS credit WHERE credit.id = entry.related_transaction)
+    ) NOT IN (
+        SELECT runs.id FROM applied_plans JOIN runs ON runs.parent_run_id = applied_plans.run_id
+        WHERE approval IS NOT NULL
+    )
+"""
+# The cards off which a correction has taken something; where one was transferred, that on which its money is now.
+_CORRECTED = """
+    SELECT {card} FROM transactions AS entry
+    WHERE campaign = :campaign AND contra_account = 'adjustments' AND amount_minor < 0
+"""

@@ -1,0 +1,1 @@
+"""Customers: found, posted, erased."""

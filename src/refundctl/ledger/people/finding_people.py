@@ -1,0 +1,75 @@
+"""Finding customers by the ids that files give them, also after they were erased."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable
+
+from refundctl.ledger.file.sql import any_rows
+
+PSEUDONYM_HEX_DIGITS = 32
+#: What a pseudonym looks like, as a pattern for SQL's GLOB.
+PSEUDONYMS = f"erased-{'[0-9a-f]' * PSEUDONYM_HEX_DIGITS}"
+
+
+def pseudonym(connection: sqlite3.Connection, customer_id: str) -> str:
+    """What stands for a customer's id once the person is erased: the same for the same id in this ledger only.
+
+    Found again by whoever knows the id, so that a file loaded again brings nothing back.
+    """
+    return pseudonym_in(connection.execute("SELECT ledger_id FROM ledger").fetchone()[0], customer_id)
+
+
+def pseudonym_in(ledger_id: str, customer_id: str) -> str:
+    """The same, in the ledger of this name: for many ids."""
+    digest = hashlib.sha256(f"refundctl erased customer\n{ledger_id}\n{customer_id}".encode()).hexdigest()
+    return f"erased-{digest[:PSEUDONYM_HEX_DIGITS]}"
+
+
+def customer_number(connection: sqlite3.Connection, customer_id: str) -> int | None:
+    """The number of the customer with this id, erased or not; None where there is none.
+
+    Whose id is their e-mail address, as for files without ids, is found in any case of letters: it was put in lower case.
+    """
+    number = _of_id(connection, customer_id)
+    if number is None and "@" in customer_id:
+        number = _of_id(connection, customer_id.strip().lower())
+    return number
+
+
+def _of_id(connection: sqlite3.Connection, customer_id: str) -> int | None:
+    row = connection.execute("SELECT id FROM customers WHERE customer_id = ?", (customer_id,)).fetchone()
+    if row is None and connection.execute("SELECT EXISTS (SELECT 1 FROM erasures)").fetchone()[0]:
+        row = connection.execute(
+            "SELECT id FROM customers WHERE customer_id = ?", (pseudonym(connection, customer_id),)
+        ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def find_customers_in(connection: sqlite3.Connection, holds: Callable[[str], bool]) -> None:
+    """Collect in temp.customers_there whose country, by files of people or by their bookings, is one for which it `holds`."""
+    connection.execute("DROP TABLE IF EXISTS temp.customers_there")
+    connection.execute("CREATE TEMP TABLE customers_there (customer INTEGER PRIMARY KEY)")
+    countries = connection.execute("SELECT DISTINCT country FROM customers WHERE country IS NOT NULL").fetchall()
+    wanted = [row for row in countries if holds(row[0])]
+    connection.executemany("INSERT INTO customers_there SELECT id FROM customers WHERE country = ?", wanted)
+    segments = connection.execute("SELECT id, country FROM segments WHERE country IS NOT NULL").fetchall()
+    there = [segment for segment, country in segments if holds(country)]
+    if there:
+        connection.execute(
+            """
+            INSERT OR IGNORE INTO customers_there
+            -- Of most bookings no version was there at all, so that only few have to be looked at as they are now.
+            SELECT customer FROM (
+                SELECT DISTINCT booking FROM line_versions WHERE segment IN (SELECT value FROM json_each(?1))
+            ) AS candidates
+            CROSS JOIN refund_lines ON refund_lines.booking = candidates.booking
+            WHERE segment IN (SELECT value FROM json_each(?1))
+            """,
+            (json.dumps(there),),
+        )
+
+
+def is_among_found(connection: sqlite3.Connection, customer: int) -> bool:
+    """Whether a customer is one of those whom find_customers_in() has collected."""
+    return any_rows(connection, f"temp.customers_there WHERE customer = {customer:d}")

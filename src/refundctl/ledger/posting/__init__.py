@@ -1,1 +1,0 @@
-"""The only writer of facts. Every function works inside the transaction that its caller holds."""

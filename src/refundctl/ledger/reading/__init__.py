@@ -1,0 +1,1 @@
+"""Figures and lists that several rooms go into."""

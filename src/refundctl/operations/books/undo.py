@@ -1,0 +1,339 @@
+"""Taking a run back as far as it is unspent, and letting its refund lines be funded again.
+
+What was spent, and what other runs have built on it, stays and is named. Nothing is erased.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from refundctl.domain.basics.errors import Refused
+from refundctl.files.safe_write import locked_folder
+from refundctl.ledger.delivery import batches
+from refundctl.ledger.delivery.batches import Batch
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.journal.run_journal import Journal, Outcome
+from refundctl.ledger.reading import queries
+from refundctl.ledger.undo import undoing
+from refundctl.ledger.undo.undoing import Kept, PastRun, Spent, TakenBack, Withdrawn
+
+RUNS_NAMED = 5
+
+
+class RunUnknown(Refused):
+    """The ledger has no run of this number."""
+
+    code = "resource_not_found"
+
+
+class NotUndoable(Refused):
+    """There is nothing in this run that could be undone, or it was not undone and can't be reopened."""
+
+    code = "not_undoable"
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """What was taken back of `target` and its steps, in minor units; None and empty where there was nothing left to do.
+
+    `run_id` is the run that did it, None where nothing is to be kept. `undone` are the runs that are undone by it.
+    """
+
+    target: PastRun
+    run_id: int | None
+    undone: Sequence[int]
+    taken: TakenBack | None
+    cards: Withdrawn
+    lines: Withdrawn
+    closed: Sequence[Batch]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """As they stand in JSON."""
+        return {
+            "refunds": self.taken.refunds if self.taken else 0,
+            "cards": self.cards.undone,
+            "lines": self.lines.undone,
+            "lines_restored": self.lines.restored,
+            "cards_kept": self.cards.kept_count,
+            "lines_kept": self.lines.kept_count,
+            "spent": self.taken.spent_cards + self.taken.spent_debts if self.taken else 0,
+        }
+
+    @property
+    def totals(self) -> dict[str, dict[str, int]]:
+        """As they stand in JSON: `total` is what was taken off cards, `spent` what could not be."""
+        if self.taken is None:
+            return {}
+        taken = self.taken
+        return {
+            taken.currency: {
+                "paid": taken.paid_minor,
+                "bonus": taken.bonus_minor,
+                "fee": taken.fee_minor,
+                "cash": taken.cash_minor,
+                "total": taken.paid_minor + taken.bonus_minor,
+                "spent": taken.spent_minor,
+            }
+        }
+
+    @property
+    def spent(self) -> Sequence[Spent]:
+        """The first cards on which something was spent, and debts in cash that are paid or with the bank."""
+        return self.taken.spent if self.taken else ()
+
+    @property
+    def kept(self) -> Sequence[Kept]:
+        """The first cards and refund lines that stay."""
+        return [*self.cards.kept, *self.lines.kept][: undoing.MOST_LISTED]
+
+    @property
+    def partial(self) -> bool:
+        """Whether something had to stay."""
+        return bool(self.cards.kept_count or self.lines.kept_count)
+
+    @property
+    def stays(self) -> list[str]:
+        """What had to stay, and what is to be undone first: a sentence each."""
+        found = []
+        for withdrawn, what, why in (
+            (self.cards, "card", "with money of other top-ups"),
+            (self.lines, "refund line", "as other runs build on it"),
+        ):
+            count = withdrawn.kept_count
+            if count:
+                stay = f"{count:,} {what} stays" if count == 1 else f"{count:,} {what}s stay"
+                so = why if count == 1 else why.replace("on it", "on them")
+                found.append(f"{stay}, {so}{_first(withdrawn.kept)}.")
+        return found
+
+    def listed(self) -> dict[str, list[dict[str, Any]]]:
+        """What was spent and what stays, as it stands in JSON."""
+        currency = self.taken.currency if self.taken else None
+        return {
+            "spent": [
+                {
+                    "card_id": None if one.card is None else f"c{one.card}",
+                    **({} if one.debt is None else {"cashout": one.debt}),
+                    "amount": one.amount_minor,
+                    "currency": currency,
+                }
+                for one in self.spent
+            ],
+            "kept": [
+                {"card_id": f"c{one.card}", "run_id": one.held_by}
+                if one.card is not None
+                else {"booking_id": one.booking_id, "refund_id": one.refund_id, "run_id": one.held_by}
+                for one in self.kept
+            ],
+        }
+
+
+def _first(kept: Sequence[Kept]) -> str:
+    """Which runs are to be undone first, those that most of it hangs on first."""
+    runs = Counter(one.held_by for one in kept if one.held_by is not None)
+    if not runs and any(one.card is not None for one in kept):
+        return (
+            ", or what the desk has put on: take that off first with `refundctl card adjust`, then undo this one again"
+        )
+    if not runs:
+        return ""
+    names = ", ".join(str(run_id) for run_id, _ in runs.most_common(RUNS_NAMED))
+    return f": undo run {names} first, then this one again"
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenResult:
+    """`lines` are the refund lines of the reopened runs; `lines_held` of them are still held back by another undone run."""
+
+    target: PastRun
+    run_id: int | None
+    reopened: Sequence[int]
+    lines: int
+    lines_held: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """As they stand in JSON."""
+        return {"reopened": len(self.reopened), "lines": self.lines, "lines_held": self.lines_held}
+
+
+NOTHING = Withdrawn(0, 0, ())
+
+
+def undo(ledger: Ledger, journal: Journal, run_id: int, reason: str | None) -> UndoResult:
+    """Take back what the run of this number did; the caller holds the transaction and decides on keeping it.
+
+    Once more does nothing, but for what had to stay the first time and is free now. Raises RunUnknown and NotUndoable.
+    """
+    connection = ledger.connection
+    target = _found(ledger, run_id)
+    steps = _undoable_steps(ledger, target)
+    new = [one.run_id for one in _with_steps(target, steps) if one.undone_by is None]
+    run = journal.begin(campaign=target.campaign)
+    undoing.note_undoings(connection, new, reason, run.run_id)
+    taken, cards, lines = None, NOTHING, NOTHING
+    for step in steps:
+        if step.command in {"topup", undoing.GOODWILL} and step.undone_by is None:
+            taken = undoing.take_back(connection, step.run_id, reason, run.run_id)
+        if step.command in {"publish", undoing.GOODWILL} and step.reopened_by is None:
+            with_lines = step.command == "publish"
+            cards = undoing.deactivate(connection, step.run_id, reason, run.run_id, with_lines=with_lines)
+        elif step.command == "load" and step.reopened_by is None:
+            lines = undoing.withdraw(connection, step.run_id, run.run_id)
+    closed = _close_batches(ledger, target, steps, run.run_id)
+    changed = bool(taken or cards.undone or lines.undone or lines.restored or closed or (new and lines.overwritten))
+    result = UndoResult(target, run.run_id if changed else None, new if changed else [], taken, cards, lines, closed)
+    if changed:
+        journal.finish(run, Outcome(result.counts, result.totals, partial=result.partial))
+    elif new and result.partial:
+        raise NotUndoable(f"Nothing of run {run_id} can be undone: {' '.join(result.stays)}")
+    return result
+
+
+def _found(ledger: Ledger, run_id: int) -> PastRun:
+    found = undoing.past_run(ledger.connection, run_id)
+    if found is None:
+        raise RunUnknown(f"{ledger.path} has no run {run_id}: `refundctl runs` lists them.")
+    return found
+
+
+def _undoable_steps(ledger: Ledger, target: PastRun) -> list[PastRun]:
+    """The steps of a run, the last one first; it is one itself where it has none. Raises NotUndoable."""
+    if target.command in undoing.WHOLE_RUNS:
+        return undoing.steps_of(ledger.connection, target.run_id)
+    if target.command not in (*undoing.STEPS, undoing.GOODWILL):
+        raise NotUndoable(_why_not(ledger, target))
+    return [target]
+
+
+def _with_steps(target: PastRun, steps: Sequence[PastRun]) -> list[PastRun]:
+    return [target, *(step for step in steps if step.run_id != target.run_id)]
+
+
+_INSTEAD = {
+    "create": "A campaign stays: describe it otherwise and take that in with `refundctl create`, or stop it with "
+    "`refundctl pause`.",
+    "load-customers": "People stay as files say: load a file that says otherwise.",
+    "handover": "A file that was written can't be called back: undo the run that put the money on the cards.",
+    "export": "A file that was written can't be called back: undo the run that put the money on the cards.",
+    "pause": "Let the campaign go on with `refundctl resume`.",
+    "resume": "Stop the campaign again with `refundctl pause`.",
+    "approve": "Leave the plan as it is, or undo the run that applied it.",
+    "card redeem": "Give the purchase back with `refundctl card rollback`.",
+    "card rollback": "Take the purchase off the card again with `refundctl card redeem`, under another invoice number.",
+    "load-redemptions": "Give the purchases back one by one with `refundctl card rollback`.",
+    "card adjust": "Correct the balance the other way with `refundctl card adjust`.",
+    "card transfer": "Move the balance on with `refundctl card transfer`: a card that was replaced stays dead.",
+    "card activate": "Block the card for now with `refundctl card disable`, or for good with `refundctl card deactivate`.",
+    "card assign": "A card keeps its holder: block it with `refundctl card disable`, or for good with `refundctl card deactivate`.",
+    "card disable": "Let the card be used again with `refundctl card enable`.",
+    "card enable": "Block the card again with `refundctl card disable`.",
+    "card deactivate": "That was for good: `refundctl card issue` makes a new card.",
+    "card extend": "A card that was extended is valid that long; `refundctl card disable` blocks it.",
+    "card set-pin": "Set another PIN with `refundctl card set-pin`.",
+    "card unlock": "Block the card with `refundctl card disable`.",
+    "cashout request": "Give the balance back to the card with `refundctl cashout cancel`.",
+    "cashout cancel": "Ask for the cash again with `refundctl cashout request`.",
+    "cashout export": "A file for the bank can't be called back: tell the bank, and take its answer in with "
+    "`refundctl cashout settle`.",
+    "cashout settle": "What the bank has paid is paid.",
+    "expire": "What has lapsed is booked for good: `refundctl card issue` makes a goodwill card.",
+    "customer erase": "What is erased is gone.",
+}
+
+
+def _why_not(ledger: Ledger, target: PastRun) -> str:
+    why = f"Run {target.run_id} is a `{target.command}`, which can't be undone. "
+    if target.command != "undo":
+        return why + _INSTEAD.get(target.command, "Only load, publish, topup, run, apply and card issue can.")
+    if not undoing.undone_by(ledger.connection, target.run_id):
+        return f"{why}Undo the run that has funded the refund lines since."
+    if any(one.command == undoing.GOODWILL for one in undoing.undone_by(ledger.connection, target.run_id)):
+        return f"{why}`refundctl card issue` makes another goodwill card."
+    return f"{why}To let its refund lines be funded again, type `refundctl undo --reopen {target.run_id}`."
+
+
+def _close_batches(ledger: Ledger, target: PastRun, steps: Sequence[PastRun], run_id: int) -> list[Batch]:
+    """Close hand-overs that were cut off and of which nobody is left to be told; others are to be finished without them."""
+    runs = {one.run_id for one in _with_steps(target, steps)}
+    if target.parent_run_id is not None and target.command != "load":
+        runs.add(target.parent_run_id)
+    closed = []
+    for batch in undoing.open_batches_of(ledger.connection, sorted(runs)):
+        if not queries.find_batch_cards(ledger.connection, batch.batch_id):
+            batches.mark_delivered(ledger.connection, batch, [], run_id)
+            closed.append(batch)
+    return closed
+
+
+@contextmanager
+def quiet_folders(ledger: Ledger, run_id: int) -> Iterator[None]:
+    """Make sure that nobody is just writing the files of a hand-over that may have to be closed.
+
+    To be held from before the transaction, as hand-overs do. Raises Busy.
+    """
+    with ExitStack() as stack:
+        for folder in _open_folders(ledger, run_id):
+            with suppress(
+                OSError
+            ):  # it is gone, or another person's: then nobody writes there, or the schema sees to it
+                stack.enter_context(locked_folder(folder, ledger.wait_seconds))
+        yield
+
+
+def _open_folders(ledger: Ledger, run_id: int) -> list[Path]:
+    if ledger.is_new:
+        return []
+    with ledger.reading():
+        target = undoing.past_run(ledger.connection, run_id)
+        if target is None or target.campaign is None:
+            return []
+        stored = queries.campaign_named(ledger.connection, target.campaign)
+        found = batches.open_batches(ledger.connection, "campaign = ?", (stored.campaign_id if stored else 0,))
+    return sorted({Path(batch.directory) for batch in found})
+
+
+def reopen(ledger: Ledger, journal: Journal, run_id: int) -> ReopenResult:
+    """Let the refund lines of an undone run be funded again; its number, or that of the undo, says which.
+
+    Raises RunUnknown, and NotUndoable where nothing was undone, or where its lines would now exceed their bookings' orders.
+    """
+    connection = ledger.connection
+    target = _found(ledger, run_id)
+    undone = _undone(ledger, target)
+    if any(one.command == undoing.GOODWILL for one in (target, *undone)):
+        raise NotUndoable(
+            f"Run {run_id} is about a goodwill card, which was for no refund line, so there is nothing to reopen: "
+            "`refundctl card issue` makes another one."
+        )
+    if not undone:
+        raise NotUndoable(
+            f"Run {run_id} was not undone, so there is nothing to reopen: `refundctl runs` lists all runs."
+        )
+    closed = [one.run_id for one in undone if one.reopened_by is None]
+    if not closed:
+        return ReopenResult(target, None, [], 0, 0)
+    run = journal.begin(campaign=undone[0].campaign)
+    undoing.reopen(connection, closed, run.run_id)
+    contradicting = undoing.contradicting_booking(connection, run.run_id)
+    if contradicting is not None:
+        raise NotUndoable(
+            f"The refund lines of booking {contradicting} contradict each other, or exceed its order together, since run "
+            f"{run_id} was undone: load a file that tells all its lines, then reopen it."
+        )
+    lines, held = undoing.reopened_lines(connection, run.run_id)
+    result = ReopenResult(target, run.run_id, closed, lines, held)
+    journal.finish(run, Outcome(result.counts))
+    return result
+
+
+def _undone(ledger: Ledger, target: PastRun) -> list[PastRun]:
+    """The runs that are undone of what `target` names: it and its steps, or what it has undone itself."""
+    if target.command == "undo":
+        return undoing.undone_by(ledger.connection, target.run_id)
+    steps = undoing.steps_of(ledger.connection, target.run_id) if target.command in undoing.WHOLE_RUNS else []
+    return [one for one in _with_steps(target, steps) if one.undone_by is not None]

@@ -1,0 +1,57 @@
+"""The kill switch: while a campaign is paused, no card is published, topped up or redeemed."""
+
+from dataclasses import dataclass
+
+from refundctl.domain.basics.errors import Refused
+from refundctl.ledger.campaigns.definitions import Event, Pause, pause_of, post_event
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.reading.queries import StoredCampaign
+from refundctl.operations.campaigns.terms import Terms
+
+
+class CampaignPaused(Refused):
+    """Somebody has paused the campaign."""
+
+    code = "campaign_paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What became of the switch. `pause` is that which holds now, or has just ended; None where there was none."""
+
+    event: Event
+    changed: bool
+    pause: Pause | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """As they stand in JSON: `paused` or `resumed`, 1 where that is new."""
+        return {self.event: int(self.changed)}
+
+
+def pause(ledger: Ledger, terms: Terms, reason: str | None, run_id: int) -> Switched:
+    """Stop a campaign; where it is stopped already, nothing."""
+    return _switch(ledger, terms.stored, "paused", reason, run_id)
+
+
+def resume(ledger: Ledger, terms: Terms, reason: str | None, run_id: int) -> Switched:
+    """Let a campaign go on; where it was not stopped, nothing."""
+    return _switch(ledger, terms.stored, "resumed", reason, run_id)
+
+
+def _switch(ledger: Ledger, stored: StoredCampaign, event: Event, reason: str | None, run_id: int) -> Switched:
+    held = pause_of(ledger.connection, stored.campaign_id)
+    changed = (held is None) == (event == "paused")
+    if changed:
+        post_event(ledger.connection, stored.campaign_id, event, reason, run_id)
+    return Switched(event, changed, held or pause_of(ledger.connection, stored.campaign_id))
+
+
+def refuse_paused(ledger: Ledger, stored: StoredCampaign) -> None:
+    """Raise CampaignPaused where the campaign is paused; called inside the transaction that would post."""
+    held = pause_of(ledger.connection, stored.campaign_id)
+    if held is not None:
+        raise CampaignPaused(
+            f"{stored.name} is paused {held}: nothing is published, topped up or redeemed until "
+            f"`refundctl resume {stored.name}`."
+        )

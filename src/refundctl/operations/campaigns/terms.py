@@ -1,0 +1,191 @@
+"""What a campaign's stored definition means for the lines of the ledger.
+
+Read from the definition's plain values, so that the path of a single command stays light.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from refundctl.domain.basics.errors import Refused
+from refundctl.domain.basics.validity import Duration, expiry_forbidden, last_day_by_rule, last_valid_day, local_day
+from refundctl.domain.campaigns.conditions import Condition
+from refundctl.domain.campaigns.refund_policy import Budget, Policy
+from refundctl.domain.cards.codes import CodePattern
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.funding import considered_lines
+from refundctl.ledger.funding.amounts_by_policy import settle
+from refundctl.ledger.funding.budgets import leave_out_capped
+from refundctl.ledger.funding.considered_lines import DEFINITION_STEP, Definition, Judge
+from refundctl.ledger.funding.matching import SEGMENT_FIELDS, FieldValues
+from refundctl.ledger.funding.publishing import Holding
+from refundctl.ledger.reading.queries import StoredCampaign, campaign_named, campaigns, earlier_definitions
+
+EVERYTHING = Condition()
+
+
+class CampaignOver(Refused):
+    """The campaign's expiration date has passed, so that a card would be dead when it is made."""
+
+    code = "voucher_expired"
+
+
+class CampaignUnknown(Refused):
+    """The ledger has no campaign of this name."""
+
+    code = "resource_not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A stored campaign with its definition read; `earlier` are the ids and texts of those before, the last one first."""
+
+    stored: StoredCampaign
+    earlier: Sequence[tuple[int, str]] = ()
+
+    @property
+    def per_customer(self) -> bool:
+        """Whether a customer has one card, rather than one for each booking."""
+        return bool(self.stored.terms["card_per"] == "customer")
+
+    @property
+    def makes_codes(self) -> bool:
+        """Whether cards are made as they are published, once the pool is empty."""
+        return bool(self.stored.terms["type"] == "AUTO_UPDATE")
+
+    @property
+    def code_pattern(self) -> CodePattern:
+        """How new codes look."""
+        return CodePattern.build(**self.stored.terms["voucher"]["code_config"])
+
+    def today(self, now: datetime) -> date:
+        """The day of `now` in the campaign's time zone."""
+        return local_day(now, self.stored.terms["timezone"])
+
+    @property
+    def policy(self) -> Policy:
+        """What the newest definition says of amounts."""
+        return Policy.from_terms(self.stored.terms, self.stored.currency)
+
+    @property
+    def budget(self) -> Budget:
+        """What the campaign may give in all."""
+        return Budget.from_terms(self.stored.terms, self.stored.currency)
+
+    @property
+    def definitions(self) -> list[Mapping[str, Any]]:
+        """What the campaign's definitions say, the newest first."""
+        return [self.stored.terms, *(json.loads(definition) for _, definition in self.earlier)]
+
+    def judge(self, where: Condition = EVERYTHING) -> Judge:
+        """Which lines are eligible and by which rules; only those are looked at that `where` holds for."""
+        terms, currency = self.stored.terms, self.stored.currency
+
+        def never_expires(country: str) -> bool:
+            return expiry_forbidden(country, terms["no_expiry_in"])
+
+        return Judge(
+            campaign=self.stored.campaign_id,
+            currency=currency,
+            per_customer=self.per_customer,
+            eligible=Condition.parse(terms["eligible"]),
+            within=where,
+            never_expires=never_expires if terms["no_expiry_in"] else None,
+            definitions=[
+                Definition(
+                    definition_id,
+                    Policy.from_terms(each, currency),
+                    (each["activity_duration_after_publishing"], each["expiration_date"]),
+                )
+                for definition_id, each in zip(self._definition_ids, self.definitions, strict=True)
+            ],
+        )
+
+    @property
+    def _definition_ids(self) -> list[int]:
+        return [self.stored.definition_id, *(definition_id for definition_id, _ in self.earlier)]
+
+    def why_not(self, values: FieldValues) -> str:
+        """Why bookings with these values are not eligible: the first value that the campaign doesn't take."""
+        for field, test in Condition.parse(self.stored.terms["eligible"]).tests:
+            if field in SEGMENT_FIELDS and not test.holds(values[field], self.stored.currency):
+                return f"{field} is {values[field] or 'blank'}"
+        return "other values"
+
+    def holding(self, now: datetime) -> Holding:
+        """How cards are held, and when one that is published now expires. Raises CampaignOver."""
+        today = self.today(now)
+        expires_on: dict[int, str | None] = {}
+        extends_to: dict[int, str | None] = {}
+        for at, terms in enumerate(self.definitions):
+            until = _day_or_none(terms["expiration_date"])
+            rules = [(terms["activity_duration_after_publishing"], None)]
+            rules += [(rule["duration"], rule.get("until_end_of")) for rule in terms.get("validity") or ()]
+            for number, (duration, until_end_of) in enumerate(rules, start=DEFINITION_STEP * at):
+                day = _text(self._last_day(today, duration, until_end_of, until))
+                expires_on[number] = day
+                extends_to[number] = day if duration is not None else None
+        last = expires_on[0]
+        if last is not None and last < today.isoformat():
+            raise CampaignOver(
+                f"{self.stored.name} ended on {last}: give it a later expiration_date and take it in with "
+                f"`refundctl create {self.stored.name}`."
+            )
+        return Holding(
+            self.stored.campaign_id, self.per_customer, today.isoformat(), expires_on, extends_to, self.makes_codes
+        )
+
+    def _last_day(self, today: date, duration: str | None, until_end_of: str | None, until: date | None) -> date | None:
+        length = None if duration is None else Duration.parse(duration)
+        try:
+            if length is None:
+                return last_valid_day(today, None, until)
+            return last_day_by_rule(today, length, until_end_of, until)
+        except ValueError as error:
+            raise CampaignOver(
+                f"{self.stored.name}: a card can't be valid for {duration} from {today}: {error}."
+            ) from error
+
+
+def _day_or_none(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _text(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def consider(
+    ledger: Ledger,
+    terms: Terms,
+    where: Condition = EVERYTHING,
+    *,
+    lines_before: int | None = None,
+    booking: int | None = None,
+    customer: int | None = None,
+) -> None:
+    """Fill `considered` (see ledger.scope), with what each open line is given by the policy and left by the budget."""
+    connection = ledger.connection
+    judge = terms.judge(where)
+    today = terms.today(ledger.clock.now).isoformat()
+    considered_lines.consider(connection, judge, lines_before=lines_before, booking=booking, customer=customer)
+    settle(connection, judge, today)
+    leave_out_capped(connection, Holding(judge.campaign, judge.per_customer, today), terms.budget)
+
+
+def terms_of(ledger: Ledger, name: str) -> Terms:
+    """The campaign called `name` as the ledger has it. Raises CampaignUnknown."""
+    stored = campaign_named(ledger.connection, name)
+    if stored is None:
+        known = ", ".join(campaign.name for campaign in campaigns(ledger.connection)) or "none yet"
+        raise CampaignUnknown(
+            f"There is no campaign {name} in {ledger.path} (there: {known}): make it with `refundctl create {name}`."
+        )
+    return with_earlier(ledger, stored)
+
+
+def with_earlier(ledger: Ledger, stored: StoredCampaign) -> Terms:
+    """The terms of a stored campaign, with the definitions that it had before."""
+    return Terms(stored, tuple(earlier_definitions(ledger.connection, stored)))

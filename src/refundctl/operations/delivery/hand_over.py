@@ -1,0 +1,291 @@
+"""Handing over: the credits of a batch become the file for the mail tool, and are marked only once it is in place.
+
+The transaction that funds also reserves the new credits; the files are rendered from the reservation, so that a
+run that was cut off is finished with the same cards and balances, and nobody is mailed twice.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from refundctl.domain.basics.errors import Refused, UsageError
+from refundctl.exports.csv_text import encode
+from refundctl.exports.delivery.mail_rows import MAIL_COLUMNS, MailFigures
+from refundctl.files.safe_write import (
+    STDOUT,
+    free_name,
+    has_digest,
+    locked_folder,
+    make_folder,
+    refuse_existing,
+    remove_parts,
+    replacing,
+    write_whole,
+)
+from refundctl.ledger.delivery import batches
+from refundctl.ledger.delivery.batches import Batch
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
+from refundctl.ledger.journal.seals import seal_of_run
+from refundctl.ledger.reading import queries
+from refundctl.operations.delivery.mail_rendering import Tick, figures_of, render
+
+MAIL_FILE = "mail.csv"
+SUMMARY_FILE = "summary.json"
+MANIFEST_FILE = "manifest.json"
+
+
+class BatchOpen(Refused):
+    """An earlier hand-over was cut off, and is to be finished where it began."""
+
+    code = "batch_open"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a batch goes: `run` writes mail.csv and its account of the run into a folder, `export mail` one file."""
+
+    folder: Path
+    file_name: str
+    tool: str
+    command: str
+
+    @property
+    def account(self) -> bool:
+        """Whether summary.json and manifest.json stand beside the mail file, as `run` writes them."""
+        return self.command == "run"
+
+    def names(self) -> list[str]:
+        """The files that a hand-over writes here, in order."""
+        return [self.file_name, SUMMARY_FILE, MANIFEST_FILE] if self.account else [self.file_name]
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What was written: the files with their rows and digests, and what the mail file says, in minor units."""
+
+    batch: Batch
+    files: Sequence[RunFile]
+    figures: MailFigures
+    currency: str
+    seal: str | None
+
+
+def place_of_folder(folder: str, tool: str) -> Place:
+    """Where `run --out FOLDER` hands over."""
+    return Place(Path(folder).resolve(), MAIL_FILE, tool, "run")
+
+
+def place_of_file(output: str, tool: str) -> Place:
+    """Where `export mail -o FILE` hands over. Raises UsageError for stdout, which can't be finished after a crash."""
+    if output == STDOUT:
+        raise UsageError("A mail file is handed over once, so it needs a file of its own: name it with -o FILE.")
+    path = Path(output)
+    return Place(path.parent.resolve(), path.name, tool, "export")
+
+
+def find_open(ledger: Ledger, campaign: int, place: Place) -> Batch | None:
+    """The batch that is still to be finished, if there is one. Raises BatchOpen where it began in another place."""
+    batch = batches.open_batch(ledger.connection, campaign, place.tool)
+    if batch is None:
+        return None
+    if _path(batch) != place.folder / place.file_name:
+        raise _still_open(batch, place)
+    return batch
+
+
+def _path(batch: Batch) -> Path:
+    return Path(batch.directory) / batch.file_name
+
+
+def _still_open(batch: Batch, place: Place) -> BatchOpen:
+    there, here = _path(batch), place.folder / place.file_name
+    return BatchOpen(
+        f"The hand-over of run {batch.run_id} to {there} is not finished: it was cut off, or is being written just now. "
+        f"Finish it by the same command with that place; then name {here} again.",
+        place=str(there),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be handed over, and where. `fresh_after` and `considered_only`: see batches.find_new_credits().
+
+    `empty` makes a batch also where no credit is new; `finished` is a batch that is being finished by this very command.
+    """
+
+    campaign: int
+    place: Place
+    fresh_after: int
+    considered_only: bool
+    everyone: bool = False
+    empty: bool = False
+    force: bool = False
+    finished: Batch | None = None
+
+
+def reserve(ledger: Ledger, wanted: Wanted, run_id: int) -> Batch | None:
+    """Reserve the campaign's new credits for one batch; None where there is nothing to hand over.
+
+    Raises BatchOpen where another hand-over is under way, and FileExists where files are in the way: both before
+    anything is committed.
+    """
+    connection, place = ledger.connection, wanted.place
+    found = batches.find_new_credits(
+        connection,
+        wanted.campaign,
+        place.tool,
+        fresh_after=wanted.fresh_after,
+        considered_only=wanted.considered_only,
+    )
+    if not (found or wanted.everyone or wanted.empty):
+        return None
+    for other in (
+        batches.open_batch(connection, wanted.campaign, place.tool),
+        batches.open_batch_in(connection, str(place.folder), place.names()),
+    ):
+        if other is not None and other != wanted.finished:
+            raise _still_open(other, place)
+    if wanted.finished is None and not _is_own(ledger, place):
+        for name in place.names():
+            refuse_existing(place.folder / name, force=wanted.force)
+    return batches.reserve(
+        connection,
+        campaign=wanted.campaign,
+        tool=place.tool,
+        directory=str(place.folder),
+        file_name=place.file_name,
+        everyone=wanted.everyone,
+        run_id=run_id,
+    )
+
+
+def _is_own(ledger: Ledger, place: Place) -> bool:
+    """Whether what stands at `place` is what the last hand-over to it has written, the mail file perhaps taken away."""
+    earlier = batches.last_delivered(ledger.connection, str(place.folder), place.file_name)
+    return earlier is not None and _is_untouched(place.folder / place.file_name, earlier.sha256)
+
+
+def _is_untouched(path: Path, sha256: str) -> bool:
+    return not path.is_symlink() and (not path.exists() or has_digest(path, sha256))
+
+
+def _set_aside_earlier(ledger: Ledger, batch: Batch) -> None:
+    """Keep the files of the hand-over before this one under other names: they may not have been mailed yet."""
+    folder = Path(batch.directory)
+    earlier = batches.last_delivered(ledger.connection, batch.directory, batch.file_name)
+    if earlier is None or not _is_untouched(folder / batch.file_name, earlier.sha256):
+        return
+    accounts = [SUMMARY_FILE, MANIFEST_FILE] if batch.file_name == MAIL_FILE else []
+    # The mail file last: until it is moved, a second try moves whatever is left.
+    for path in (folder / name for name in (*accounts, batch.file_name)):
+        if path.exists():
+            path.rename(free_name(path.with_name(f"{path.stem}-run{earlier.run_id}{path.suffix}")))
+
+
+def preview(ledger: Ledger, batch: Batch) -> HandedOver:
+    """What handing over would write, for a dry run."""
+    stored, _ = queries.batch_terms(ledger.connection, batch.batch_id)
+    return HandedOver(batch, (), figures_of(ledger, batch.batch_id), stored.currency, None)
+
+
+def hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> HandedOver:
+    """Write the batch's files, the manifest last, then mark the batch delivered, as a run of its own.
+
+    One process at a time writes to a folder; where the same command runs twice at once, the second finds all done.
+    Raises Busy where another process goes on writing there.
+    """
+    folder = Path(batch.directory)
+    make_folder(folder)
+    with locked_folder(folder, ledger.wait_seconds):
+        if batches.is_delivered(ledger.connection, batch):
+            return preview(ledger, batch)
+        for name in (batch.file_name, SUMMARY_FILE, MANIFEST_FILE):
+            remove_parts(folder / name)
+        _set_aside_earlier(ledger, batch)
+        return _hand_over(ledger, journal, batch, tick)
+
+
+def _hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> HandedOver:
+    folder = Path(batch.directory)
+    with ledger.reading():
+        stored, _ = queries.batch_terms(ledger.connection, batch.batch_id)
+        seal = str(seal_of_run(ledger.connection, batch.run_id))
+        entries = queries.journal(ledger.connection, batch.run_id)
+    mail, figures = _write_mail(ledger, batch, tick)
+    files = [mail]
+    totals = {stored.currency: figures.total_minor}
+    if entries[0]["command"] in {"run", "apply"}:
+        summary = summary_of(entries, figures, stored.currency)
+        written = write_whole(folder / SUMMARY_FILE, _json(summary))
+        files += [*_rejects_of(entries), RunFile(SUMMARY_FILE, 1, written.sha256, output=True)]
+        manifest = {"files": _manifest_files(files, totals), "seal": seal, "run_id": batch.run_id}
+        write_whole(folder / MANIFEST_FILE, _json({"schema_version": 1, "campaign": stored.name, **manifest}))
+    _mark(ledger, journal, batch, stored.name, files, figures, totals)
+    return HandedOver(batch, files, figures, stored.currency, seal)
+
+
+def _mark(
+    ledger: Ledger,
+    journal: Journal,
+    batch: Batch,
+    campaign: str,
+    files: Sequence[RunFile],
+    figures: MailFigures,
+    totals: Mapping[str, int],
+) -> None:
+    with ledger.writing():
+        run = journal.begin(campaign=campaign, step="handover", parent_id=batch.run_id)
+        batches.mark_delivered(ledger.connection, batch, [file.as_json() for file in files], run.run_id)
+        counts = {"mailed": figures.rows, "unreachable": figures.unreachable}
+        journal.finish(
+            run, Outcome(counts, {currency: {"balance": total} for currency, total in totals.items()}, files)
+        )
+
+
+def _write_mail(ledger: Ledger, batch: Batch, tick: Tick) -> tuple[RunFile, MailFigures]:
+    path = Path(batch.directory) / batch.file_name
+    with replacing(path) as out, ledger.unlocked():
+        out.write(encode([MAIL_COLUMNS]))
+        figures = render(ledger, batch.batch_id, path.parent, out.write, tick)
+    return RunFile(path.name, figures.rows, out.sha256, output=True), figures
+
+
+def summary_of(entries: Sequence[Mapping[str, Any]], figures: MailFigures, currency: str) -> dict[str, Any]:
+    """The account of a run for people and scripts, from the journal alone: the same whenever it is written."""
+    run, *steps = entries
+    return {
+        "schema_version": 1,
+        "command": run["command"],
+        "campaign": run["campaign"],
+        "run_id": run["run_id"],
+        "operator": run["operator"],
+        "host": run["host"],
+        "started_at": run["started_at"],
+        "status": run["status"],
+        "steps": {
+            step["command"]: {"run_id": step["run_id"], "counts": step["counts"], "totals": step["totals"]}
+            for step in steps
+            if step["command"] in {"load", "create", "publish", "topup"}
+        },
+        "mail": {
+            "rows": figures.rows,
+            "unreachable": figures.unreachable,
+            "totals": {currency: {"balance": figures.total_minor, "unreachable": figures.unreachable_minor}},
+        },
+        "files": run["files"],
+    }
+
+
+def _rejects_of(entries: Sequence[Mapping[str, Any]]) -> list[RunFile]:
+    return [RunFile(**file) for file in entries[0]["files"] if file.get("output")]
+
+
+def _manifest_files(files: Sequence[RunFile], totals: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{**file.as_json(), **({"totals": totals} if index == 0 else {})} for index, file in enumerate(files)]
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()

@@ -1,0 +1,1 @@
+"""What an operator does with cards, one at a time or by a file."""

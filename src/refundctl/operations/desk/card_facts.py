@@ -1,0 +1,31 @@
+"""What is told of a card and its transactions: nothing of a person, and of the code its last four signs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from refundctl.ledger.cards.card_now import Card
+from refundctl.ledger.desk import card_lists
+from refundctl.ledger.file.connection import Ledger
+
+
+def card_facts(card: Card) -> dict[str, Any]:
+    """A card as it stands in JSON: amounts in minor units of its currency."""
+    return {
+        "card_id": card.card_id,
+        "code": card.masked,
+        "campaign": card.campaign_name,
+        "state": str(card.state),
+        "balance": card.balance.total,
+        "paid": card.balance.paid,
+        "bonus": card.balance.bonus,
+        "currency": card.currency,
+        "expires_on": card.expires_on,
+        "redemption_count": card.redemptions,
+        "has_pin": card.pin is not None,
+        "successor": None if card.successor is None else f"c{card.successor}",
+    }
+
+
+def transaction_facts(ledger: Ledger, transactions: Sequence[int]) -> list[dict[str, Any]]:
+    """Transactions of these ids as they stand in JSON, in the names of the export's columns."""
+    return card_lists.transactions(ledger.connection, transactions)

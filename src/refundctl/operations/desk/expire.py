@@ -1,0 +1,74 @@
+"""Booking the balance of cards that have expired as breakage, as a nightly job does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from refundctl.ledger.desk.expiring import PostedBreakage, post_breakage
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.journal.run_journal import Journal, Outcome
+from refundctl.ledger.reading.queries import campaigns
+from refundctl.operations.campaigns.terms import Terms, terms_of, with_earlier
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What was booked in one campaign, in minor units of its currency, by a run of its own."""
+
+    campaign: str
+    currency: str
+    run_id: int
+    posted: PostedBreakage
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """As they stand in JSON: the number of cards."""
+        return {"expired": self.posted.cards}
+
+    @property
+    def breakage_minor(self) -> int:
+        """Both buckets."""
+        return self.posted.paid_minor + self.posted.bonus_minor
+
+    @property
+    def totals(self) -> dict[str, dict[str, int]]:
+        """As they stand in JSON."""
+        figures = {"breakage": self.breakage_minor, "paid": self.posted.paid_minor, "bonus": self.posted.bonus_minor}
+        return {self.currency: figures}
+
+
+def expire(ledger: Ledger, journal: Journal, campaign: str | None, reason: str | None) -> list[Expired]:
+    """Book what is left on cards whose last valid day is over where their campaign is; all campaigns where none is named.
+
+    Each campaign in which there was anything gets a run of its own; the others, none. Also of one that is paused: days go by.
+    Raises CampaignUnknown.
+    """
+    if campaign is not None:
+        wanted = [terms_of(ledger, campaign)]
+    else:
+        wanted = [with_earlier(ledger, stored) for stored in campaigns(ledger.connection)]
+    return [found for terms in wanted if (found := _expire(ledger, journal, terms, reason)) is not None]
+
+
+def _expire(ledger: Ledger, journal: Journal, terms: Terms, reason: str | None) -> Expired | None:
+    connection, stored = ledger.connection, terms.stored
+    today = terms.today(ledger.clock.now).isoformat()
+    connection.execute("SAVEPOINT expiry")
+    run = journal.begin(campaign=stored.name)
+    posted = post_breakage(connection, stored.campaign_id, today, reason, run.run_id)
+    if not posted.cards:
+        connection.execute("ROLLBACK TO expiry")
+        return None
+    found = Expired(stored.name, stored.currency, run.run_id, posted)
+    journal.finish(run, Outcome(found.counts, found.totals))
+    return found
+
+
+def summed(found: Sequence[Expired]) -> tuple[dict[str, int], Mapping[str, Mapping[str, int]]]:
+    """Counts and totals of all campaigns together."""
+    totals: dict[str, dict[str, int]] = {}
+    for one in found:
+        for currency, figures in one.totals.items():
+            sums = totals.setdefault(currency, dict.fromkeys(figures, 0))
+            for name, minor in figures.items():
+                sums[name] += minor
+    return {"expired": sum(one.posted.cards for one in found)}, totals

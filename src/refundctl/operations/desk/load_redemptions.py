@@ -1,0 +1,289 @@
+"""Taking in what a till that works on its own has sold: known purchases are unchanged, bad ones rejected, the others posted.
+
+What becomes of a row depends on what the rows say, never on where they stand: they are posted in the order of their moments.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from refundctl.domain.basics.errors import Refused
+from refundctl.domain.bookings.booking_values import Fault, RejectCode
+from refundctl.domain.cards.codes import code_key, mask
+from refundctl.domain.cards.redemption_rules import taken
+from refundctl.domain.cards.till_columns import is_ahead, moment_of_purchase, other_currency, read_amount
+from refundctl.files.desk.till_csv import open_redemptions
+from refundctl.ledger.bookings import staged_bookings
+from refundctl.ledger.cards.card_now import Card, card_number, lookalikes, read_card
+from refundctl.ledger.desk import redeeming
+from refundctl.ledger.desk import staged_till_rows as waiting
+from refundctl.ledger.desk.redeeming import NewRedemption
+from refundctl.ledger.desk.staged_till_rows import JudgedRedemption, StagedRedemption
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.journal.run_journal import Run, RunFile
+from refundctl.operations.bookings.load import (
+    LoadResult,
+    Plain,
+    Staged,
+    StagedFile,
+    Tick,
+    stage_files,
+    without_collector,
+)
+from refundctl.operations.desk.deeds import CardUnknown, money
+from refundctl.operations.desk.redeem import InvoiceUsed, Purchase, buyer, refuse_redeeming
+
+#: Which column a refusal is about; the others are about the card.
+_FIELDS = {
+    "customer_rules_violated": "customer_id",
+    "invoice_already_used": "invoice",
+    "order_rules_violated": "order_total",
+    "gift_amount_exceeded": "amount",
+    "outside_validity_timeframe": "redeemed_at",
+    "voucher_expired": "redeemed_at",
+}
+#: By how much a till's clock may be slow when a card has only just been made.
+A_DAY = timedelta(days=1)
+#: At the desk an option is missing, in a file a cell.
+_IN_A_FILE = {" with --customer": " in `customer_id`", " with --order-total": " in `order_total`"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRedemptions:
+    """What became of the rows. `refused` of the rejected ones are kept in the ledger, as they were not before."""
+
+    result: LoadResult
+    refused: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether the ledger now knows more than before."""
+        return self.result.changed or bool(self.refused)
+
+
+def stage(ledger: Ledger, inputs: Sequence[Plain], encoding: str | None, tick: Tick) -> Staged:
+    """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
+    with ledger.unlocked(), without_collector():
+        return stage_files(inputs, tick, partial(_stage_file, waiting.RedemptionStaging(ledger.connection), encoding))
+
+
+def _stage_file(
+    rows_waiting: waiting.RedemptionStaging, encoding: str | None, number: int, given: Plain, tick: Tick
+) -> StagedFile:
+    opened = open_redemptions(given.input.stream, given.input.name, encoding=encoding)
+    rows = rejected = 0
+    rows_waiting.begin_file()
+    for block in opened.blocks():
+        rows_waiting.add(number, block.lines, block.columns)
+        rows_waiting.reject(number, [(row.line, row.field, row.code, row.reason) for row in block.rejected])
+        rows += block.rows
+        rejected += len(block.rejected)
+        tick(opened.bytes_read, rows)
+    rows_waiting.end_file()
+    read = RunFile(given.input.name, rows, given.sha256 or opened.sha256)
+    return StagedFile(number, given.input, opened, read, 0, rejected, given.source_name)
+
+
+def load(ledger: Ledger, staged: Staged, run: Run) -> LoadedRedemptions:
+    """Post the staged redemptions that stand; the caller holds the transaction."""
+    judge = _Judge(ledger)
+    for row in waiting.staged(ledger.connection):
+        judge.look_at(row)
+    till = _Till(ledger, run.run_id)
+    for judged in waiting.in_order(ledger.connection):
+        till.take(judged)
+    codes = staged_bookings.count_rejects(ledger.connection)
+    result = LoadResult(
+        loaded=till.loaded,
+        updated=0,
+        unchanged=till.unchanged,
+        filtered=0,
+        rejected=sum(codes.values()),
+        rejected_by_code=codes,
+        totals=till.totals,
+        files=[file.read for file in staged.files],
+    )
+    return LoadedRedemptions(result, till.refused)
+
+
+# --- What the rows say ---
+
+
+class _Wrong(Exception):
+    """A row that can't be taken whatever there is on its card: the column, a code, and why."""
+
+    def __init__(self, column: str, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.column, self.code, self.reason = column, code, reason
+
+
+class _Judge:
+    """Finds the card of each row, and reads what only that card tells how to read."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._connection = ledger.connection
+        self._campaigns: dict[int, tuple[str, str]] = {}
+
+    def look_at(self, row: StagedRedemption) -> None:
+        """Note what a row comes to, or reject it."""
+        try:
+            self._judge(row)
+        except _Wrong as wrong:
+            waiting.reject(self._connection, row.file, row.line, wrong.column, wrong.code, wrong.reason)
+
+    def _judge(self, row: StagedRedemption) -> None:
+        card = self._card_of(row)
+        currency, timezone = self._notation(card)
+        if row.currency not in {None, currency}:
+            raise _wrong("currency", other_currency(row.currency or "", currency))
+        amount_minor = _amount("amount", row.amount, currency)
+        order_total_minor = None if row.order_total is None else _amount("order_total", row.order_total, currency)
+        if redeeming.is_a_code(self._connection, code_key(row.invoice)):
+            raise _wrong("invoice", _CODE_AS_INVOICE)
+        waiting.judge(
+            self._connection,
+            row,
+            card=card,
+            amount_minor=amount_minor,
+            order_total_minor=order_total_minor,
+            customer=buyer(self._ledger, row.customer_id),
+            moment=_stamp(self._moment(row, card, timezone)),
+        )
+
+    def _card_of(self, row: StagedRedemption) -> int:
+        given = [(column, text) for column, text in (("code", row.code), ("card_id", row.card_id)) if text is not None]
+        found = [self._number(column, text) for column, text in given]
+        if len(set(found)) > 1:
+            raise _wrong("card_id", _TWO_CARDS)
+        return found[0]
+
+    def _number(self, column: str, named: str) -> int:
+        number = card_number(self._connection, named)
+        if number is not None:
+            return number
+        if column == "card_id":
+            reason = f"{named} is no card of this ledger; check which card it was"
+        elif lookalikes(self._connection, named):
+            reason = (
+                f"{mask(named)} is no card's, but one looks like it; check whether each 0 is an O, each 1 an I or L"
+            )
+        else:
+            reason = f"{mask(named)} is no card's; check it sign by sign"
+        raise _Wrong(column, CardUnknown.code, f"{column} {reason}")
+
+    def _notation(self, card: int) -> tuple[str, str]:
+        campaign = waiting.campaign_of(self._connection, card)
+        if campaign not in self._campaigns:
+            self._campaigns[campaign] = waiting.currency_and_timezone(self._connection, campaign)
+        return self._campaigns[campaign]
+
+    def _moment(self, row: StagedRedemption, card: int, timezone: str) -> datetime:
+        now = self._ledger.clock.now
+        if row.redeemed_at is None:
+            return now
+        if is_ahead(row.redeemed_at, now, timezone):
+            raise _wrong("redeemed_at", _AHEAD)
+        moment = moment_of_purchase(row.redeemed_at, timezone)
+        if moment + A_DAY < datetime.fromisoformat(waiting.made_at(self._connection, card)):
+            raise _wrong("redeemed_at", _TOO_EARLY)
+        return moment
+
+
+_CODE_AS_INVOICE = Fault(RejectCode.MALFORMED_ID, "is a card's code; write the number of the invoice")
+_TWO_CARDS = Fault(RejectCode.CONTRADICTION, "is another card than that of `code`; keep the right one")
+_TOO_EARLY = Fault(
+    RejectCode.MALFORMED_DATE, "is before the card was made; check the till's clock, or leave it blank for now"
+)
+_AHEAD = Fault(RejectCode.MALFORMED_DATE, "is still to come; check the till's clock, or leave it blank for now")
+
+
+def _wrong(column: str, fault: Fault) -> _Wrong:
+    return _Wrong(column, fault.code.value, f"{column} {fault.reason}")
+
+
+def _amount(column: str, text: str, currency: str) -> int:
+    found = read_amount(text, currency)
+    if isinstance(found, Fault):
+        raise _wrong(column, found)
+    return found
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- What becomes of them ---
+
+
+@dataclass(slots=True)
+class _Till:
+    """Takes purchases in the order in which they were made, and counts them."""
+
+    ledger: Ledger
+    run_id: int
+    loaded: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    totals: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def take(self, row: JudgedRedemption) -> None:
+        """Post a purchase, unless it is known; what a rule refuses is rejected, and kept as refused."""
+        connection = self.ledger.connection
+        known = redeeming.purchases_for(connection, row.card, row.invoice)
+        if any(amount_minor == row.amount_minor for _, amount_minor in known):
+            self.unchanged += 1
+            return
+        card = read_card(connection, row.card, self.ledger.clock.now)
+        moment = self._moment(row, card)
+        bought = Purchase(row.amount_minor, row.invoice, row.order_total_minor, row.customer)
+        try:
+            _refuse_another_amount(row, card, known)
+            refuse_redeeming(self.ledger, card, bought, moment, check_pin=False)
+        except Refused as error:
+            self._refuse(row, error)
+        else:
+            self._post(row, card, moment)
+
+    def _moment(self, row: JudgedRedemption, card: Card) -> datetime:
+        if row.redeemed_at is None:
+            return self.ledger.clock.now
+        return moment_of_purchase(row.redeemed_at, card.timezone, card.rules)
+
+    def _refuse(self, row: JudgedRedemption, error: Refused) -> None:
+        connection = self.ledger.connection
+        reason = error.message
+        for at_the_desk, in_a_file in _IN_A_FILE.items():
+            reason = reason.replace(at_the_desk, in_a_file)
+        column = _FIELDS.get(error.code, row.named_by)
+        waiting.reject(connection, row.file, row.line, column, error.code, reason)
+        self.refused += redeeming.post_refused(
+            connection, row.card, row.invoice, row.amount_minor, error.code, self.run_id
+        )
+
+    def _post(self, row: JudgedRedemption, card: Card, moment: datetime) -> None:
+        amount = taken(row.amount_minor, card.balance, bonus_first=card.rules.bonus_first)
+        new = NewRedemption(
+            card=card.number,
+            campaign=card.campaign,
+            amount=amount,
+            customer=row.customer or None,
+            invoice=row.invoice,
+            order_total_minor=row.order_total_minor,
+            redeemed_at=None if row.redeemed_at is None else _stamp(moment),
+        )
+        redeeming.redeem(self.ledger.connection, new, self.run_id)
+        self.loaded += 1
+        sums = self.totals.setdefault(card.currency, {"redeemed": 0, "paid": 0, "bonus": 0})
+        for name, minor in (("redeemed", amount.total), ("paid", amount.paid), ("bonus", amount.bonus)):
+            sums[name] += minor
+
+
+def _refuse_another_amount(row: JudgedRedemption, card: Card, known: Sequence[tuple[int, int]]) -> None:
+    if known:
+        transaction, amount_minor = known[0]
+        raise InvoiceUsed(
+            f"Invoice {row.invoice} was paid with card {card.card_id} before, by transaction {transaction}, with "
+            f"{money(amount_minor, card.currency)} and not {money(row.amount_minor, card.currency)}: check which is right."
+        )

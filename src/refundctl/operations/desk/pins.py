@@ -1,0 +1,67 @@
+"""A card's PIN: given, and let be tried again once wrong ones have locked it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from refundctl.domain.cards.pin_hashes import METHOD, SALT_BYTES, hashed
+from refundctl.ledger.cards.card_now import Card, pin_set_by
+from refundctl.ledger.desk.card_events import post_event
+from refundctl.ledger.desk.pins import post_pin
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.journal import idempotency as answers
+from refundctl.operations.desk.card_facts import card_facts
+from refundctl.operations.desk.deeds import Answer, Desk
+from refundctl.operations.desk.redeem import PinTyped
+from refundctl.operations.desk.states import refuse_dead
+
+
+@dataclass(frozen=True, slots=True)
+class SetPin:
+    """The deed of `card set-pin`: a PIN in the place of an earlier one, to be tried from the start.
+
+    The hash is made before the ledger is locked, as it takes long. `key` is the idempotency key, if there is one.
+    """
+
+    pin: PinTyped
+    salt: bytes
+    digest: bytes
+    key: str | None = None
+
+    @classmethod
+    def of(cls, pin: str, key: str | None = None) -> Self:
+        """The deed for a PIN as domain.pins.parse_pin() gives it, under a salt of the operating system's randomness."""
+        salt = os.urandom(SALT_BYTES)
+        return cls(PinTyped(pin), salt, hashed(pin, salt), key)
+
+    def arguments(self, ledger: Ledger, card: Card) -> Mapping[str, Any]:
+        """See CardDeed: nothing of the PIN, but whether it is another than the one that was set under the same key."""
+        earlier = None if self.key is None else answers.answer_under(ledger.connection, self.key)
+        stored = None if earlier is None else pin_set_by(ledger.connection, earlier.run_id)
+        return {} if stored is None or self.pin.matches(stored) else {"pin": "another"}
+
+    def do(self, desk: Desk, card: Card) -> Answer:
+        """See CardDeed."""
+        refuse_dead(card)
+        post_pin(desk.ledger.connection, card.number, METHOD, self.salt, self.digest, desk.run_id)
+        return Answer(card.campaign_name, {"pins_set": 1}, facts={"card": card_facts(desk.card(card.number))})
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """The deed of `card unlock`: wrong PINs are forgotten; where there were none, nothing."""
+
+    reason: str | None = None
+
+    def arguments(self, ledger: Ledger, card: Card) -> Mapping[str, Any]:
+        """See CardDeed."""
+        return {"reason": self.reason}
+
+    def do(self, desk: Desk, card: Card) -> Answer:
+        """See CardDeed."""
+        refuse_dead(card)
+        if not card.wrong_pins:
+            return Answer(card.campaign_name, {"unlocked": 0}, facts={"card": card_facts(card)}, changed=False)
+        post_event(desk.ledger.connection, card.number, "unlocked", self.reason, desk.run_id)
+        return Answer(card.campaign_name, {"unlocked": 1}, facts={"card": card_facts(desk.card(card.number))})

@@ -1,0 +1,183 @@
+"""Giving a redemption back, once, in whole or part: to the buckets it was taken from, on the card where the money is now."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from refundctl.domain.basics.errors import Refused, UsageError
+from refundctl.domain.cards.card_state import CardState
+from refundctl.domain.cards.redemption_rules import Buckets, given_back
+from refundctl.ledger.cards.card_now import Card, last_successor
+from refundctl.ledger.desk import redeeming
+from refundctl.ledger.desk.redeeming import PastRedemption
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.journal.run_journal import Journal
+from refundctl.operations.desk.card_facts import card_facts, transaction_facts
+from refundctl.operations.desk.deeds import Answer, Desk, amount_of, money, on_card_found, state_in_words
+from refundctl.operations.desk.redeem import Disabled, NotActive
+
+# A longer number may be the code of a card, which must be written down nowhere.
+_TRANSACTION = re.compile("[0-9]{1,11}")
+
+
+class RedemptionUnknown(Refused):
+    """There is no such transaction, or it is of no redemption."""
+
+    code = "resource_not_found"
+
+
+class RolledBack(Refused):
+    """The redemption was given back before."""
+
+    code = "already_rolled_back"
+
+
+class MoreThanTaken(Refused):
+    """More is to be given back than was taken."""
+
+    code = "rollback_exceeds_redemption"
+
+
+def rollback(
+    ledger: Ledger,
+    journal: Journal,
+    transaction: str,
+    *,
+    amount: str | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+    keep: bool = True,
+) -> Answer:
+    """Give back the redemption that this transaction is of, once per `key`; `amount` None is all of it.
+
+    Raises UsageError, RedemptionUnknown, RolledBack, MoreThanTaken, OtherCurrency, KeyConflict, and NotActive or Disabled
+    where the money has nowhere to go.
+    """
+    number = transaction_number(transaction)
+    return on_card_found(
+        ledger,
+        journal,
+        partial(_card_of, ledger, number),
+        _GiveBack(number, amount, reason),
+        key=key,
+        keep=keep,
+        asked={"transaction": number},
+    )
+
+
+def transaction_number(text: str) -> int:
+    """The number of a transaction as it was typed. Raises UsageError."""
+    if not _TRANSACTION.fullmatch(text):
+        raise UsageError(
+            "A transaction is named by its number, such as 17: `refundctl card show` lists those of a card."
+        )
+    return int(text)
+
+
+def _card_of(ledger: Ledger, number: int) -> int:
+    """The card that a redemption was taken from, by the number of one of its transactions."""
+    found = redeeming.redemption_of(ledger.connection, number)
+    if found is None:
+        raise RedemptionUnknown(
+            f"Transaction {number} is no redemption: `refundctl card show` lists the transactions of a card."
+        )
+    return found.card
+
+
+@dataclass(frozen=True, slots=True)
+class _GiveBack:
+    """The deed of `card rollback`; the card is the one that the redemption was taken from."""
+
+    transaction: int
+    amount: str | None
+    reason: str | None
+
+    def arguments(self, ledger: Ledger, card: Card) -> Mapping[str, Any]:
+        """See CardDeed: the whole amount where none was named, so that a retry may name it."""
+        return {
+            "transaction": self.transaction,
+            "amount_minor": self._amount_minor(self._redemption(ledger), card),
+            "reason": self.reason,
+        }
+
+    def do(self, desk: Desk, card: Card) -> Answer:
+        """See CardDeed."""
+        redemption = self._redemption(desk.ledger)
+        amount_minor = self._amount_minor(redemption, card)
+        _refuse_again(redemption)
+        _refuse_more(redemption, amount_minor, card)
+        target = _where_money_goes(desk, card)
+        amount = given_back(amount_minor, redemption.taken, bonus_first=card.rules.bonus_first)
+        posted = redeeming.roll_back(
+            desk.ledger.connection, redemption, amount, card=target.number, reason=self.reason, run_id=desk.run_id
+        )
+        return _answer(desk, redemption, target, amount, posted)
+
+    def _redemption(self, ledger: Ledger) -> PastRedemption:
+        found = redeeming.redemption_of(ledger.connection, self.transaction)
+        if found is None:  # pragma: no cover - redemptions never go away
+            raise LookupError(self.transaction)
+        return found
+
+    def _amount_minor(self, redemption: PastRedemption, card: Card) -> int:
+        return redemption.taken.total if self.amount is None else amount_of(self.amount, card.currency)
+
+
+def _refuse_again(redemption: PastRedemption) -> None:
+    if redemption.rolled_back_by is not None:
+        raise RolledBack(
+            f"Redemption {redemption.number} was given back before, by run {redemption.rolled_back_by}: that is done once; "
+            "`refundctl card adjust` corrects a balance."
+        )
+
+
+def _refuse_more(redemption: PastRedemption, amount_minor: int, card: Card) -> None:
+    taken_minor = redemption.taken.total
+    if amount_minor > taken_minor:
+        raise MoreThanTaken(
+            f"Redemption {redemption.number} took {money(taken_minor, card.currency)}: give back at most that, not "
+            f"{money(amount_minor, card.currency)}."
+        )
+
+
+def _where_money_goes(desk: Desk, card: Card) -> Card:
+    """The card itself, or the last one that its balance has moved to since.
+
+    One that is blocked for now, locked or expired gets its money back; raises Disabled for one that is frozen, and NotActive
+    for one that is dead.
+    """
+    number = last_successor(desk.ledger.connection, card.number)
+    target = card if number == card.number else desk.card(number)
+    if target.state is CardState.FROZEN:
+        raise Disabled(
+            f"Card {target.card_id} {state_in_words(target)}, so nothing can be given back to it: "
+            "`refundctl cashout cancel` gives it back first."
+        )
+    if target.state.is_dead:
+        raise NotActive(
+            f"Card {target.card_id} {state_in_words(target)}, so nothing can be given back to it: give the amount back in "
+            "another way, such as `refundctl card issue`."
+        )
+    return target
+
+
+def _answer(desk: Desk, redemption: PastRedemption, target: Card, amount: Buckets, posted: list[int]) -> Answer:
+    return Answer(
+        campaign=target.campaign_name,
+        counts={"rollbacks": 1},
+        totals={target.currency: {"refunded": amount.total, "paid": amount.paid, "bonus": amount.bonus}},
+        facts={
+            "rollback": {
+                "redemption": redemption.number,
+                "card_id": target.card_id,
+                "amount": amount.total,
+                "paid": amount.paid,
+                "bonus": amount.bonus,
+                "currency": target.currency,
+            },
+            "card": card_facts(desk.card(target.number)),
+            "transactions": transaction_facts(desk.ledger, posted),
+        },
+    )

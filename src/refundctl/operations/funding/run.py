@@ -1,0 +1,217 @@
+"""A whole batch in one transaction: load, create, publish, top up, and the reservation of what is to be mailed.
+
+The steps don't call each other; this is the one place that strings them together. A run is there whole or not at all.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from refundctl.ledger.delivery.batches import Batch
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.journal.run_journal import Journal, Outcome, Run, RunFile
+from refundctl.ledger.reading.queries import last_transaction
+from refundctl.operations.bookings import load
+from refundctl.operations.campaigns import create
+from refundctl.operations.campaigns.terms import Terms, consider, terms_of
+from refundctl.operations.delivery import hand_over
+from refundctl.operations.funding import publish, topup
+
+if TYPE_CHECKING:
+    from refundctl.domain.campaigns.campaign import Campaign
+
+Say = Callable[[str], None]  # told which step begins
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the steps of a run are to do."""
+
+    campaign: "Campaign"
+    staged: load.Staged
+    expected: load.Expected
+    strict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the files of a run go. `finished` is the hand-over of an earlier run that this command has just finished."""
+
+    place: hand_over.Place
+    force: bool
+    finished: Batch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What the steps have posted: all transactions after `last_before`; `terms` are the campaign's."""
+
+    parent: Run
+    terms: Terms
+    last_before: int
+    created: bool
+    load: load.LoadResult
+    publish: publish.PublishResult
+    topup: topup.TopUpResult
+
+    @property
+    def posted(self) -> bool:
+        """Whether anything is new but what the files say of people."""
+        return bool(self.load.loaded or self.created or self.publish.published or self.topup.posted)
+
+    @property
+    def gives(self) -> bool:
+        """Whether money was given, on cards or in cash."""
+        return bool(self.topup.on_cards_minor or self.topup.cash_minor)
+
+    @property
+    def partial(self) -> bool:
+        """Whether a person has something to mend."""
+        return bool(self.load.rejected or self.publish.short or self.publish.capped)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is nearly used up."""
+        return [*self.publish.warnings, *self.topup.warnings]
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """As they stand in JSON: the rows, and what became of the bookings."""
+        return {
+            **self.load.counts,
+            "created": int(self.created),
+            "published": self.publish.published,
+            "funded": self.topup.funded,
+        }
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Each step's counts and totals."""
+        return {
+            "load": {"counts": self.load.counts, "totals": self.load.totals},
+            "publish": {"counts": self.publish.counts, "totals": {}},
+            "topup": {"counts": self.topup.counts, "totals": self.topup.totals},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run did. `batch` is what is now to be handed over, None where nothing is new."""
+
+    steps: Steps
+    batch: Batch | None
+    rejects: Sequence[RunFile]
+
+    @property
+    def run_id(self) -> int:
+        """The run, which is kept where anything is changed."""
+        return self.steps.parent.run_id
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is to be kept."""
+        return bool(self.steps.posted or self.steps.load.changed or self.batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What must hold of a run besides: each raises Refused where it doesn't.
+
+    `before` is asked first in the transaction; `after` is told what the steps have posted, and may write for the run given.
+    """
+
+    before: Callable[[], None]
+    after: Callable[[Steps, Run], None]
+
+
+# Writes the rejects files, and gives what it wrote; it is told whether anything else will be written.
+WriteRejects = Callable[[bool], list[RunFile]]
+
+
+def refuse_changed_definition(ledger: Ledger, campaign: "Campaign") -> bool:
+    """Tell whether the campaign is still to be made. Raises DefinitionChanged where `create` must first take it in."""
+    creation = create.creation_of(ledger, campaign)
+    if creation is create.Creation.CHANGED:
+        raise create.DefinitionChanged(
+            f"The definition of {campaign.name} has changed: take it in with `refundctl create {campaign.name}`, "
+            "then run this again."
+        )
+    return creation is create.Creation.CREATED
+
+
+def run(
+    ledger: Ledger,
+    journal: Journal,
+    task: Task,
+    target: Target,
+    say: Say,
+    write_rejects: WriteRejects,
+    guard: Guard,
+) -> RunResult:
+    """Do all steps for the refund lines in the staged files; the caller holds the transaction and decides on keeping it.
+
+    `write_rejects` makes the folder, so that a full disk shows before the commit.
+    """
+    guard.before()
+    steps = take_steps(ledger, journal, task, say, write_rejects)
+    own = journal.continued(steps.parent)
+    guard.after(steps, own)
+    say("Reserving the batch")
+    # A corrected name or status is no reason to replace the files of the last hand-over.
+    wanted = hand_over.Wanted(
+        steps.terms.stored.campaign_id,
+        target.place,
+        fresh_after=steps.last_before,
+        considered_only=True,
+        empty=steps.posted,
+        force=target.force,
+        finished=target.finished,
+    )
+    batch = hand_over.reserve(ledger, wanted, own.run_id)
+    rejects = write_rejects(batch is not None) if steps.load.rejected or batch else []
+    result = RunResult(steps, batch, rejects)
+    if result.changed:
+        files = [*steps.load.files, *rejects]
+        journal.finish(own, Outcome(steps.counts, steps.topup.totals, files, steps.partial))
+    return result
+
+
+def take_steps(ledger: Ledger, journal: Journal, task: Task, say: Say, write_rejects: WriteRejects) -> Steps:
+    """Load, create, publish and top up. Raises what any of these raises, StrictReject and ControlTotalMismatch."""
+    name = task.campaign.name
+    is_new = refuse_changed_definition(ledger, task.campaign)
+    parent = journal.begin(campaign=name)
+    say("Posting bookings")
+    loading = journal.begin(campaign=name, step="load", parent_id=parent.run_id)
+    loaded = load.load(ledger, task.staged, loading)
+    if task.strict and loaded.rejected:
+        load.check_strict(loaded, [file.path for file in write_rejects(False)])
+    load.check_expected(ledger, loaded, task.expected)
+    journal.finish(loading, _load_outcome(loaded))
+    if is_new:
+        creating = journal.begin(campaign=name, step="create", parent_id=parent.run_id)
+        journal.finish(creating, Outcome(create.create(ledger, task.campaign, creating.run_id).counts))
+    terms = terms_of(ledger, name)
+    before = last_transaction(ledger.connection)
+    published, topped_up = _fund(ledger, journal, terms, parent, loading, say)
+    return Steps(parent, terms, before, is_new, loaded, published, topped_up)
+
+
+def _fund(
+    ledger: Ledger, journal: Journal, terms: Terms, parent: Run, loading: Run, say: Say
+) -> tuple[publish.PublishResult, topup.TopUpResult]:
+    name = terms.stored.name
+    consider(ledger, terms, lines_before=loading.since["line_versions"])
+    say("Publishing cards")
+    publishing = journal.begin(campaign=name, step="publish", parent_id=parent.run_id)
+    published = publish.publish(ledger, terms, publishing.run_id)
+    journal.finish(publishing, Outcome(published.counts, partial=bool(published.short or published.capped)))
+    say("Topping up")
+    topping = journal.begin(campaign=name, step="topup", parent_id=parent.run_id)
+    topped_up = topup.top_up(ledger, terms, topping.run_id)
+    unfunded = bool(topped_up.short or topped_up.capped)
+    journal.finish(topping, Outcome(topped_up.counts, topped_up.totals, partial=unfunded))
+    return published, topped_up
+
+
+def _load_outcome(loaded: load.LoadResult) -> Outcome:
+    return Outcome(loaded.counts, loaded.totals, loaded.files, partial=bool(loaded.rejected))
