@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from command_line import PLAIN_ENVIRONMENT, CommandLine, OwnProcess, ThisProcess, small_campaigns
-from golden_text import Golden
+from support.command_line import PLAIN_ENVIRONMENT, CommandLine, OwnProcess, ThisProcess, small_campaigns
+from support.golden_text import Golden
 
 MEMORY, MEMORY_BYTES_MIN = Path("/dev/shm"), 4 << 30  # noqa: S108 - pytest makes a folder of its own there
 

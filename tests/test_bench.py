@@ -30,8 +30,9 @@ from figures import growth, growth_text, measured_json, measured_text
 from made_bookings import COLUMNS, Bookings, write_bookings
 from measures import END_TO_END, MEASURES, STEPS, Bench, Measured, in_turn, topup_by_rules
 from measuring import BenchError, Timing, time_program
-from pages import ROOT, page
-from policy_model import PolicyModel
+from support.models.policy_model import PolicyModel
+from support.pages.markdown_pages import page
+from support.repository import ROOT
 
 BENCH = ROOT / "bench" / "bench.py"
 TIMEOUT_SECONDS = 120.0

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from command_line import CAMPAIGN, CommandLine, plain_environment
+from support.command_line import CAMPAIGN, CommandLine, plain_environment
+from support.repository import ROOT
 
-SOURCE = Path(__file__).parents[1] / "src"
+SOURCE = ROOT / "src"
 PACKAGE = "refundctl"
 MODULES = sorted((SOURCE / PACKAGE).rglob("*.py"))
 

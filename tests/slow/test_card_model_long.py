@@ -1,4 +1,4 @@
-"""A hundred thousand steps of tests/operations/test_card_model.py, and whether they came by every refusal."""
+"""A hundred thousand steps of tests/operations/desk/test_card_model.py, and whether they came by every refusal."""
 
 import sys
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from card_machine import CardMachine
+from support.models.card_machine import CardMachine
 
 pytestmark = pytest.mark.slow
 

@@ -11,11 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from books import BEFORE_RELEASE, LEDGER, number
-from command_line import CAMPAIGN, OwnProcess, plain_environment, small_campaigns
-from crash_points import KILLED
-from flights import CANCELLED_FLIGHTS, write_flight_bookings
-from interrupted import BOOKINGS, OTHER_BOOKINGS, RUN, STEPS, Left, Place, assert_a_kill_never_shows, what_is_left
+from support.books import BEFORE_RELEASE, LEDGER, number
+from support.command_line import CAMPAIGN, OwnProcess, plain_environment, small_campaigns
+from support.data.flights import CANCELLED_FLIGHTS, write_flight_bookings
+from support.faults.crash_points import KILLED
+from support.faults.interrupted import (
+    BOOKINGS,
+    OTHER_BOOKINGS,
+    RUN,
+    STEPS,
+    Left,
+    Place,
+    assert_a_kill_never_shows,
+    what_is_left,
+)
 
 pytestmark = pytest.mark.slow
 

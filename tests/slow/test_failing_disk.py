@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from books import BEFORE_RELEASE, LEDGER
-from command_line import CommandResult, plain_environment
-from crash_points import Job, run_job
-from interrupted import RUN, STEPS, Left, Place, what_is_left, write_inputs
+from support.books import BEFORE_RELEASE, LEDGER
+from support.command_line import CommandResult, plain_environment
+from support.faults.crash_points import Job, run_job
+from support.faults.interrupted import RUN, STEPS, Left, Place, what_is_left, write_inputs
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-"""Thousands of made-up sources and files: the properties of tests/operations/test_sources_properties.py for minutes."""
+"""Thousands of made-up sources and files: the properties of tests/operations/bookings/test_sources_properties.py for minutes."""
 
 import random
 
@@ -6,8 +6,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from fuzzed_files import PACKINGS, Case, cases, damaged, grouped_kinds, wild
-from fuzzed_loads import NewDesk, check_anything, check_shared_fate, check_survivors, check_well_written, desks
+from support.data.fuzzed_files import PACKINGS, Case, cases, damaged, grouped_kinds, wild
+from support.data.fuzzed_loads import (
+    NewDesk,
+    check_anything,
+    check_shared_fate,
+    check_survivors,
+    check_well_written,
+    desks,
+)
 
 pytestmark = pytest.mark.slow
 

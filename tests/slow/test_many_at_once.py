@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from at_once import all_at_once, bookings, error_code
-from books import LEDGER, minor, number, read, rows_of
-from command_line import CAMPAIGN, CommandLine
+from support.books import LEDGER, minor, number, read, rows_of
+from support.command_line import CAMPAIGN, CommandLine
+from support.faults.at_once import all_at_once, bookings, error_code
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,188 @@
+"""The four eyes, tried with real user accounts: who has made a plan can't approve it, and who has approved it can't apply it.
+
+Each command runs in a process of its own that gives up root's rights for good before it begins. What it needs of Python is
+loaded before, by the same commands in a folder of root's, as other users may not be allowed to read the interpreter's files.
+"""
+
+import grp
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from refundctl.files.campaigns.plan_file import as_json, read_plan, sealed
+from support.command_line import CAMPAIGN, TIMEOUT_SECONDS, CommandResult, plain_environment, small_campaigns
+from support.desks.bookings_desk import LEDGER, booking, mode_of, write_bookings
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as several users")
+
+ANA, BO, CY = 65_533, 65_532, 65_531  # nobody's, most likely; what counts is that they differ
+
+AS_SOMEBODY = """
+import contextlib, io, os, sys, tempfile
+from refundctl.cli.app import load
+from refundctl.cli.main import main
+
+folder, user, group, *words = sys.argv[1:]
+with tempfile.TemporaryDirectory() as own, contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    for name in ("campaigns.yaml", "bookings.csv"):
+        with open(os.path.join(folder, name)) as there, open(os.path.join(own, name), "w") as here:
+            here.write(there.read().replace('"above": "100.00"', '"above": "100000.00"'))
+    os.chdir(own)
+    for line in ("init", "plan flight-refunds bookings.csv -o plan.json", "approve plan.json",
+                 "apply plan.json --out out", "run flight-refunds bookings.csv --out out", "runs", "verify"):
+        main(line.split())
+    os.chdir("/")
+os.setgroups([int(group)])
+os.setgid(int(group))
+load([])  # another user may not be able to read where the program lies
+os.setuid(int(user))
+os.umask(0o007)
+os.chdir(folder)
+sys.exit(main(words))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A folder that a group of users shares, as docs/safety.md says how to make one."""
+
+    folder: Path
+    group: grp.struct_group
+
+    def __call__(self, user: int, *words: str) -> CommandResult:
+        done = subprocess.run(
+            [sys.executable, "-c", AS_SOMEBODY, str(self.folder), str(user), str(self.group.gr_gid), *words],
+            cwd="/",
+            env=plain_environment(Path("/"), None, None),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        return CommandResult(words, done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    """Above EUR 100.00 somebody must approve; the two bookings are EUR 150.00."""
+    group = next(each for each in grp.getgrall() if each.gr_gid != 0)
+    folder = Path(tempfile.mkdtemp(prefix="office-"))  # not below pytest's own folder, which is root's alone
+    (folder / "campaigns.yaml").write_text(small_campaigns(approval={"above": "100.00"}), encoding="utf-8")
+    write_bookings(folder / "bookings.csv", booking("B1", "120.00"), booking("B2", "30.00"))
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, -1, group.gr_gid)
+        path.chmod(0o2770 if path == folder else 0o640)
+    yield Office(folder, group)
+    shutil.rmtree(folder)
+
+
+PLAN = ("plan", CAMPAIGN, "bookings.csv", "-o", "plan.json")
+
+
+def test_one_plans_another_approves_and_the_first_applies(office: Office) -> None:
+    office(ANA, "init", "--group", office.group.gr_name).ok()
+    assert mode_of(office.folder / LEDGER) == "-rw-rw----"
+    assert office(ANA, "run", CAMPAIGN, "bookings.csv", "--out", "out").exit == 4
+    office(ANA, *PLAN).ok()
+    assert mode_of(office.folder / "plan.json") == "-rw-r-----"  # 0644 as far as the umask allows
+
+    own = office(ANA, "approve", "plan.json", "--json")
+    assert (own.exit, own.json()["errors"][0]["code"]) == (4, "approval_refused")
+    assert f"made by {ANA} (user {ANA}), which is you" in own.json()["errors"][0]["message"]
+
+    approved = office(BO, "approve", "plan.json", "--json").ok().json()
+    assert (approved["counts"], approved["totals"]["EUR"]["total"]) == ({"approved": 1}, 15_000)
+    again = office(BO, "approve", "plan.json", "--json").ok().json()
+    assert (again["run_id"], again["counts"]) == (None, {"approved": 0})
+
+    theirs = office(BO, "apply", "plan.json", "--out", "out", "--json")
+    assert (theirs.exit, theirs.json()["errors"][0]["code"]) == (4, "approval_refused")
+    assert f"approved by {BO} (user {BO}), which is you" in theirs.json()["errors"][0]["message"]
+    assert not (office.folder / "out").exists()
+
+    applied = office(ANA, "apply", "plan.json", "--out", "out", "--json").ok().json()
+    assert applied["totals"]["EUR"]["total"] == 15_000
+    office(BO, "verify").ok()
+
+    told = office(CY, "runs", "--json").ok().json()["runs"]
+    who = [(run["command"], run["user_id"], run["status"]) for run in told if run["parent_run_id"] is None]
+    assert who == [
+        ("init", ANA, "ok"),
+        ("run", ANA, "refused"),
+        ("approve", ANA, "refused"),
+        ("approve", BO, "ok"),
+        ("apply", BO, "refused"),
+        ("apply", ANA, "ok"),
+    ]
+
+
+def test_a_third_person_may_apply_and_what_was_approved_no_longer_counts(office: Office) -> None:
+    office(ANA, "init", "--group", office.group.gr_name).ok()
+    office(ANA, *PLAN).ok()
+    office(BO, "approve", "plan.json").ok()
+    office(CY, "apply", "plan.json", "--out", "out-of-cy").ok()
+
+    # EUR 150.00 are approved, so that up to EUR 100.00 may be given without.
+    path = write_bookings(office.folder / "more.csv", booking("B3", "100.00"))
+    os.chown(path, -1, office.group.gr_gid)
+    office(CY, "run", CAMPAIGN, "more.csv", "--out", "more").ok()
+    path = write_bookings(office.folder / "cent.csv", booking("B4", "0.01"))
+    os.chown(path, -1, office.group.gr_gid)
+    refused = office(CY, "run", CAMPAIGN, "cent.csv", "--out", "cent", "--json")
+    assert (refused.exit, refused.json()["errors"][0]["code"]) == (4, "approval_required")
+
+    # What is taken back of an approved run makes no room for what nobody has approved.
+    [approved] = [run for run in office(CY, "runs", "--json").ok().json()["runs"] if run["command"] == "apply"]
+    office(CY, "undo", str(approved["run_id"])).ok()
+    assert office(CY, "run", CAMPAIGN, "cent.csv", "--out", "cent").exit == 4
+
+    # Who wants to approve what is applied already has nothing left to approve.
+    late = office(CY, "approve", "plan.json", "--json")
+    assert (late.exit, late.json()["errors"][0]["code"]) == (4, "approval_refused")
+    assert "applied already" in late.json()["errors"][0]["message"]
+
+
+def test_who_makes_the_plan_look_like_another_persons_still_can_t_do_both(office: Office) -> None:
+    """The plan is a file that its maker can write: so its owner can't approve it, whatever it says."""
+    office(ANA, "init", "--group", office.group.gr_name).ok()
+    office(ANA, *PLAN).ok()
+    path = office.folder / "plan.json"
+    plan = read_plan(path.read_bytes(), "plan.json")
+    path.write_bytes(as_json(sealed(replace(plan, made_by=replace(plan.made_by, user_id=BO)))))
+    for name in ("plan.json", "../" + office.folder.name + "/plan.json"):
+        refused = office(ANA, "approve", name, "--json")
+        assert (refused.exit, refused.json()["errors"][0]["code"]) == (4, "approval_refused")
+        assert "approve the planner's own file, not a copy" in refused.json()["errors"][0]["message"]
+    assert office(ANA, "apply", "plan.json", "--out", "out").exit == 4
+
+
+def test_what_was_approved_is_not_given_to_others_by_corrections(office: Office) -> None:
+    office(ANA, "init", "--group", office.group.gr_name).ok()
+    office(ANA, *PLAN).ok()
+    office(BO, "approve", "plan.json").ok()
+    office(ANA, "apply", "plan.json", "--out", "out").ok()
+
+    def adjust(card: str, amount: str) -> str:
+        """The code of why a correction is refused, or none."""
+        result = office(ANA, "card", "adjust", card, "--amount", amount, "--reason", "wrong", "--json")
+        return "".join(error["code"] for error in result.json()["errors"])
+
+    # What is taken off one card, which Bo has agreed to, is free for no other one.
+    assert adjust("c1", "-90") == ""
+    assert adjust("c2", "100.01") == "approval_required"
+    assert adjust("c2", "100.00") == ""
+    # But a correction that was wrong itself is, also once its card was replaced.
+    assert adjust("c2", "-60") == ""
+    office(ANA, "card", "transfer", "c2").ok()
+    assert adjust("c3", "-40") == ""
+    assert adjust("c1", "190.01") == "approval_required"
+    assert adjust("c1", "190") == ""
+    assert adjust("c2", "-0.01") == "voucher_not_active"
+    assert adjust("c3", "0.01") == "approval_required"
