@@ -24,7 +24,7 @@ OWN_PRETIX = "sources: {our-pretix: {preset: pretix, constants: {currency: EUR}}
 class Sample:
     """A sample file: how many of its rows end how, and what each order's card is worth, by currency.
 
-    `mended` are cells of the rejects file, by the number of the order, and `then` the cards that this adds.
+    `fixed` are cells of the rejects file, by the number of the order, and `then` the cards that this adds.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Sample:
     filtered: int
     rejected: int
     cards: Mapping[str, Mapping[str, str]]
-    mended: Mapping[str, Mapping[str, str]]
+    fixed: Mapping[str, Mapping[str, str]]
     then: Mapping[str, Mapping[str, str]]
     has_emails: bool = True
     options: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ SAMPLES = {
             rejected=1,
             cards={"EUR": {"#1001": "89.90", "#1002": "45.00", "#1003": "90.00"}, "USD": {"#1006": "39.99"}},
             totals={"EUR": 224_90, "USD": 39_99},
-            mended={"#1008": {"Refunded Amount": "0.50"}},
+            fixed={"#1008": {"Refunded Amount": "0.50"}},
             then={"EUR": {"#1008": "75.00"}},
         ),
         # 1003: 200.00 less 50.00. 1009: 40.00 less 10 and 5.50. 1010: 30.00 less 30.00. Unpaid: 1004, 1006, 1007.
@@ -73,7 +73,7 @@ SAMPLES = {
                 "USD": {"1008": "75.25"},
             },
             totals={"EUR": 354_00, "USD": 75_25},
-            mended={"1010": {"refund_items": ""}},
+            fixed={"1010": {"refund_items": ""}},
             then={"EUR": {"1010": "30.00"}},
         ),
         # Jan: 120.00 less 20.00. Greta: 80.00 less 25.50. Tom: 19.99 less 19.99. Yen have no decimals.
@@ -88,7 +88,7 @@ SAMPLES = {
                 "JPY": {"ch_3SampleYuki": "12000"},
             },
             totals={"EUR": 204_50, "USD": 75_50, "JPY": 12_000},
-            mended={"ch_3SampleTom": {"Amount Refunded": "9.99"}},
+            fixed={"ch_3SampleTom": {"Amount Refunded": "9.99"}},
             then={"GBP": {"ch_3SampleTom": "10.00"}},
             has_emails=False,
         ),
@@ -100,7 +100,7 @@ SAMPLES = {
             rejected=3,
             cards={"EUR": {"11001": "50.00", "11002": "40.00", "11003": "25.00"}, "USD": {"11007": "46.50"}},
             totals={"EUR": 115_00, "USD": 46_50},
-            mended={"11004": {"Total Paid": "5.00"}, "11005": {"Email": "liisa.makinen@example.com"}},
+            fixed={"11004": {"Total Paid": "5.00"}, "11005": {"Email": "liisa.makinen@example.com"}},
             then={"EUR": {"11004": "5.00", "11005": "50.00"}},
         ),
         # K9LMN was cancelled without having been paid. F7GHJ cost nothing.
@@ -111,7 +111,7 @@ SAMPLES = {
             rejected=1,
             cards={"EUR": {"A8VKP": "60.00", "H3WFQ": "90.50", "W9XYZ": "120.00", "B8CDE": "15.75", "L3MNP": "48.00"}},
             totals={"EUR": 334_25},
-            mended={"F7GHJ": {"Order total": "12.00"}},
+            fixed={"F7GHJ": {"Order total": "12.00"}},
             then={"EUR": {"F7GHJ": "12.00"}},
             options=("--source", "our-pretix"),
         ),
@@ -127,7 +127,7 @@ SAMPLES = {
                 "JPY": {"4000111007": "64000"},
             },
             totals={"EUR": 1436_25, "USD": 540_00, "JPY": 64_000},
-            mended={"4000111005": {"Price": "10 EUR"}, "4000111008": {"Price": "99 USD"}},
+            fixed={"4000111005": {"Price": "10 EUR"}, "4000111008": {"Price": "99 USD"}},
             then={"EUR": {"4000111005": "10.00"}, "USD": {"4000111008": "99.00"}},
             has_emails=False,
         ),
@@ -213,10 +213,10 @@ def test_the_rejects_are_mended_and_loaded_by_themselves(
 ) -> None:
     for currency in sample.cards:
         run(run_in_process, sample, currency, f"out-{currency}")
-    mend(desk / f"out-{next(iter(sample.cards))}" / "rejects.csv", sample)
+    fix(desk / f"out-{next(iter(sample.cards))}" / "rejects.csv", sample)
     for currency, cards in sample.then.items():
         result = run(
-            run_in_process, sample, currency, f"mended-{currency}", f"out-{next(iter(sample.cards))}/rejects.csv"
+            run_in_process, sample, currency, f"fixed-{currency}", f"out-{next(iter(sample.cards))}/rejects.csv"
         )
         answer = result.ok().json()
         assert answer["counts"]["rows"] == sample.rejected
@@ -225,11 +225,11 @@ def test_the_rejects_are_mended_and_loaded_by_themselves(
     run_in_process("verify", now=NOW).ok()
 
 
-def mend(path: Path, sample: Sample) -> None:
+def fix(path: Path, sample: Sample) -> None:
     """The rejects file with other cells, as a person would write them."""
     with path.open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
-    for number_, cells in sample.mended.items():
+    for number_, cells in sample.fixed.items():
         [*of_order] = (row for row in rows if number_ in row)
         assert of_order
         for row in of_order:

@@ -180,7 +180,7 @@ class Both:
         return without(counts, "remaining")
 
     def agree(self) -> None:
-        """The whole of it: lines, credits and cards, and that the books are sound."""
+        """The whole of it: lines, credits and cards, and that the books are in order."""
         ledger, model = self.folder / LEDGER, self.model
         assert read(ledger, LINES) == sorted((*named(row.line), *row.money, row.status) for row in model.known.values())
         assert read(ledger, CREDITS) == sorted(

@@ -97,7 +97,7 @@ def test_a_person_reads_the_same(run_in_process: CommandLine, tmp_path: Path) ->
         "  loaded    2",
         "  rejected  1 (1 amount_not_positive)",
         "  owed      EUR 111.50",
-        "Mend the rejected rows in bookings.rejects.csv and load that file.",
+        "Fix the rejected rows in bookings.rejects.csv and load that file.",
     ]
     assert result.stderr == ""
 
@@ -304,12 +304,12 @@ def test_no_rejects_no_file(run_in_process: CommandLine, tmp_path: Path) -> None
 
 
 def test_rejects_go_where_they_are_told_to_and_nowhere_else(run_in_process: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "mend").mkdir()
+    (tmp_path / "fix").mkdir()
     write_bookings(tmp_path / "bookings.csv", ANA, {**JAN, "order_amount": "?"})
-    answer = run_in_process("load", "bookings.csv", "--rejects", "mend/r.csv", "--json").json()
-    assert [(file["path"], file["rows"]) for file in answer["files"]] == [("bookings.csv", 2), ("mend/r.csv", 1)]
-    assert sorted(files_in(tmp_path)) == ["bookings.csv", "mend/r.csv", LEDGER]
-    digest = hashlib.sha256((tmp_path / "mend" / "r.csv").read_bytes()).hexdigest()
+    answer = run_in_process("load", "bookings.csv", "--rejects", "fix/r.csv", "--json").json()
+    assert [(file["path"], file["rows"]) for file in answer["files"]] == [("bookings.csv", 2), ("fix/r.csv", 1)]
+    assert sorted(files_in(tmp_path)) == ["bookings.csv", "fix/r.csv", LEDGER]
+    digest = hashlib.sha256((tmp_path / "fix" / "r.csv").read_bytes()).hexdigest()
     assert answer["files"][1]["sha256"] == digest
 
 
@@ -517,7 +517,7 @@ def test_encoding_is_never_guessed(run_in_process: CommandLine, tmp_path: Path) 
 
 
 def test_a_packed_file_is_the_same_file(run_in_process: CommandLine, tmp_path: Path) -> None:
-    """Its digest is that of the bytes as given; rejects go beside it, as plain CSV, and can be loaded once mended."""
+    """Its digest is that of the bytes as given; rejects go beside it, as plain CSV, and can be loaded once fixed."""
     bad = {**JAN, "order_amount": "?"}
     packed = gzip.compress(csv_text(ANA, bad).encode())
     (tmp_path / "bookings.csv.gz").write_bytes(packed)

@@ -268,8 +268,8 @@ def test_a_preset_whose_column_is_renamed(run_in_process: CommandLine, tmp_path:
     answer = result.json()
     assert (result.exit, only(answer["errors"])["code"]) == (65, "column_missing")
     assert "preset: shopify" in answer["yaml"]
-    mended = {**answer, "yaml": answer["yaml"].replace('"..."', "Money back")}
-    again = read_by_what_is_suggested(run_in_process, tmp_path, "orders.csv", mended)
+    fixed = {**answer, "yaml": answer["yaml"].replace('"..."', "Money back")}
+    again = read_by_what_is_suggested(run_in_process, tmp_path, "orders.csv", fixed)
     assert again["counts"] == {"rows": 12, "accepted": 7, "filtered": 4, "rejected": 1}
 
 
@@ -311,7 +311,7 @@ NO_CSV = {
     "an open quote": (
         b'"Order no,Total\nA1,5\n',
         "malformed_quote",
-        ": a quote in the header is not closed, or something stands behind it; mend the header.",
+        ": a quote in the header is not closed, or something stands behind it; fix the header.",
     ),
     "a name twice": (
         b"booking_id,Total,Total\nA1,5,5\n",

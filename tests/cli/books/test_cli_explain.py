@@ -144,7 +144,7 @@ def test_the_same_for_a_person(run_in_process: CommandLine, tmp_path: Path) -> N
         "Booking B1 of customer C-B1: order EUR 46.00, 1 refund line",
         "",
         "Refund B1: funded",
-        f"Funded by {CAMPAIGN} in run 4, {NOW}, by {ME}, under definition 1, taken in by run 1:",
+        f"Funded by {CAMPAIGN} in run 4, {NOW}, by {ME}, under definition 1, stored by run 1:",
         "order amount EUR 46.00",
         "refundable EUR 46.00",
         "owed in cash EUR 6.00 as the file says",

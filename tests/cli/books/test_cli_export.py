@@ -239,7 +239,7 @@ def test_bookings(funded: CommandLine, tmp_path: Path) -> None:
 
 
 def test_exported_bookings_can_be_loaded_again(funded: CommandLine, tmp_path: Path) -> None:
-    """What one ledger says, another one takes in."""
+    """What one ledger says, another one loads."""
     funded("export", "bookings", CAMPAIGN, "-o", "b.csv").ok()
     answer = funded("load", "b.csv", "--json").ok().json()
     assert (answer["counts"]["unchanged"], answer["counts"]["rejected"]) == (3, 0)

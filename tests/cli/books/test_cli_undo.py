@@ -1,4 +1,4 @@
-"""`refundctl undo`: what a run did is taken back as far as it is unspent, and its refunds wait until they are reopened."""
+"""`refundctl undo`: what a run did is taken back except for what is spent, and its refunds wait until they are reopened."""
 
 import fcntl
 import json

@@ -1,4 +1,4 @@
-"""`refundctl verify`: silent or one line where the books are sound, one line per finding where they are not."""
+"""`refundctl verify`: silent or one line where the books are in order, one line per finding where they are not."""
 
 import re
 import sqlite3
@@ -106,7 +106,7 @@ def test_against_a_seal_that_was_kept(funded: Path, run_in_process: CommandLine,
 
 
 def test_a_cut_off_tail_shows_against_a_kept_seal(funded: Path, run_in_process: CommandLine, tmp_path: Path) -> None:
-    """An old copy put back is sound in itself."""
+    """An old copy put back is in order by itself."""
     old = funded.read_bytes()
     write_bookings(tmp_path / "later.csv", booking("B3"))
     run_in_process("load", "later.csv").ok()
@@ -155,7 +155,7 @@ def test_a_folder_as_a_seal(funded: Path, run_in_process: CommandLine) -> None:
 
 
 def test_without_a_ledger_there_is_nothing_to_verify(run_in_process: CommandLine, tmp_path: Path) -> None:
-    """A name that is mistyped must not look like sound books."""
+    """A name that is mistyped must not look like books in order."""
     result = run_in_process("verify", "--json")
     assert result.exit == 66
     assert only(result.json()["errors"])["code"] == "ledger_missing"

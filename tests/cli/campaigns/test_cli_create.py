@@ -67,7 +67,7 @@ def test_a_changed_definition_counts_for_cards_not_yet_published(
 def test_every_other_command_goes_by_the_stored_definition(
     run_in_process: CommandLine, tmp_path: Path, campaigns: Path
 ) -> None:
-    """A changed file, or none at all, changes nothing until `create` has taken it in."""
+    """A changed file, or none at all, changes nothing until `create` has stored it."""
     write_bookings(tmp_path / "bookings.csv", booking("B1"), booking("B2", status="flown"))
     run_in_process("load", "bookings.csv").ok()
     run_in_process("create", CAMPAIGN).ok()

@@ -72,13 +72,13 @@ def test_a_pause_is_a_run_with_its_reason(run_in_process: CommandLine, campaigns
     assert entry["arguments"] == {"campaign": CAMPAIGN, "reason": "wrong fares"}
     assert state_of(run_in_process, NOW) == "paused"
 
-    answer = run_in_process("resume", CAMPAIGN, "--reason", "mended", "--json", now=LATER).ok().json()
+    answer = run_in_process("resume", CAMPAIGN, "--reason", "fixed", "--json", now=LATER).ok().json()
     assert (answer["command"], answer["run_id"], answer["counts"]) == ("resume", 3, {"resumed": 1})
     assert answer["pause"] == {"run_id": 2, "since": NOW, "by": ME, "reason": "wrong fares"}
     assert state_of(run_in_process, LATER) == "active"
     assert read(tmp_path / LEDGER, "SELECT event, reason, run_id FROM campaign_events ORDER BY id") == [
         ("paused", "wrong fares", 2),
-        ("resumed", "mended", 3),
+        ("resumed", "fixed", 3),
     ]
     run_in_process("verify", now=LATER).ok()
 

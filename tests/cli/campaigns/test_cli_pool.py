@@ -534,7 +534,7 @@ def test_printed_cards_are_not_counted_as_made(run_in_process: CommandLine, tmp_
 
 
 def test_the_same_codes_again_are_known(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
-    """Whatever their dashes, spaces and case, and also when their cards are taken; new ones beside them are taken in."""
+    """Whatever their dashes, spaces and case, and also when their cards are taken; new ones beside them are imported."""
     write_codes(tmp_path / "codes.csv", *PRINTED[:2])
     prepare(run_in_process, tmp_path, *bookings(1))
     run_in_process("create", CAMPAIGN, "--codes", "codes.csv").ok()

@@ -50,7 +50,7 @@ def test_a_credit_transfer_of_all_that_is_open(desk: CashDesk) -> None:
     assert texts(path, "Nm")[2:] == ["Bo Berg", "Guest B3", "Guest B1"], "the ledger's name where the file has none"
     assert texts(path, "Dt") == ["2020-05-01"]
     assert mode_of(path) == "-rw-------"
-    desk.sound()
+    desk.in_order()
 
 
 def test_accounts_are_kept_nowhere_in_the_ledger(desk: CashDesk) -> None:
@@ -191,7 +191,7 @@ def test_a_second_file_in_the_same_place_keeps_the_first(desk: CashDesk) -> None
     desk.export()
     assert (desk.folder / f"pay-run{run}.xml").read_bytes() == first
     assert texts(desk.folder / "pay.xml", "InstdAmt") == ["100.00"]
-    desk.sound()
+    desk.in_order()
 
 
 # --- Settling ---
@@ -208,7 +208,7 @@ def test_the_banks_answer_ends_debts_or_opens_them_again(desk: CashDesk) -> None
     assert desk.states() == {4: "paid", 5: "open", debt: "ordered"}
     desk.settle(pain_002(desk.message(), "ACCC", **{ids[debt]: "ACCC"}), name="later.xml")
     assert desk.card() == ("cashed_out", "0.00")
-    desk.sound()
+    desk.in_order()
 
 
 def test_a_status_of_the_whole_file(desk: CashDesk) -> None:
@@ -217,7 +217,7 @@ def test_a_status_of_the_whole_file(desk: CashDesk) -> None:
     desk.export("second.xml")
     assert desk.settle(pain_002(desk.message(2), "ACSC"), name="second_answer.xml")["counts"]["paid"] == 2
     assert desk.states() == {4: "paid", 5: "paid"}
-    desk.sound()
+    desk.in_order()
 
 
 def test_an_old_answer_says_nothing_of_a_new_file(desk: CashDesk) -> None:
@@ -233,7 +233,7 @@ def test_an_old_answer_says_nothing_of_a_new_file(desk: CashDesk) -> None:
     assert [error["code"] for error in by_hand["errors"]] == ["payment_ambiguous"]
     assert desk.settle(f"id,status\n{desk.payments(2)[4]},rejected\n")["counts"]["reopened"] == 1
     assert desk.states() == {4: "open", 5: "ordered"}
-    desk.sound()
+    desk.in_order()
 
 
 def test_the_exported_csv_comes_back_with_its_statuses(desk: CashDesk) -> None:
@@ -260,7 +260,7 @@ def test_what_was_never_in_a_file_may_be_settled_by_hand(desk: CashDesk) -> None
         (debt, "paid", "cheque 7")
     ]
     assert desk.export()["totals"] == {"EUR": {"cash": 9_000}}, "what is paid is in no file any more"
-    desk.sound()
+    desk.in_order()
 
 
 def test_settling_again_changes_nothing(desk: CashDesk) -> None:
@@ -292,7 +292,7 @@ def test_rows_that_can_not_be_taken_are_told_and_can_be_mended(desk: CashDesk) -
     ]
     assert mode_of(rejects) == "-rw-------"
     assert desk.states() == {4: "paid", 5: "paid", debt: "cancelled"}
-    desk.sound()
+    desk.in_order()
 
 
 def test_a_file_that_says_two_things_of_a_payment_says_neither(desk: CashDesk) -> None:
@@ -310,7 +310,7 @@ def test_an_answer_that_is_of_another_ledger_or_of_nothing(desk: CashDesk) -> No
     unknown = desk.settle(pain_002("SALARIES-5", "RJCT", NOTPROVIDED="RJCT"), exits=3, name="unknown.xml")
     assert [error["code"] for error in unknown["errors"]] == ["resource_not_found"]
     assert desk.states() == {4: "ordered", 5: "ordered"}
-    assert not list(desk.folder.glob("*.rejects.csv")), "XML is not mended by hand"
+    assert not list(desk.folder.glob("*.rejects.csv")), "XML is not fixed by hand"
 
 
 def test_a_rejected_row_spoils_nothing_and_a_bad_file_changes_nothing(desk: CashDesk) -> None:
@@ -339,7 +339,7 @@ def test_settling_is_told_to_a_person(desk: CashDesk) -> None:
         "3 statements: EUR 20.00 paid, EUR 70.00 reopened.",
         "Of them 1 rejected.",
         "1 debt rejected by the bank: open again, for the next `refundctl cashout export`.",
-        "Mend the rejected rows in answer.rejects.csv and settle that file.",
+        "Fix the rejected rows in answer.rejects.csv and settle that file.",
     ]
 
 
@@ -428,7 +428,7 @@ def test_while_a_file_is_unfinished_its_debts_are_nobody_elses(tmp_path: Path) -
     assert desk.answer(*EXPORT)["finished"] is True
     assert texts(place.folder / "pay.xml", "EndToEndId") == list(desk.payments().values())
     assert desk.answer(*EXPORT)["counts"]["rows"] == 0
-    desk.sound()
+    desk.in_order()
 
 
 def test_a_file_is_not_finished_by_accounts_that_lack_somebody(tmp_path: Path) -> None:

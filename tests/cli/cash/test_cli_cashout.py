@@ -41,7 +41,7 @@ def test_a_request_freezes_the_card_and_owes_what_was_paid(desk: CashDesk) -> No
     assert desk.refused("card", "redeem", "c1", "--amount", "1.00", "--invoice", "1", "--customer", "C-B1") == (
         "voucher_disabled"
     )
-    desk.sound()
+    desk.in_order()
 
 
 def test_a_request_is_told_to_a_person(desk: CashDesk) -> None:
@@ -58,7 +58,7 @@ def test_a_second_request_is_refused_unless_it_is_the_same_one_again(desk: CashD
     assert desk.refused(*REQUEST) == "voucher_disabled"
     assert desk.refused(*REQUEST[:-1], "another reason", "--key", "case 7") == "idempotency_conflict"
     assert number(desk.folder / LEDGER, "SELECT count(*) FROM cashouts") == 1
-    desk.sound()
+    desk.in_order()
 
 
 def test_a_dry_run_keeps_nothing(desk: CashDesk) -> None:
@@ -70,7 +70,7 @@ def test_a_disabled_card_can_be_paid_out_while_its_campaign_is_paused(desk: Cash
     desk("card", "disable", "c1").ok()
     desk("pause", CAMPAIGN).ok()
     assert desk.answer(*REQUEST)["card"]["state"] == "frozen"
-    desk.sound()
+    desk.in_order()
 
 
 def test_an_expired_card_is_not_paid_out_even_where_it_is_disabled(desk: CashDesk) -> None:
@@ -87,7 +87,7 @@ def test_a_dead_card_is_not_paid_out(desk: CashDesk) -> None:
 def test_what_was_spent_is_not_paid_out(desk: CashDesk) -> None:
     desk("card", "redeem", "c1", "--amount", "45.00", "--invoice", "1", "--customer", "C-B1").ok()
     assert desk.answer(*REQUEST)["totals"] == {"EUR": {"cash": 6_000, "lapsed": 0}}
-    desk.sound()
+    desk.in_order()
 
 
 def test_a_bonus_alone_is_not_paid_out(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_frozen_card_is_not_topped_up(tmp_path: Path) -> None:
     desk("run", CAMPAIGN, "more.csv", "--out", "more").ok()
     assert desk.card() == ("frozen", "0.00")
     assert desk.card("c3") == ("active", "10.00")
-    desk.sound()
+    desk.in_order()
 
 
 # --- Cancellations ---
@@ -140,7 +140,7 @@ def test_a_cancelled_request_gives_all_of_it_back(desk: CashDesk) -> None:
     assert desk.card() == ("active", "105.00")
     assert desk.states() == {4: "open", 5: "open", debt: "cancelled"}
     desk("card", "redeem", "c1", "--amount", "105.00", "--invoice", "1", "--customer", "C-B1").ok()
-    desk.sound()
+    desk.in_order()
 
 
 def test_cancelling_again_changes_nothing(desk: CashDesk) -> None:
@@ -162,14 +162,14 @@ def test_a_card_may_be_asked_for_and_given_back_more_than_once(desk: CashDesk) -
     assert desk.states() == {4: "open", 5: "open", first: "cancelled", second: "open"}
     assert desk.card() == ("frozen", "0.00")
     desk("cashout", "cancel", str(second)).ok()
-    desk.sound()
+    desk.in_order()
 
 
 def test_a_card_that_was_disabled_is_so_again_once_it_is_given_back(desk: CashDesk) -> None:
     desk("card", "disable", "c1").ok()
     desk("cashout", "cancel", str(desk.request())).ok()
     assert desk.card() == ("disabled", "105.00")
-    desk.sound()
+    desk.in_order()
 
 
 def test_what_is_with_the_bank_or_paid_or_of_a_top_up_is_not_cancelled(desk: CashDesk) -> None:
@@ -182,7 +182,7 @@ def test_what_is_with_the_bank_or_paid_or_of_a_top_up_is_not_cancelled(desk: Cas
     desk.settle(f"id,status\n{debt},paid\n")
     assert desk.refused("cashout", "cancel", debt) == "not_cancellable"
     assert desk.card() == ("cashed_out", "0.00")
-    desk.sound()
+    desk.in_order()
 
 
 def test_what_the_bank_has_rejected_may_be_cancelled(desk: CashDesk) -> None:
@@ -191,7 +191,7 @@ def test_what_the_bank_has_rejected_may_be_cancelled(desk: CashDesk) -> None:
     desk.settle(f"id,status\n{debt},rejected\n")
     desk("cashout", "cancel", str(debt)).ok()
     assert desk.card() == ("active", "105.00")
-    desk.sound()
+    desk.in_order()
 
 
 # --- Lists ---
@@ -274,7 +274,7 @@ def test_an_undo_takes_back_open_debts_only(desk: CashDesk) -> None:
         ("c1", None, 10_500),
     ]
     assert desk.states() == {4: "paid", 5: "ordered", debt: "ordered"}
-    desk.sound()
+    desk.in_order()
 
 
 def test_an_undone_debt_is_owed_no_more(desk: CashDesk) -> None:
@@ -282,7 +282,7 @@ def test_an_undone_debt_is_owed_no_more(desk: CashDesk) -> None:
     assert desk.states() == {4: "cancelled", 5: "cancelled"}
     assert desk.export(exits=0)["counts"]["rows"] == 0
     assert desk.settle("id,status\n4,paid\n", exits=3)["errors"][0]["code"] == "cancelled_before"
-    desk.sound()
+    desk.in_order()
 
 
 def test_cash_that_was_spent_is_not_given_again(desk: CashDesk) -> None:
@@ -292,7 +292,7 @@ def test_cash_that_was_spent_is_not_given_again(desk: CashDesk) -> None:
     totals = desk.answer("run", CAMPAIGN, "bookings.csv", "--out", "again")["totals"]["EUR"]
     assert (totals["paid"], totals["bonus"], totals["cash"]) == (13_000, 500, 0)
     assert sorted(desk.states()) == [4, 5]
-    desk.sound()
+    desk.in_order()
 
 
 def test_cash_that_an_undo_took_back_is_given_again_once(desk: CashDesk) -> None:
@@ -300,7 +300,7 @@ def test_cash_that_an_undo_took_back_is_given_again_once(desk: CashDesk) -> None
     desk("undo", "--reopen", "1").ok()
     assert desk.answer("run", CAMPAIGN, "bookings.csv", "--out", "again")["totals"]["EUR"]["cash"] == 9_000
     assert sorted(desk.states().values()) == ["cancelled", "cancelled", "open", "open"]
-    desk.sound()
+    desk.in_order()
 
 
 def test_what_the_bank_rejects_after_an_undo_is_owed_anew_once_it_is_reopened(desk: CashDesk) -> None:
@@ -311,11 +311,11 @@ def test_what_the_bank_rejects_after_an_undo_is_owed_anew_once_it_is_reopened(de
     assert desk.export("second.xml")["counts"]["rows"] == 0
     desk("undo", "--reopen", "1").ok()
     assert desk.states() == {4: "cancelled", 5: "paid"}
-    desk.sound()
+    desk.in_order()
     totals = desk.answer("run", CAMPAIGN, "bookings.csv", "--out", "again")["totals"]["EUR"]
     assert totals["cash"] == 2_000, "debt 4 only: the other one is paid"
     assert desk.export("second.xml")["totals"] == {"EUR": {"cash": 2_000}}
-    desk.sound()
+    desk.in_order()
 
 
 def test_what_is_owed_anew_is_what_the_booking_says_by_then(desk: CashDesk) -> None:
@@ -328,7 +328,7 @@ def test_what_is_owed_anew_is_what_the_booking_says_by_then(desk: CashDesk) -> N
     totals = desk.answer("run", CAMPAIGN, "corrected.csv", "--out", "again")["totals"]["EUR"]
     assert (totals["cash"], totals["paid"]) == (6_500, 1_000)
     assert desk.export("second.xml")["totals"] == {"EUR": {"cash": 6_500}}
-    desk.sound()
+    desk.in_order()
 
 
 def test_an_undo_says_to_a_person_what_is_with_the_bank(desk: CashDesk) -> None:

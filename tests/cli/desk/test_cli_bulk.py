@@ -173,7 +173,7 @@ def test_one_row_that_a_rule_refuses_and_nothing_is_done(till: Till) -> None:
     said = till.call("card", "activate", "--from", "cards.csv").stderr.splitlines()
     assert said == [
         (
-            "Error: cards.csv: 2 rows are refused, so nothing was done; mend or take out what is listed, and run the same "
+            "Error: cards.csv: 2 rows are refused, so nothing was done; fix or take out what is listed, and run the same "
             "command again."
         ),
         "line 3: Card c2 was deactivated for good: take another one.",

@@ -152,8 +152,8 @@ def test_it_comes_from_the_pool_where_there_is_one(till: Till) -> None:
         (2, 1, None, 1)
     ]
     assert refused(till, "no_voucher_suitable_for_publication") == (
-        "The pool of flight-refunds has no card left: raise vouchers_count and take it in with `refundctl create "
-        "flight-refunds`, or take in printed cards with `refundctl create flight-refunds --codes FILE`."
+        "The pool of flight-refunds has no card left: raise vouchers_count and store it with `refundctl create "
+        "flight-refunds`, or import printed cards with `refundctl create flight-refunds --codes FILE`."
     )
     till.call("verify").ok()
     till.call("undo", str(run_id)).ok()

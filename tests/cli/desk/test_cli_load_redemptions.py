@@ -138,7 +138,7 @@ def test_a_person_reads_the_same(till: Till) -> None:
         "  loaded    3",
         "  rejected  2 (1 gift_amount_exceeded, 1 resource_not_found)",
         "  redeemed  EUR 70.00, of it EUR 30.00 bonus",
-        "Look into the rejected rows in till.rejects.csv; once they are mended, load that file.",
+        "Look into the rejected rows in till.rejects.csv; once they are fixed, load that file.",
     ]
     again = till.call("load-redemptions", "till.csv", "--quiet")
     assert (again.exit, again.stdout.splitlines()[:2]) == (3, ["Loaded 0 of 5 redemptions.", "  unchanged  3"])
@@ -565,9 +565,9 @@ def test_a_rejects_file_is_its_owners_alone_and_can_be_loaded_once_mended(till: 
 def test_rejects_go_where_they_are_wanted(till: Till) -> None:
     text = "card_id,amount,invoice\nc1,10,T-1\n"
     assert till.call("load-redemptions", "-", stdin=text).exit == 2
-    result = till.call("load-redemptions", "-", "--rejects", "mend.csv", "--json", stdin=text)
+    result = till.call("load-redemptions", "-", "--rejects", "fix.csv", "--json", stdin=text)
     assert (result.exit, result.json()["files"][0]["path"]) == (3, "stdin")
-    assert column(till.folder / "mend.csv", "_code") == ["customer_rules_violated"]
+    assert column(till.folder / "fix.csv", "_code") == ["customer_rules_violated"]
 
 
 # --- All or nothing ---

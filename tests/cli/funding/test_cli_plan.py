@@ -273,7 +273,7 @@ def test_rejected_rows_are_counted_and_written_only_where_asked(desk: PlanDesk) 
     assert told.exit == 3
     assert "Wrote plan.json, rejects.csv. Nothing else has changed.\n" in told.stdout
     assert (desk.folder / "rejects.csv").read_text().splitlines()[1].startswith("B2,")
-    assert "Mend the rejected rows in rejects.csv, and plan again with that file too.\n" in told.stdout
+    assert "Fix the rejected rows in rejects.csv, and plan again with that file too.\n" in told.stdout
     assert desk.refusal("--rejects", "rejects.csv", files="bookings.csv bookings.csv") == (2, "usage")
 
 

@@ -282,7 +282,7 @@ def test_rejects_of_several_inputs_are_kept_apart(run_in_process: CommandLine, t
 
 
 def test_earlier_rejects_are_kept(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> None:
-    """Somebody may be mending them."""
+    """Somebody may be fixing them."""
     for name in ("B2", "B4", "B4"):
         write_bookings(tmp_path / "bookings.csv", booking(name, "?"))
         assert run_in_process("load", "bookings.csv").exit == 3
@@ -305,8 +305,8 @@ def test_mended_rejects_of_a_run_are_run_again(run_in_process: CommandLine, tmp_
     assert run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out").exit == 3
     rejects = tmp_path / "out" / "rejects.csv"
     rejects.write_text(rejects.read_text().replace("?", "7.00"))
-    run(run_in_process, files="out/rejects.csv", out="mended")
-    assert column(tmp_path / "mended" / "mail.csv", "balance") == ["7.00"]
+    run(run_in_process, files="out/rejects.csv", out="fixed")
+    assert column(tmp_path / "fixed" / "mail.csv", "balance") == ["7.00"]
 
 
 def test_strict_funds_nothing_where_a_row_is_rejected(

@@ -301,7 +301,7 @@ def test_what_is_still_held_can_be_exported(desk: CommandLine) -> None:
     assert held["runs"][-1]["command"] == "customer erase"
 
 
-# --- The books are sound, before and after ---
+# --- The books are in order, before and after ---
 
 
 def test_verify_is_silent_and_the_seal_of_before_still_holds(desk: CommandLine, tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_the_same_bookings_are_unchanged_and_the_person_stays_away(desk: Command
     before = everything(tmp_path / LEDGER)
     result = desk("load", "bookings.csv", "--json", now=LATER).ok()
     assert (result.json()["counts"]["unchanged"], result.json()["run_id"], result.json()["erased"]) == (2, None, 1)
-    assert result.stderr == "1 row is about people who were erased: of the person, nothing was taken in.\n"
+    assert result.stderr == "1 row is about people who were erased: of the person, nothing was loaded.\n"
     assert everything(tmp_path / LEDGER) == before
 
 

@@ -85,7 +85,7 @@ def test_a_person_reads_the_same(run_in_process: CommandLine, tmp_path: Path) ->
         "Loaded 2 of 3 rows.",
         "  loaded    2",
         "  rejected  1 (1 malformed_email)",
-        "Mend the rejected rows in crm.rejects.csv and load that file.",
+        "Fix the rejected rows in crm.rejects.csv and load that file.",
     ]
 
 
@@ -283,9 +283,9 @@ def test_stdin_needs_a_place_for_rejects(run_in_process: CommandLine, tmp_path: 
     text = csv_text(ANA, NOBODY)
     result = run_in_process("load-customers", "-", stdin=text)
     assert (result.exit, result.stdout) == (2, "")
-    result = run_in_process("load-customers", "-", "--rejects", "mend.csv", "--json", stdin=text)
+    result = run_in_process("load-customers", "-", "--rejects", "fix.csv", "--json", stdin=text)
     assert (result.exit, result.json()["counts"]) == (3, counts(loaded=1, rejected=1))
-    assert column(tmp_path / "mend.csv", "_code") == ["no_customer"]
+    assert column(tmp_path / "fix.csv", "_code") == ["no_customer"]
 
 
 def test_strict_takes_nothing_if_a_single_row_is_rejected(run_in_process: CommandLine, tmp_path: Path) -> None:
@@ -355,10 +355,10 @@ def test_an_encoding_may_be_named(run_in_process: CommandLine, tmp_path: Path) -
 def test_a_packed_file_is_known_by_its_own_digest(run_in_process: CommandLine, tmp_path: Path) -> None:
     packed = gzip.compress(csv_text(ANA, JAN | NOBODY).encode(), mtime=0)
     (tmp_path / "crm.csv.gz").write_bytes(packed)
-    result = run_in_process("load-customers", "crm.csv.gz", "--rejects", "mend.csv", "--json")
+    result = run_in_process("load-customers", "crm.csv.gz", "--rejects", "fix.csv", "--json")
     assert (result.exit, result.json()["counts"]) == (3, counts(loaded=1, rejected=1))
     assert result.json()["files"][0]["sha256"] == hashlib.sha256(packed).hexdigest()
-    assert column(tmp_path / "mend.csv", "_line") == ["3"]
+    assert column(tmp_path / "fix.csv", "_line") == ["3"]
 
 
 # --- With cards and bookings ---
@@ -618,7 +618,7 @@ def test_no_message_names_a_person(run_in_process: CommandLine, tmp_path: Path) 
         result = run_in_process("load-customers", *argv)
         assert result.exit in {3, 65}
         assert "zenobia" not in (result.stdout + result.stderr).lower()
-    # Only the cells themselves, in the file where they are to be mended.
+    # Only the cells themselves, in the file where they are to be fixed.
     assert not any("zenobia" in reason.lower() for reason in column(tmp_path / "crm.rejects.csv", "_reason"))
 
 

@@ -384,7 +384,7 @@ def test_wrong_campaigns_file(session: Session, tmp_path: Path, campaigns: Path,
 
 
 def test_rejects(session: Session, tmp_path: Path, golden: Golden) -> None:
-    """The reasons, as they stand in the file that a person mends."""
+    """The reasons, as they stand in the file that a person fixes."""
     sample = SAMPLE_DATA / "bookings-with-mistakes.csv"
     (tmp_path / "bookings.csv").write_bytes(sample.read_bytes())
     session("load", "bookings.csv")

@@ -91,7 +91,7 @@ def test_one_plans_another_approves_and_the_first_applies(office: Office) -> Non
     assert mode_of(office.folder / LEDGER) == "-rw-rw----"
     assert office(ANA, "run", CAMPAIGN, "bookings.csv", "--out", "out").exit == 4
     office(ANA, *PLAN).ok()
-    assert mode_of(office.folder / "plan.json") == "-rw-r-----"  # 0644 as far as the umask allows
+    assert mode_of(office.folder / "plan.json") == "-rw-r-----"  # 0644 less what the umask takes away
 
     own = office(ANA, "approve", "plan.json", "--json")
     assert (own.exit, own.json()["errors"][0]["code"]) == (4, "approval_refused")

@@ -1,4 +1,4 @@
-"""Codes that somebody else printed: each may be taken in, or has one fault; their order never matters."""
+"""Codes that somebody else printed: each may be imported, or has one fault; their order never matters."""
 
 import json
 import random
@@ -45,7 +45,7 @@ def drawn(count: int, signs: int, charset: str = LETTERS_AND_DIGITS, seed: int =
     return ["".join(chance.choices(charset, k=signs)) for _ in range(count)]
 
 
-# --- What is taken in ---
+# --- What is imported ---
 
 
 def test_codes_are_taken_in_as_they_are_printed() -> None:
@@ -357,13 +357,13 @@ def test_the_refusal_says_how_many_and_which() -> None:
     one = BadCodes("codes.csv", check(["c12", ANA]).faults)
     assert (one.exit_code, one.code, dict(one.details)) == (65, "bad_codes", {"path": "codes.csv", "line": 2})
     assert one.message == (
-        "codes.csv: 1 code can't be taken in, so none of the file was: line 2: ****2 looks like a card id (c and "
+        "codes.csv: 1 code can't be imported, so none of the file was: line 2: ****2 looks like a card id (c and "
         "digits), which is no secret; leave this card out."
     )
     many = BadCodes("codes.csv", check(["", "", ANA, "", "", "c1234"]).faults)
     blank = "**** is blank; write the code, or take the line out"
     assert many.message == (
-        f"codes.csv: 5 codes can't be taken in, so none of the file was: line 2: {blank}; line 3: {blank}; "
+        f"codes.csv: 5 codes can't be imported, so none of the file was: line 2: {blank}; line 3: {blank}; "
         f"line 5: {blank}; and 2 more (`--json` lists them)."
     )
     assert many.listed()[-1] == {

@@ -344,8 +344,8 @@ def test_a_filled_up_row_that_nobody_mended_is_rejected_again() -> None:
     mark = fingerprint(["R-1", "a@b.org", "10.00", "EUR", ""])
     unmended = SHORT.replace("(cells e9d9c3c7)", mark)
     assert read_file(unmended).rejects() == [(2, "", "wrong_field_count")]
-    mended = unmended.replace("10.00,EUR,,", "10.00,EUR,4.00,")
-    assert read_file(mended).column("refund_amount") == [400]
+    fixed = unmended.replace("10.00,EUR,,", "10.00,EUR,4.00,")
+    assert read_file(fixed).column("refund_amount") == [400]
     approved = unmended.replace("wrong_field_count", "")
     assert read_file(approved).column("refund_amount") == [1000]
 

@@ -203,7 +203,7 @@ def test_an_id_in_too_many_rows_is_none(monkeypatch: pytest.MonkeyPatch) -> None
 def test_partners_of_a_row_of_the_wrong_width_wait_for_it() -> None:
     found = read(f"{HEADER}\nR-1,a@b.org,1.00,EUR\nR-1,a@b.org,2.00\nR-2,a@b.org,1.00,EUR\nR-1,,4.00,\n")
     assert found.amounts() == {"R-2": 100}
-    reason = "booking_id may be that of line 3, whose fields stand in wrong columns; mend that row, and load both"
+    reason = "booking_id may be that of line 3, whose fields stand in wrong columns; fix that row, and load both"
     assert found.rejected == [
         RejectedRow(2, "booking_id", "wrong_field_count", reason),
         RejectedRow(
@@ -284,7 +284,7 @@ def test_of_a_rejected_booking_filtered_rows_stay_filtered() -> None:
 
 
 def test_a_blank_status_stays_where_a_broken_row_may_say_it() -> None:
-    """Mended, that row may want them; filtered, they would never be loaded again."""
+    """Fixed, that row may want them; filtered, they would never be loaded again."""
     found = read(f"{HEADER},status\nR-1,a@b.org,1.00,EUR,refunded,x\nR-1,,1.00,,\nR-1,,1.00,,paid\n", REFUNDED)
     assert (found.filtered, [line for line, _, _ in found.rejects()]) == (1, [2, 3])
 
@@ -308,8 +308,8 @@ def test_a_mended_rejects_file_has_whole_bookings() -> None:
     assert [(field, code) for _, field, code in again.rejects()] == [
         (field, code) for _, field, code in first.rejects()
     ]
-    mended = again.rejects_file.replace("R-1,,4,00,", "R-1,,4.00,,").replace("R-3,x,", "R-3,zoe@example.org,")
-    found = read(mended)
+    fixed = again.rejects_file.replace("R-1,,4,00,", "R-1,,4.00,,").replace("R-3,x,", "R-3,zoe@example.org,")
+    found = read(fixed)
     assert (found.amounts(), found.rejected) == ({"R-1": 500, "R-3": 2400}, [])
 
 

@@ -1,4 +1,4 @@
-"""The rejects file: each rejected row as it stood, why, and the way back once it is mended."""
+"""The rejects file: each rejected row as it stood, why, and the way back once it is fixed."""
 
 import csv
 import io
@@ -116,10 +116,10 @@ def test_a_file_that_has_changed_meanwhile() -> None:
 def test_mended_it_can_be_loaded_as_it_is() -> None:
     content = f"{HEADER}\nR-1,ana@example.org,1.00,EUR\nR-2,ana@example,2.00,EUR\nR-3,ana@example.org,3,00,EUR\n"
     text = rejects_of(content)
-    mended = text.replace("R-2,ana@example,", "R-2,ana@example.org,").replace(
+    fixed = text.replace("R-2,ana@example,", "R-2,ana@example.org,").replace(
         "R-3,ana@example.org,3,00,", "R-3,ana@example.org,3.00,EUR,"
     )
-    found = read_file(mended)
+    found = read_file(fixed)
     assert (found.rejected, found.column("booking_id")) == ([], ["R-2", "R-3"])
     assert found.column("order_amount") == [200, 300]
 

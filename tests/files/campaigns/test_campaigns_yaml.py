@@ -104,7 +104,7 @@ def test_a_file_below_a_file_can_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputMissing) as found:
         read_campaigns(tmp_path / "a" / "b")
 
-    assert found.value.message == f"{tmp_path}/a/b can't be read (Not a directory): mend that, or name another file"
+    assert found.value.message == f"{tmp_path}/a/b can't be read (Not a directory): fix that, or name another file"
 
 
 def test_the_file_that_init_writes_is_right_and_stays_small() -> None:
@@ -354,7 +354,7 @@ campaigns:
 """
 
 THE_MISTAKES = """\
-campaigns.yaml has 22 mistakes, the first in line 1: mend them and try again
+campaigns.yaml has 22 mistakes, the first in line 1: fix them and try again
 campaigns.yaml:1:10: version: `2` is not allowed here: write 1
 campaigns.yaml:4:16: sources.hotel.delimiter: `:` is not allowed here: write one of "," ";" "\\t" "|", with the quotes
 campaigns.yaml:5:5: sources.hotel.colums: there is no such key here; did you mean `columns`?
@@ -386,7 +386,7 @@ def test_all_mistakes_are_shown_at_once_each_with_its_place() -> None:
 
 def test_one_mistake_is_one() -> None:
     assert mistakes("version: 1\ncampaigns: {a: {currency: EURO}}\n") == (
-        "campaigns.yaml has 1 mistake, in line 2: mend it and try again\n"
+        "campaigns.yaml has 1 mistake, in line 2: fix it and try again\n"
         "campaigns.yaml:2:27: campaigns.a.currency: `EURO` is no currency of ISO 4217: "
         "write three capitals such as EUR\n"
     )
@@ -539,7 +539,7 @@ campaigns:
 """
 
 THE_MISTAKES_IN_RULES = """\
-campaigns.yaml has 44 mistakes, the first in line 5: mend them and try again
+campaigns.yaml has 44 mistakes, the first in line 5: fix them and try again
 campaigns.yaml:5:16: campaigns.flights.eligible.customer_total: only the `when` of a rule can look at `customer_total`, under `refund` or `validity`: leave it out here
 campaigns.yaml:8:34: campaigns.flights.refund.fees[0].fixed: `-5.00` is negative: write an amount of zero or more, such as "25.00"
 campaigns.yaml:8:53: campaigns.flights.refund.fees[0].percentage: `101` is over 100: a fee keeps at most the whole of a refund
@@ -641,7 +641,7 @@ campaigns:
 """
 
 THE_MISTAKES_IN_REDEMPTIONS = """\
-campaigns.yaml has 26 mistakes, the first in line 5: mend them and try again
+campaigns.yaml has 26 mistakes, the first in line 5: fix them and try again
 campaigns.yaml:5:38: campaigns.flights.voucher.redemption.quantity: `1` is a text in quotes: write it without them
 campaigns.yaml:5:43: campaigns.flights.voucher.redemption.quantities: there is no such key here; did you mean `quantity`?
 campaigns.yaml:7:22: campaigns.flights.expiration_date: 2027-12-31 is before the start_date, 2028-01-01, so that no card would ever be valid: correct one of them

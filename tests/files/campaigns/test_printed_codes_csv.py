@@ -138,7 +138,7 @@ def test_an_encoding_may_be_named() -> None:
         (
             f'"code"x\n{ANA}\n',
             "malformed_quote",
-            "codes.csv: a quote in the header is not closed, or something stands behind it; mend the header.",
+            "codes.csv: a quote in the header is not closed, or something stands behind it; fix the header.",
         ),
         (
             f"code\n{ANA}\0\n",

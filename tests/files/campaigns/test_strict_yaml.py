@@ -91,7 +91,7 @@ def test_values_are_written_out() -> None:
             "a:\n  b: 1\n c: 2\n",
             (3, 2, ("a",), "this is indented differently from the lines above, or stands behind a quote"),
         ),
-        ("  a: 1\nb: 2\n", (2, 1, (), "this belongs to nothing above it: mend the indentation")),
+        ("  a: 1\nb: 2\n", (2, 1, (), "this belongs to nothing above it: fix the indentation")),
         ('a: "\\d"\n', (1, 6, ("a",), "a backslash between double quotes: write it twice, or use single quotes")),
         ('a: "\\Uffffffff"\n', (1, 7, ("a",), "this escape stands for no character: remove it")),
         ('a: "\\0"\n', (1, 4, ("a",), "a control character in the text: remove it")),

@@ -272,7 +272,7 @@ def test_the_size_of_blocks_never_matters(rows_wanted: int, monkeypatch: pytest.
     assert found.columns["customer_id"] == [f"C-{number}" for number in range(1, 50) if number % 7]
 
 
-# --- A rejects file, mended ---
+# --- A rejects file, fixed ---
 
 
 def test_what_was_not_mended_is_rejected_again() -> None:
@@ -331,7 +331,7 @@ def test_what_was_not_mended_is_rejected_again() -> None:
         (
             'customer_id,"email\nC-1,\n',
             "malformed_quote",
-            "crm.csv: a quote in the header is not closed, or something stands behind it; mend the header.",
+            "crm.csv: a quote in the header is not closed, or something stands behind it; fix the header.",
         ),
     ],
     ids=["empty", "nobody", "near", "no header", "twice", "twice in another case", "quote"],

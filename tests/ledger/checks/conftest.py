@@ -56,7 +56,7 @@ def books_made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def books(books_made_once: Path, tmp_path: Path) -> Path:
-    """`refunds.db` in `tmp_path`: sound books with rows in every table."""
+    """`refunds.db` in `tmp_path`: books in order, with rows in every table."""
     return copy_to(books_made_once, tmp_path / LEDGER)
 
 

@@ -335,10 +335,10 @@ def test_values_swapped_between_two_rows_are_found(
     run_in_process: CommandLine, books: Path, tmp_path: Path, table: str
 ) -> None:
     """For instance the holders of two cards: all sums stay as they are."""
-    sound = copy_to(books, tmp_path / "sound.db")
+    in_order = copy_to(books, tmp_path / "sound.db")
     swapped, unseen = [], []
     for column in [column for name, column in EDITED if name == table]:
-        copy_to(sound, books)
+        copy_to(in_order, books)
         values = [value for (value,) in read(books, f'SELECT DISTINCT "{column}" FROM "{table}" ORDER BY 1 NULLS LAST')]
         said = [value for value in values if value is not None]
         if len(values) > 1:
@@ -700,7 +700,7 @@ def test_an_old_copy_shows_against_a_seal_kept_elsewhere(
 def test_another_past_shows_against_a_seal_kept_elsewhere(
     run_in_process: CommandLine, books: Path, tmp_path: Path
 ) -> None:
-    """An old copy was restored and other bookings were loaded: sound in itself, and not what was sealed."""
+    """An old copy was restored and other bookings were loaded: in order by itself, and not what was sealed."""
     old = copy_to(books, tmp_path / "old.db")
     for amount in ("12.50", "99.00"):
         copy_to(old, books)

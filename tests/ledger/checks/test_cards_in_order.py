@@ -81,7 +81,7 @@ def taken(card: int, customer: object, minor: int = 100, **columns: object) -> t
 
 # --- What the desk does ---
 
-SOUND = {
+IN_ORDER = {
     "a redemption": ("card redeem", *taken(24, 4)),
     "out of both buckets": (
         "card redeem",
@@ -96,7 +96,7 @@ SOUND = {
 }
 
 
-@pytest.mark.parametrize("posted", SOUND.values(), ids=SOUND)
+@pytest.mark.parametrize("posted", IN_ORDER.values(), ids=IN_ORDER)
 def test_what_the_desk_does_is_sound(run_in_process: CommandLine, books: Path, posted: tuple[str, ...]) -> None:
     assert found_after(run_in_process, books, *posted) == set()
 

@@ -230,7 +230,7 @@ class Both:
         }
 
     def agree(self) -> None:
-        """Line by line and rule by rule, and that the books are sound."""
+        """Line by line and rule by rule, and that the books are in order."""
         booked = {line: replace(one, reason="") for line, one in self.model.settled.items()}
         assert self.desk.settled() == booked
         for row in self.desk.export("bookings"):

@@ -195,7 +195,7 @@ def check_rejects(desk: Desk, answer: dict[str, Any], text: str, delimiter: str)
 
 
 def check_once(desk: Desk, answer: dict[str, Any]) -> None:
-    """The same again changes nothing, and rejects that nobody has mended are rejected again."""
+    """The same again changes nothing, and rejects that nobody has fixed are rejected again."""
     before, counts = everything(desk.ledger), answer["counts"]
     stands = counts["loaded"] + counts["updated"] + counts["unchanged"]
     (desk.folder / "again").write_bytes((desk.folder / "bookings").read_bytes())

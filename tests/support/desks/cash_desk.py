@@ -84,7 +84,7 @@ class CashDesk:
         [(ledger_id,)] = read(self.folder / LEDGER, "SELECT ledger_id FROM ledger")
         return f"REFUNDCTL-{ledger_id[:8]}-{cash_file}"
 
-    def sound(self) -> None:
+    def in_order(self) -> None:
         self("verify").ok()
 
 

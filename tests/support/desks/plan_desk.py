@@ -58,7 +58,7 @@ class PlanDesk:
         path.write_bytes(as_json(sealed(replace(read_plan(path.read_bytes(), path.name), **values))))
 
     def made_by_another(self, *words: str) -> None:
-        """A plan that another user has made, as far as can be seen; skips the test where only one user can be had."""
+        """A plan that another user has made to all appearance; skips the test where only one user can be had."""
         self(*words).ok()
         planner = read_plan((self.folder / "plan.json").read_bytes(), "plan.json").made_by
         self.forge(made_by=replace(planner, operator="ana", user_id=planner.user_id + 1))

@@ -211,7 +211,7 @@ class Model:
         return "funded_in_cash" if in_cash else state
 
     def _hand_out(self, lines: Iterable[tuple[str, str]], terms: Terms) -> int:
-        """Give a card to each holder of `lines` who has none, in order of the bookings, as far as there are any."""
+        """Give a card to each holder of `lines` who has none, in order of the bookings, if there are any."""
         wanting = {self.card_for(line, terms) for line in lines} - self.cards
         if terms.pool is not None:
             in_order = sorted(wanting, key=lambda card: self.bookings.index(card[1]))

@@ -179,7 +179,7 @@ class CardMachine(RuleBasedStateMachine):
             assert found == as_facts(self.model, card)
 
     def both_call(self, command: str, on_model: Callable[[Model], Run | None], *words: str) -> Run | None:
-        """The same for commands that are typed; their counts and totals are compared as far as the model has them."""
+        """The same for commands that are typed; their counts and totals are compared where the model has them."""
         expected, run = self._expected(lambda model, _: on_model(model), None)
         said = self.desk.call(*words)
         self.count(command, said)
@@ -282,7 +282,7 @@ class CardMachine(RuleBasedStateMachine):
         self._redeem(card.number, bought, way)
 
     def _validate(self, card: Card, bought: Purchase) -> None:
-        """What it says before comes true, as far as it is asked."""
+        """What it says before comes true where it is asked."""
         for known in (bought, Purchase(bought.amount), replace(bought, invoice=None, order_total=None)):
             expected: tuple[str, str | None] = (NOTHING, None)
             try:

@@ -123,7 +123,7 @@ class PolicyModel:
         return Settled(fees=fees, reason="nothing_left")
 
     def _fees(self, row: Row, refundable: Decimal) -> Amounts:
-        """By rule: what is due of the whole booking, less what its other lines gave, as far as this line has it."""
+        """By rule: what is due of the whole booking, less what its other lines gave, up to what this line has."""
         taken: dict[str, Decimal] = {}
         left = refundable
         for rule in self._rules("fees", row):

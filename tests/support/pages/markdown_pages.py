@@ -1,4 +1,4 @@
-"""The pages of the documentation, taken apart as far as the tests need it."""
+"""The pages of the documentation, taken apart for the tests."""
 
 import re
 from dataclasses import dataclass, field

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
 
 
-@command("load", writes=True, short="Take in files of bookings.")
+@command("load", writes=True, short="Load files of bookings.")
 def load(
     common: Common,
     files: take.Files,
@@ -28,9 +28,9 @@ def load(
     expect_count: take.ExpectCount = None,
     expect_total: take.ExpectTotal = None,
 ) -> int:
-    """Take in files of cancelled bookings.
+    """Load files of cancelled bookings.
 
-    Good rows are loaded, all files in one transaction; rows that can't be taken go to a file where they can be mended.
+    Good rows are loaded, all files in one transaction; rows that can't be taken go to a file where they can be fixed.
     The same content again changes nothing.
     """
     wanted = take.expected(expect_count, expect_total)
@@ -143,7 +143,7 @@ def recognised_source(
 def check_rejects_option(files: list[str], rejects: str | None) -> None:
     """One rejects file per input. Raises UsageError."""
     if rejects == "-":
-        raise UsageError("Rejected rows need a file where they can be mended: name it with --rejects FILE.")
+        raise UsageError("Rejected rows need a file where they can be fixed: name it with --rejects FILE.")
     if rejects is not None and len(files) > 1:
         raise UsageError(
             "--rejects names one file, but there are several inputs: leave it out, or load them one by one."
@@ -208,7 +208,7 @@ def warn_erased(common: Common, result: operation.LoadResult) -> None:
     """Say that files speak of people who were erased."""
     if result.erased:
         about = "1 row is" if result.erased == 1 else f"{number(result.erased)} rows are"
-        warn(common, f"{about} about people who were erased: of the person, nothing was taken in.")
+        warn(common, f"{about} about people who were erased: of the person, nothing was loaded.")
 
 
 def describe_load(out: Screen, result: operation.LoadResult, rejects: list[Path]) -> None:
@@ -224,4 +224,4 @@ def describe_load(out: Screen, result: operation.LoadResult, rejects: list[Path]
     rows += [("owed", amount(sums["total"], currency)) for currency, sums in result.totals.items()]
     figures(out, rows)
     for path in rejects:
-        out.print(f"Mend the rejected rows in {path} and load that file.")
+        out.print(f"Fix the rejected rows in {path} and load that file.")

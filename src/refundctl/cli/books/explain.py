@@ -63,7 +63,7 @@ def _describe_line(out: Screen, line: Line) -> None:
 
 
 def _describe_funding(out: Screen, line: Line, funding: Funding) -> None:
-    under = f"definition {funding.definition.number}, taken in by run {funding.definition.run_id}"
+    under = f"definition {funding.definition.number}, stored by run {funding.definition.run_id}"
     out.print(f"Funded by {funding.campaign} in {funding.run}, under {under}:")
     rows = _amount_rows(line, funding.amounts)
     if funding.card is not None:

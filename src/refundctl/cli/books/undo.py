@@ -16,7 +16,7 @@ from refundctl.operations.books import undo as operation
 CARDS_SHOWN = 20
 
 
-@command("undo", writes=True, short="Take a run back, as far as it is unspent.")
+@command("undo", writes=True, short="Take back what of a run is unspent.")
 def undo(
     common: Common,
     run_id: Annotated[int, typer.Argument(metavar="RUN_ID", help="The run's number, as `refundctl runs` shows it.")],
@@ -25,7 +25,7 @@ def undo(
         bool, typer.Option("--reopen", help="Let the refund lines of an undone run be funded again.")
     ] = False,
 ) -> int:
-    """Take back what a load, publish, topup, whole run or card issue did, as far as it is unspent; -n shows it first.
+    """Take back what a load, publish, topup, whole run or card issue did, except for what is spent; -n shows it first.
 
     Its refund lines stay withdrawn, also when loaded again, until they are reopened.
     """

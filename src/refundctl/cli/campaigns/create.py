@@ -12,25 +12,25 @@ from refundctl.operations.campaigns import create as operation
 
 _SAID = {
     operation.Creation.CREATED: "Made the campaign {}: its cards start at zero.",
-    operation.Creation.CHANGED: "Took in the changed definition of {}: amounts and validity count for cards not yet published, all else from now on.",
+    operation.Creation.CHANGED: "Stored the changed definition of {}: amounts and validity count for cards not yet published, all else from now on.",
     operation.Creation.UNCHANGED: "{} is as the ledger has it.",
 }
 
 
-@command("create", writes=True, short="Make a campaign, or take in its changed definition.")
+@command("create", writes=True, short="Make a campaign, or store its changed definition.")
 def create(
     common: Common,
     campaign: take.Campaign,
     codes: Annotated[
         str | None,
         typer.Option(
-            "--codes", metavar="FILE", help="Take in printed cards: a CSV with their codes in a column `code`."
+            "--codes", metavar="FILE", help="Import printed cards: a CSV with their codes in a column `code`."
         ),
     ] = None,
 ) -> int:
-    """Make a zero-balance campaign from the campaigns file, or take in its changed definition.
+    """Make a zero-balance campaign from the campaigns file, or store its changed definition.
 
-    Cards that the definition wants beforehand are made too, and printed ones taken in: all of a file, or none. They wait
+    Cards that the definition wants beforehand are made too, and printed ones imported: all of a file, or none. They wait
     for their holders until `publish`.
     """
     definition = campaign_in_file(common, campaign)
@@ -63,7 +63,7 @@ def _describe(out: Screen, campaign: str, result: operation.CreateResult) -> Non
     out.print(f"{_SAID[result.creation].format(campaign)}{nothing}")
     rows = [
         ("cards made beforehand", result.made),
-        ("printed cards taken in", result.printed),
+        ("printed cards imported", result.printed),
         ("printed cards known", result.printed_before),
     ]
     figures(out, [(title, number(count)) for title, count in rows if count])

@@ -240,7 +240,7 @@ def _tell_export(out: Screen, found: "CashExport") -> None:
 # The bank's answer
 
 
-@command("cashout settle", writes=True, short="Take in what was paid and what the bank has rejected.")
+@command("cashout settle", writes=True, short="Import what was paid and what the bank has rejected.")
 def settle(
     common: Common,
     file: Annotated[
@@ -252,7 +252,7 @@ def settle(
     ],
     rejects: take.Rejects = None,
 ) -> int:
-    """Take in what was paid, for good, and what the bank has rejected, which is open again.
+    """Import what was paid, for good, and what the bank has rejected, which is open again.
 
     All of a file in one transaction. It may be settled again: what is known already stays as it is.
     """
@@ -275,17 +275,17 @@ def settle(
 
 
 def _rejects_place(answer: "BankAnswer", named: str | None) -> Path | None:
-    """Where rows that can't be taken go; None for XML, which is not mended by hand. Raises UsageError."""
+    """Where rows that can't be taken go; None for XML, which is not fixed by hand. Raises UsageError."""
     from refundctl.operations.bookings.load import rejects_beside
 
     if answer.csv is None:
         if named is not None:
             raise UsageError(
-                "--rejects is for CSV: what of a bank's XML can't be taken is listed, as nobody would mend it."
+                "--rejects is for CSV: what of a bank's XML can't be taken is listed, as nobody would fix it."
             )
         return None
     if named == deeds.STDIN or (named is None and answer.name == "stdin"):
-        raise UsageError("Rows that can't be taken need a file where they can be mended: name it with --rejects FILE.")
+        raise UsageError("Rows that can't be taken need a file where they can be fixed: name it with --rejects FILE.")
     return Path(named) if named is not None else rejects_beside(answer.name)
 
 
@@ -326,4 +326,4 @@ def _tell_settled(out: Screen, result: "SettleResult", written: "list[RunFile]")
     for row in [] if written else result.rejected[:MOST_TOLD]:
         out.print(f"Not taken: {row.reason}.")
     for file in written:
-        out.print(f"Mend the rejected rows in {file.path} and settle that file.")
+        out.print(f"Fix the rejected rows in {file.path} and settle that file.")

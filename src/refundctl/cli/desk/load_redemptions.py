@@ -22,7 +22,7 @@ from refundctl.operations.bookings.load import (
 from refundctl.operations.desk import load_redemptions as operation
 
 
-@command("load-redemptions", writes=True, short="Take in files of what a till has redeemed.")
+@command("load-redemptions", writes=True, short="Load files of what a till has redeemed.")
 def load_redemptions(
     common: Common,
     files: take.RedemptionFiles,
@@ -30,9 +30,9 @@ def load_redemptions(
     strict: take.Strict = False,
     encoding: take.Encoding = None,
 ) -> int:
-    """Take in what a till that works on its own has redeemed: `code` or `card_id`, `amount` and `invoice` in each row.
+    """Load what a till that works on its own has redeemed: `code` or `card_id`, `amount` and `invoice` in each row.
 
-    Safe to repeat: known redemptions change nothing. Rows that can't be taken go to a file where they can be mended; what a
+    Safe to repeat: known redemptions change nothing. Rows that can't be taken go to a file where they can be fixed; what a
     card did not allow stays visible.
     """
     check_rejects_option(files, rejects)
@@ -91,4 +91,4 @@ def _describe(out: Screen, result: LoadResult, rejects: list[Path]) -> None:
         rows.append(("redeemed", f"{amount(sums['redeemed'], currency)}{bonus}"))
     figures(out, rows)
     for path in rejects:
-        out.print(f"Look into the rejected rows in {path}; once they are mended, load that file.")
+        out.print(f"Look into the rejected rows in {path}; once they are fixed, load that file.")

@@ -122,7 +122,7 @@ def _nothing(applying: operation.Applying, already: operation.AppliedAlready, ha
             out.print(f"Finished the files of run {handed.batch.run_id}, which was cut off: {handed.batch.directory}")
             out.print(f"Seal: {handed.seal}")
         if already.partial:
-            out.print(f"Something was left for a person to mend: `refundctl runs {already.run_id}` shows it.")
+            out.print(f"Something was left for a person to fix: `refundctl runs {already.run_id}` shows it.")
 
     return Report(
         human=describe,

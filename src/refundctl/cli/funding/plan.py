@@ -41,7 +41,7 @@ def plan(
     source: take.Source = None,
     rejects: Annotated[
         str | None,
-        typer.Option("--rejects", metavar="FILE", help="Write the rows that can't be taken there, for mending."),
+        typer.Option("--rejects", metavar="FILE", help="Write the rows that can't be taken there, for fixing."),
     ] = None,
     strict: take.Strict = False,
     encoding: take.Encoding = None,
@@ -200,8 +200,8 @@ def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str, written: S
     describe_left_out(out, plan.campaign, steps)
     if steps.load.rejected:
         rejects = ", ".join(file.path for file in written if file.path != name)
-        mend = f"Mend the rejected rows in {rejects}, and plan again with that file too."
-        out.print(mend if rejects else f"To see the rejected rows, {_with_rejects(plan.files)}.")
+        fix = f"Fix the rejected rows in {rejects}, and plan again with that file too."
+        out.print(fix if rejects else f"To see the rejected rows, {_with_rejects(plan.files)}.")
     out.print(f"Wrote {', '.join(file.path for file in written)}. Nothing else has changed.")
     quoted = shlex.quote(name)
     first = f"`refundctl resume {plan.campaign}`, then " if plan.is_paused else ""

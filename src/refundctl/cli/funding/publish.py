@@ -64,7 +64,7 @@ def pool_advice(campaign: str, short: int, what: str = "eligible booking") -> st
     """The same for a person."""
     return (
         f"{campaign} has no cards left for {plural(short, what)}: raise vouchers_count and run "
-        f"`refundctl create {campaign}`, or take in printed cards with `refundctl create {campaign} --codes FILE`; then "
+        f"`refundctl create {campaign}`, or import printed cards with `refundctl create {campaign} --codes FILE`; then "
         "publish again."
     )
 
@@ -92,7 +92,7 @@ REASONS_SHOWN = 5
 
 
 def not_eligible_rows(campaign: str, result: operation.PublishResult) -> list[tuple[str, str]]:
-    """Why bookings are not eligible, the commonest reasons, as far as that shows from what the campaign takes."""
+    """Why bookings are not eligible, the commonest reasons, where that shows from what the campaign takes."""
     if not result.not_eligible:
         return []
     shown = list(result.not_eligible.items())[:REASONS_SHOWN]

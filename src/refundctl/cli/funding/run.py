@@ -259,7 +259,7 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
         out.print(f"Seal: {handed.seal}")
     describe_left_out(out, campaign, steps)
     if steps.load.rejected and handed is not None and handed.files:
-        out.print("Mend the rejected rows in the rejects file, and run that into a new folder.")
+        out.print("Fix the rejected rows in the rejects file, and run that into a new folder.")
 
 
 def describe_left_out(out: Screen, campaign: str, steps: operation.Steps) -> None:

@@ -28,7 +28,7 @@ from refundctl.operations.bookings.load import (
 from refundctl.operations.people import load_customers as operation
 
 
-@command("load-customers", writes=True, short="Take in files of people, as from a CRM.")
+@command("load-customers", writes=True, short="Load files of people, as from a CRM.")
 def load_customers(
     common: Common,
     files: take.PeopleFiles,
@@ -37,9 +37,9 @@ def load_customers(
     strict: take.Strict = False,
     encoding: take.Encoding = None,
 ) -> int:
-    """Take in files of people, as from a CRM: new ones, and what has changed about those who are known.
+    """Load files of people, as from a CRM: new ones, and what has changed about those who are known.
 
-    A blank never overwrites what is known. Rows that can't be taken go to a file where they can be mended. The same
+    A blank never overwrites what is known. Rows that can't be taken go to a file where they can be fixed. The same
     content again changes nothing.
     """
     check_rejects_option(files, rejects)

@@ -43,7 +43,7 @@ Source = Annotated[
 Rejects = Annotated[
     str | None,
     typer.Option(
-        "--rejects", metavar="FILE", help="Where rows that can't be taken go, for mending (default: beside the input)."
+        "--rejects", metavar="FILE", help="Where rows that can't be taken go, for fixing (default: beside the input)."
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Load nothing where a single row can't be taken.")]

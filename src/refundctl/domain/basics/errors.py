@@ -97,7 +97,7 @@ class Interrupted(RefundctlError):
 
 @dataclass(frozen=True, slots=True)
 class CampaignProblem:
-    """One mistake in the campaigns file: where (1-based line and column), what, and how to mend it."""
+    """One mistake in the campaigns file: where (1-based line and column), what, and how to fix it."""
 
     path: str
     line: int

@@ -85,7 +85,7 @@ _RANKS = {name: rank for rank, name in enumerate(FIELDS)}
 class Faults:
     """What is wrong with which row (from 0): of several faults in a row, the first in the order of FIELDS.
 
-    Only a payment card's number goes before all others, since its row needs more care than mending.
+    Only a payment card's number goes before all others, since its row needs more care than fixing.
     """
 
     def __init__(self) -> None:
@@ -246,7 +246,7 @@ class BookingRules:
         return given
 
     def line_ids(self, texts: Mapping[str, Texts]) -> list[tuple[str, str]]:
-        """Which refund lines these rows are about, as far as they say so: booking_id and refund_id, '' for the whole."""
+        """Which refund lines these rows are about, where they say so: booking_id and refund_id, '' for the whole."""
         faults = Faults()
         names = [name for name in ("booking_id", "refund_id") if name in texts]
         columns = dict.fromkeys(("booking_id", "refund_id", "customer_id")) | {

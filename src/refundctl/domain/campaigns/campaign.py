@@ -198,7 +198,7 @@ class Campaign(Strict):
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(default="UTC", examples=["Europe/Warsaw"])
     card_per: Literal["booking", "customer"] = "booking"
     redeemable_by: Literal["holder", "anyone"] = "holder"
-    #: STATIC: cards come from a pool only, of codes made beforehand or taken in from printed cards.
+    #: STATIC: cards come from a pool only, of codes made beforehand or imported from printed cards.
     type: Literal["AUTO_UPDATE", "STATIC"] = "AUTO_UPDATE"
     #: Stands behind `type` and, like `weak_codes`, before `voucher`, as checks read the ones before them.
     vouchers_count: Annotated[int, AfterValidator(_pool_size)] | None = Field(default=None, examples=["1000"])

@@ -1,4 +1,4 @@
-"""Codes that somebody else has printed: which of them may be taken in, and why the others may not.
+"""Codes that somebody else has printed: which of them may be imported, and why the others may not.
 
 A file of codes is judged as a whole, in whatever order it is: what its codes have in common keeps nobody from guessing.
 No sentence shows more of a code than its last four characters.
@@ -71,7 +71,7 @@ class PrintedCodes:
 
 
 class BadCodes(BadInput):
-    """Printed codes at fault: none of the file is taken in."""
+    """Printed codes at fault: none of the file is imported."""
 
     code = "bad_codes"
 
@@ -79,7 +79,7 @@ class BadCodes(BadInput):
         more = len(faults) - NAMED_MAX
         named = "; ".join(map(str, faults[:NAMED_MAX])) + (f"; and {more:,} more (`--json` lists them)" * (more > 0))
         number = f"{len(faults):,} codes" if len(faults) > 1 else "1 code"
-        message = f"{path}: {number} can't be taken in, so none of the file was: {named}."
+        message = f"{path}: {number} can't be imported, so none of the file was: {named}."
         super().__init__(message, path=path, line=faults[0].line)
         self.path = path
         self.faults = tuple(faults)
@@ -143,7 +143,7 @@ class _Check:
         self._faulty: dict[int, CodeFault] = {}
 
     def add(self, line: int, code: str) -> None:
-        """Take in one code, or what is wrong with it alone."""
+        """Check one code, or what is wrong with it alone."""
         key = code_key(code)
         fault = _own_fault(code, key)
         if fault is not None:

@@ -194,7 +194,7 @@ _BETWEEN_FIELDS = re.compile(r'["\r\n,;\t|]+')
 
 
 def _partner(line: int, broken_line: int) -> RejectedRow:
-    reason = f"may be that of line {broken_line}, whose fields stand in wrong columns; mend that row, and load both"
+    reason = f"may be that of line {broken_line}, whose fields stand in wrong columns; fix that row, and load both"
     return RejectedRow.of(line, "booking_id", Fault(RejectCode.WRONG_FIELD_COUNT, reason))
 
 

@@ -1,6 +1,6 @@
 """The rejects file: the rows that were not loaded, as they stood in their file, each with the reason.
 
-Mended, it can be loaded as it is: the columns that it adds are no columns of a booking.
+Fixed, it can be loaded as it is: the columns that it adds are no columns of a booking.
 """
 
 import csv
@@ -73,7 +73,7 @@ class _Sheet:
         """One row: short ones are filled up with blanks; what is left over of long ones goes into the reason."""
         cells = [fields[position] if position < len(fields) else "" for position in self._own]
         reason = reject.reason
-        # Rows that only belong to the same booking as such a row have a field, and nothing to mend.
+        # Rows that only belong to the same booking as such a row have a field, and nothing to fix.
         if reject.code == RejectCode.WRONG_FIELD_COUNT and not reject.field:
             reason = f"{with_left_over(reason, self._left_over(fields))} {fingerprint(cells)}"
         if reason.startswith(tuple(FORMULA_SIGNS)):

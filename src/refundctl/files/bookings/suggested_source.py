@@ -1,6 +1,6 @@
 """A source for a file that none is known for: guessed from its header and its first rows, as YAML to start from.
 
-A guess is never used by itself: a person reads it, mends it, and puts it into the campaigns file.
+A guess is never used by itself: a person reads it, fixes it, and puts it into the campaigns file.
 """
 
 import json

@@ -63,7 +63,7 @@ def read_campaigns(path: Path) -> CampaignsFile:
         raise InputMissing(f"{path} is a folder: name the campaigns file in it", path=str(path)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        message = f"{path} can't be read ({reason}): mend that, or name another file"
+        message = f"{path} can't be read ({reason}): fix that, or name another file"
         raise InputMissing(message, path=str(path)) from None
     return parse_campaigns(content, path)
 
@@ -137,10 +137,10 @@ class _Reading:
         problems = tuple(self.problems[mark] for mark in sorted(self.problems))
         first = problems[0].line
         if len(problems) == 1:
-            message = f"{self.path} has 1 mistake, in line {first}: mend it and try again"
+            message = f"{self.path} has 1 mistake, in line {first}: fix it and try again"
         else:
             number = f"{len(problems)} mistakes, the first in line {first}"
-            message = f"{self.path} has {number}: mend them and try again"
+            message = f"{self.path} has {number}: fix them and try again"
         return BadCampaigns(message, problems)
 
     def _value(self, node: Node, annotation: object, place: Place) -> object:

@@ -66,7 +66,7 @@ def read_codes(stream: BinaryIO, name: str, *, encoding: str | None = None) -> C
     delimiter = max(DELIMITERS, key=lambda sign: _likelihood(beginning, sign))
     found = first_row(beginning, delimiter)
     if found is None:
-        message = f"{name}: a quote in the header is not closed, or something stands behind it; mend the header."
+        message = f"{name}: a quote in the header is not closed, or something stands behind it; fix the header."
         raise BadInput(message, code="malformed_quote", path=name, line=1)
     fields, lines = found
     position = _code_position(name, fields, lines)

@@ -241,7 +241,7 @@ _PLAIN_WORDS = (
     ("expected <block end>", "this is indented differently from the lines above, or stands behind a quote"),
     ("found unexpected end of stream", "a quote is opened here and never closed"),
     ("found unexpected document separator", "a quote is opened here and never closed"),
-    ("expected '<document start>'", "this belongs to nothing above it: mend the indentation"),
+    ("expected '<document start>'", "this belongs to nothing above it: fix the indentation"),
     ("sequence entries are not allowed", "a list can't begin with `-` here: put it on lines of its own"),
     ("mapping keys are not allowed", "a text can't begin with `? `: put it in quotes"),
     ("expected alphabetic or numeric", "a text can't begin with `&` or `*`: put it in quotes"),

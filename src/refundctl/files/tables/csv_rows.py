@@ -16,7 +16,7 @@ from refundctl.files.tables.text_bytes import PIECE_BYTES, TextBytes, Undecodabl
 #: A row beyond this is no row: more likely a quote that was not closed.
 ROW_BYTES_MAX = 16 * 1024 * 1024
 
-#: How many rows are read at once, as far as that is between PIECE_BYTES and a PIECES_SPREADth of it.
+#: How many rows are read at once, kept between PIECE_BYTES and a PIECES_SPREADth of it.
 ROWS_WANTED = 5_000
 PIECES_SPREAD = 16
 

@@ -105,7 +105,7 @@ def names_in(path: str, text: str, delimiter: str, what: str) -> tuple[tuple[str
     """The names in the first row of a file of `what`, trimmed, and with how many lines it ends. Raises BadInput."""
     found = first_row(text, delimiter)
     if found is None:
-        message = f"{path}: a quote in the header is not closed, or something stands behind it; mend the header."
+        message = f"{path}: a quote in the header is not closed, or something stands behind it; fix the header."
         raise BadInput(message, code="malformed_quote", path=path, line=1)
     fields, lines = found
     names = tuple(name.strip(WHITESPACE) for name in fields)

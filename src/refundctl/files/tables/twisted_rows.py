@@ -8,7 +8,7 @@ from refundctl.files.tables.csv_rows import Columns, Row, Span, first_row
 from refundctl.files.tables.headers import fingerprint, own_positions
 
 _SWALLOWS = "a quoted field goes on over the line's end and holds what looks like another row; close its quote"
-_UNMENDED = "the row had a wrong number of fields and is as it was; mend its cells, or empty its `_code`"
+_UNFIXED = "the row had a wrong number of fields and is as it was; fix its cells, or empty its `_code`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Shape:
         reasons = read.columns[self.rejects["_reason"]]
         kept = own_positions(self.names)
         return {
-            row: _wrong_fields(read.lines[row], _UNMENDED)
+            row: _wrong_fields(read.lines[row], _UNFIXED)
             for row, code in enumerate(codes)
             if code.strip() == RejectCode.WRONG_FIELD_COUNT
             and reasons[row].strip().endswith(fingerprint(read.columns[position][row] for position in kept))

@@ -172,7 +172,7 @@ REDEMPTIONS = """
     )
 """
 
-# The definition that counts for a card is the last one taken in by a run up to the one that handed it out. All in one
+# The definition that counts for a card is the last one stored by a run up to the one that handed it out. All in one
 # statement, since each further one costs a single redemption as much as what it reads.
 _CARD = f"""
     SELECT

@@ -12,7 +12,7 @@ EMPTY = "no_voucher_suitable_for_publication"  # Voucherify's name for it
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A printed code that can't be taken in: the line it stands on, and the number of the card that is in its way.
+    """A printed code that can't be imported: the line it stands on, and the number of the card that is in its way.
 
     `same` is whether that card has this very code, rather than one that looks like it.
     """

@@ -130,7 +130,7 @@ def count_open(connection: sqlite3.Connection, campaign: int) -> int:
 
 
 def debts_numbered(connection: sqlite3.Connection, numbers: Collection[int]) -> dict[int, Debt]:
-    """The debts of these ids, in order, as far as there are such."""
+    """The debts of these ids, in order, those that exist."""
     wanted = "owed.id IN (SELECT value FROM json_each(:numbers))"
     sql = f"{_DEBTS.format(wanted=wanted)} ORDER BY debts.id"
     rows = connection.execute(sql, {"numbers": json.dumps(sorted(numbers))})

@@ -1,4 +1,4 @@
-"""Whether the books are sound: one ordered list of checks, each silent where it finds nothing."""
+"""Whether the books are in order: one ordered list of checks, each silent where it finds nothing."""
 
 import sqlite3
 from collections.abc import Iterator

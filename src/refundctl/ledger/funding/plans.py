@@ -266,7 +266,7 @@ def post_approval(connection: sqlite3.Connection, plan: str, campaign: str, run_
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The run that did what a plan said; `partial` where it left a person something to mend.
+    """The run that did what a plan said; `partial` where it left a person something to fix.
 
     `undone_by` is the first run that has undone it or one of its steps, also where that was reopened since.
     """

@@ -239,7 +239,7 @@ class _Posting:
         )
 
     def assign(self) -> int:
-        """Give cards of the pool to those noted, as far as there are any; give their number."""
+        """Give cards of the pool to those noted, if there are any; give their number."""
         return self.connection.execute(
             f"""
             INSERT INTO assignments (card, campaign, customer, booking, ordinal, expires_on, run_id)
@@ -347,7 +347,7 @@ def drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count:
         if fruitless == FRUITLESS_ROUNDS:
             raise CodesExhausted(
                 f"The code pattern is used up: only {found} of {count} new codes could be made. "
-                "Give the campaign a longer pattern and take it in with `refundctl create`."
+                "Give the campaign a longer pattern and store it with `refundctl create`."
             )
     # Read whole: these are the few of a short pattern, and the table is not to be read while cards are written.
     return iter([row[0] for row in connection.execute("SELECT code FROM candidates ORDER BY id LIMIT ?", (count,))])

@@ -1,4 +1,4 @@
-"""Erasing people: the person goes, the facts stay; and what files say of somebody who was erased is not taken in again.
+"""Erasing people: the person goes, the facts stay; and what files say of somebody who was erased is not loaded again.
 
 A customer's row keeps its number, which the facts name, and a pseudonym instead of the id.
 """

@@ -104,7 +104,7 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A definition that a campaign has had: its number, from 1, the run that took it in, and its plain values."""
+    """A definition that a campaign has had: its number, from 1, the run that stored it, and its plain values."""
 
     number: int
     run_id: int

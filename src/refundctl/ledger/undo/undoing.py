@@ -1,4 +1,4 @@
-"""Taking back what runs did as far as it is unspent: by new rows that name the old ones, never by erasing.
+"""Taking back what runs did, except for what is spent: by new rows that name the old ones, never by erasing.
 
 What an undone run did is found by its number in each table. A run, or a step of one, is undone once; `reopen` lets its
 refund lines be funded again.
@@ -193,7 +193,7 @@ class TakenBack:
 
 
 def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, run_id: int) -> TakenBack | None:
-    """Take the credits of the run `undone` back, as far as its cards still hold them; None where it has none.
+    """Take the credits of the run `undone` back, where its cards still hold them; None where it has none.
 
     At most a bucket's balance, so that what was spent stays: taken from the first credits of the run first. Where a card was
     transferred since, its money is taken off the card that it has moved to in the end. What was owed in cash or kept as a fee
@@ -331,7 +331,7 @@ def deactivate(
 ) -> Withdrawn:
     """Deactivate the cards that the run `undone` published, for good; those with money of other top-ups on them stay.
 
-    The lines that they were for are undone, as far as they were known then and nothing else has funded them: for a card of
+    The lines that they were for are undone if they were known then and nothing else has funded them: for a card of
     a booking its lines, for a customer's one card all lines of the customer in the campaign's currency. A goodwill card was
     for none.
     """

@@ -1,4 +1,4 @@
-"""Taking in files of bookings: read and stage them before the transaction, then post what is new."""
+"""Loading files of bookings: read and stage them before the transaction, then post what is new."""
 
 import gc
 import io
@@ -295,7 +295,7 @@ def write_rejects_files(
     """Write the rejected rows of each input that has any, whole and atomically; give what was written.
 
     What stands there is left alone where it says the same; else `other` says what becomes of it, since someone may be
-    mending it. Raises FileExists where a file is in the way that no load has written.
+    fixing it. Raises FileExists where a file is in the way that no load has written.
     """
     written = []
     for file in staged.files:

@@ -17,7 +17,7 @@ from refundctl.operations.funding.budget import Limit, limits, warnings_of
 
 @dataclass(frozen=True, slots=True)
 class BudgetStanding:
-    """What is used of a campaign's budget, net of undo; `limits` are those for all cards together, as far as there are any.
+    """What is used of a campaign's budget, net of undo; `limits` are those for all cards together, if there are any.
 
     `warnings` are sentences for people.
     """

@@ -1,4 +1,4 @@
-"""Taking a run back as far as it is unspent, and letting its refund lines be funded again.
+"""Taking back what of a run is unspent, and letting its refund lines be funded again.
 
 What was spent, and what other runs have built on it, stays and is named. Nothing is erased.
 """

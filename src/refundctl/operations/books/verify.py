@@ -1,4 +1,4 @@
-"""Whether the books are sound, and what a person must look into."""
+"""Whether the books are in order, and what a person must look into."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from refundctl.operations.campaigns.terms import Terms
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found; `seal` is that of the last run, None where there is none or the books aren't sound."""
+    """What was found; `seal` is that of the last run, None where there is none or the books aren't in order."""
 
     findings: Sequence[Finding]
     seal: Seal | None

@@ -1,4 +1,4 @@
-"""Making a zero-balance campaign from its definition, or taking in a changed one."""
+"""Making a zero-balance campaign from its definition, or storing a changed one."""
 
 import os
 from contextlib import nullcontext
@@ -49,7 +49,7 @@ class Creation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PrintedFile:
-    """A file of printed cards' codes, each of which may be taken in by itself."""
+    """A file of printed cards' codes, each of which may be imported by itself."""
 
     file: RunFile
     checked: PrintedCodes
@@ -108,7 +108,7 @@ def same_definition(stored: StoredCampaign, campaign: "Campaign") -> bool:
 
 
 def create(ledger: Ledger, campaign: "Campaign", run_id: int, printed: PrintedFile | None = None) -> CreateResult:
-    """Make `campaign`, or take in its changed definition, which applies to cards not yet published; and fill its pool.
+    """Make `campaign`, or store its changed definition, which applies to cards not yet published; and fill its pool.
 
     Raises BadCodes where a single printed code can't be taken.
     """

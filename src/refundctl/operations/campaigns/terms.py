@@ -130,7 +130,7 @@ class Terms:
         last = expires_on[0]
         if last is not None and last < today.isoformat():
             raise CampaignOver(
-                f"{self.stored.name} ended on {last}: give it a later expiration_date and take it in with "
+                f"{self.stored.name} ended on {last}: give it a later expiration_date and store it with "
                 f"`refundctl create {self.stored.name}`."
             )
         return Holding(

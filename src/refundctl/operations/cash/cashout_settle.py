@@ -231,7 +231,7 @@ def listed(answer: BankAnswer, result: SettleResult) -> list[Mapping[str, Any]]:
 
 
 def write_rejects_file(answer: BankAnswer, stream: BinaryIO, result: SettleResult, path: Path) -> RunFile:
-    """Write the rows of a CSV that were not taken, where they can be mended; `stream` is the file itself.
+    """Write the rows of a CSV that were not taken, where they can be fixed; `stream` is the file itself.
 
     Raises FileExists where a file is in the way that is no rejects file.
     """

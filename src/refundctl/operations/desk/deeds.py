@@ -233,7 +233,7 @@ class BulkMalformed(BadInput):
 def _bulk_sentence(path: str, problems: Sequence[RowProblem], what: str) -> str:
     rows = "1 row is" if len(problems) == 1 else f"{len(problems):,} rows are"
     return (
-        f"{path}: {rows} {what}, so nothing was done; mend or take out what is listed, and run the same command again."
+        f"{path}: {rows} {what}, so nothing was done; fix or take out what is listed, and run the same command again."
     )
 
 

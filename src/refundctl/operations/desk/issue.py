@@ -112,8 +112,8 @@ def new_card(desk: Desk, terms: Terms, to: Recipient) -> int:
     if card is None:
         name = terms.stored.name
         raise PoolEmpty(
-            f"The pool of {name} has no card left: raise vouchers_count and take it in with `refundctl create {name}`, or "
-            f"take in printed cards with `refundctl create {name} --codes FILE`."
+            f"The pool of {name} has no card left: raise vouchers_count and store it with `refundctl create {name}`, or "
+            f"import printed cards with `refundctl create {name} --codes FILE`."
         )
     return card
 
@@ -143,7 +143,7 @@ def _capped(terms: Terms, name: str, limit_minor: int, would_be_minor: int) -> B
     would_be, limit = (money(minor, terms.stored.currency) for minor in (would_be_minor, limit_minor))
     return BudgetExceeded(
         f"{who} would come to {would_be} and budget.{name} of {terms.stored.name} is {limit}: give less, or raise the budget "
-        f"and take it in with `refundctl create {terms.stored.name}`.",
+        f"and store it with `refundctl create {terms.stored.name}`.",
         limit=limit_minor,
         would_be=would_be_minor,
         budget=name,

@@ -1,4 +1,4 @@
-"""Taking in what a till that works on its own has sold: known purchases are unchanged, bad ones rejected, the others posted.
+"""Loading what a till that works on its own has sold: known purchases are unchanged, bad ones rejected, the others posted.
 
 What becomes of a row depends on what the rows say, never on where they stand: they are posted in the order of their moments.
 """

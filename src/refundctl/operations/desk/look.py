@@ -154,7 +154,7 @@ class Valid:
 
 
 def validate(seen: Look, intended: Intended) -> Valid:
-    """Raise what `card redeem` would refuse first, as far as is known by now; also UsageError and OtherCurrency.
+    """Raise what `card redeem` would refuse first, by what is known by now; also UsageError and OtherCurrency.
 
     What it will ask for besides is of `invoice`, `customer`, `order_total` and `pin`.
     """

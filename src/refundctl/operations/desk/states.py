@@ -165,7 +165,7 @@ class Disable:
 
 @dataclass(frozen=True, slots=True)
 class Enable:
-    """The deed of `card enable`: a disabled card can be used again, as far as nothing else is in the way."""
+    """The deed of `card enable`: a disabled card can be used again, unless something else is in the way."""
 
     reason: str | None = None
 

@@ -87,7 +87,7 @@ def _check(ledger: Ledger, terms: Terms, names: set[str]) -> list[str]:
         if limit.exceeded:
             raise BudgetExceeded(
                 f"{terms.stored.name} would come to {limit.shown(limit.used)} and its budget.{limit.name} is "
-                f"{limit.shown(limit.limit)}: nothing was posted; take fewer bookings or cards, or raise the budget and take it in "
+                f"{limit.shown(limit.limit)}: nothing was posted; take fewer bookings or cards, or raise the budget and store it "
                 f"with `refundctl create {terms.stored.name}`.",
                 limit=limit.limit,
                 would_be=limit.used,

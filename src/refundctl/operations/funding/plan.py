@@ -283,7 +283,7 @@ def _changed_file(path: str, name: str) -> StalePlan:
 
 
 class AppliedAlready(Exception):  # not an error: nothing is left to do
-    """A run has done what the plan says; `partial` where it left a person something to mend."""
+    """A run has done what the plan says; `partial` where it left a person something to fix."""
 
     def __init__(self, run_id: int, *, partial: bool) -> None:
         super().__init__(run_id)

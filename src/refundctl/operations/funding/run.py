@@ -66,7 +66,7 @@ class Steps:
 
     @property
     def partial(self) -> bool:
-        """Whether a person has something to mend."""
+        """Whether a person has something to fix."""
         return bool(self.load.rejected or self.publish.short or self.publish.capped)
 
     @property
@@ -128,11 +128,11 @@ WriteRejects = Callable[[bool], list[RunFile]]
 
 
 def refuse_changed_definition(ledger: Ledger, campaign: "Campaign") -> bool:
-    """Tell whether the campaign is still to be made. Raises DefinitionChanged where `create` must first take it in."""
+    """Tell whether the campaign is still to be made. Raises DefinitionChanged where `create` must first store it."""
     creation = create.creation_of(ledger, campaign)
     if creation is create.Creation.CHANGED:
         raise create.DefinitionChanged(
-            f"The definition of {campaign.name} has changed: take it in with `refundctl create {campaign.name}`, "
+            f"The definition of {campaign.name} has changed: store it with `refundctl create {campaign.name}`, "
             "then run this again."
         )
     return creation is create.Creation.CREATED

@@ -1,4 +1,4 @@
-"""Taking in files of people: read and stage them before the transaction, then post who is new or changed."""
+"""Loading files of people: read and stage them before the transaction, then post who is new or changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -248,7 +248,7 @@ CREATE INDEX transactions_related ON transactions (related_transaction) WHERE re
 -- Bucket and amount stand in it so that the trigger against overdrafts reads nothing else: a card may have thousands of them.
 CREATE INDEX transactions_card ON transactions (card, id, bucket, amount_minor) WHERE card IS NOT NULL;
 
--- A run, or a step of one, was taken back as far as it was unspent.
+-- A run, or a step of one, was taken back, except for what was spent.
 CREATE TABLE undoings (
     id INTEGER PRIMARY KEY,
     undone_run INTEGER NOT NULL UNIQUE REFERENCES runs,
