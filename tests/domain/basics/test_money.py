@@ -78,7 +78,7 @@ def test_the_sentence_tells_an_unknown_currency_from_one_without_a_minor_unit() 
 
 
 def test_the_table_of_currencies_is_not_read_at_start_up() -> None:
-    script = "import sys, refundctl.domain.money; print('iso4217' in sys.modules)"
+    script = "import sys, refundctl.domain.basics.money; print('iso4217' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=True, capture_output=True).stdout == b"False\n"
 
 

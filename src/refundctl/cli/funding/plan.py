@@ -131,7 +131,7 @@ def _telling_of_rejects(files: Sequence[str], rejects: str | None) -> Iterator[N
         yield
     except load.StrictReject as error:
         if rejects is None:
-            error.message = f"{error.message.removesuffix('.')}; to see them, {_with_rejects(files)}."
+            error.what = f"{error.message.removesuffix('.')}; to see them, {_with_rejects(files)}."
         raise
 
 

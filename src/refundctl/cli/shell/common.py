@@ -228,7 +228,7 @@ def writing_ledger(
 def _record(journal: Journal, error: Refused, campaign: str | None) -> None:
     if campaign is not None and error.code == "resource_not_found" and looks_like_code(campaign):
         # A code that was typed where a campaign's name was wanted.
-        error.message = error.message.replace(campaign, mask(campaign))
+        error.what = error.what.replace(campaign, mask(campaign))
         campaign = mask(campaign)
         journal = replace(journal, arguments={**journal.arguments, "campaign": campaign})
     # That the attempt can't be written down must not hide why it was refused.

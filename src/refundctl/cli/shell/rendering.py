@@ -64,7 +64,7 @@ def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
     """Print an error: one line on stderr, or JSON on stdout where it was asked for; return its exit code."""
     for word in words:
         if looks_like_code(word):
-            error.message = error.message.replace(word, mask(word))
+            error.what, error.advice = (text.replace(word, mask(word)) for text in (error.what, error.advice))
             error.details = {
                 name: detail.replace(word, mask(word)) if isinstance(detail, str) else detail
                 for name, detail in error.details.items()

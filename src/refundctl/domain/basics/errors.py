@@ -6,7 +6,7 @@ One class per thing a user can get wrong; each builds its own sentence. `cli` al
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 
 class ExitCode(IntEnum):
@@ -27,19 +27,33 @@ class ExitCode(IntEnum):
 
 
 class RefundctlError(Exception):
-    """Base of every expected error: a stable `code`, one sentence, and where it stands."""
+    """Base of every expected error: a stable `code`, what is wrong and where, what to do about it, and its place for a script.
+
+    `what` without `advice` is a whole sentence. With `advice`, neither ends in a full stop, and a door may give another
+    advice by advising(): what helps at an option does not help in a file. No sentence is cut up afterwards.
+    """
 
     exit_code = ExitCode.BUG
     code = "bug"
     campaign: str | None = None  # set by the command, where it is about one
     problems: Sequence[Any] = ()  # of an error about several things, a line for each
 
-    def __init__(self, message: str, *, code: str | None = None, **details: str | int | None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, what: str, advice: str = "", *, code: str | None = None, **details: str | int | None) -> None:
+        super().__init__(what, advice)
+        self.what, self.advice = what, advice
         if code is not None:
             self.code = code
         self.details: Mapping[str, str | int] = {k: v for k, v in details.items() if v is not None}
+
+    @property
+    def message(self) -> str:
+        """One sentence for people: what is wrong, and what to do about it."""
+        return f"{self.what}: {self.advice}." if self.advice else self.what
+
+    def advising(self, advice: str) -> Self:
+        """This error itself, with other advice."""
+        self.advice = advice
+        return self
 
     def listed(self) -> Sequence[Mapping[str, str | int]]:
         """Each single mistake for a script: code, message, and where it is."""
@@ -115,8 +129,8 @@ class BadCampaigns(RefundctlError):
     exit_code = ExitCode.BAD_CAMPAIGNS
     code = "bad_campaigns"
 
-    def __init__(self, message: str, problems: tuple[CampaignProblem, ...] = ()) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, problems: tuple[CampaignProblem, ...] = ()) -> None:
+        super().__init__(what)
         self.problems = problems
 
     def listed(self) -> Sequence[Mapping[str, str | int]]:

@@ -90,7 +90,8 @@ def wanted_texts(source: "Source", positions: Mapping[str, int]) -> dict[int, Co
 
 def without_advice(refusal: BadInput) -> BadInput:
     """The same refusal where `sources check` itself says it, which need not advise to use it."""
-    return BadInput(refusal.message.replace(f": {CHECK}.", "."), code=refusal.code, **refusal.details)
+    refusal.what = refusal.message.replace(f": {CHECK}.", ".")
+    return refusal
 
 
 def find_header(path: str, text: str, source: "Source") -> Header:

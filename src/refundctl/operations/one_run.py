@@ -1,0 +1,62 @@
+"""The one owner of a run's life: it begins in the transaction that does its work, and ends with its outcome and its seal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.journal.run_journal import Journal, Outcome, Run
+from refundctl.ledger.journal.seals import Seal
+
+
+@dataclass(slots=True)
+class OpenRun:
+    """A run that has begun. Whoever works for it sets `outcome`, or leaves it: then nothing was done that is to be kept.
+
+    `seal` is there once it has ended; `kept` says whether its transaction is committed with it.
+    """
+
+    begun: Run
+    outcome: Outcome | None = None
+    seal: Seal | None = None
+
+    @property
+    def run_id(self) -> int:
+        """Its number, which its rows carry."""
+        return self.begun.run_id
+
+    @property
+    def kept_id(self) -> int | None:
+        """Its number for who asks afterwards; None where nothing of it was kept."""
+        return None if self.seal is None else self.run_id
+
+    def end(self, journal: Journal) -> None:
+        """Write its outcome and seal it; nothing more may be written for it."""
+        if self.outcome is not None:
+            self.seal = journal.finish(self.begun, self.outcome)
+
+
+@contextmanager
+def one_run(
+    journal: Journal, *, campaign: str | None = None, step: str | None = None, parent: OpenRun | None = None
+) -> Iterator[OpenRun]:
+    """A run inside the transaction that is open, sealed behind the block; a `step` belongs to its `parent`."""
+    run = OpenRun(journal.begin(campaign=campaign, step=step, parent_id=None if parent is None else parent.run_id))
+    yield run
+    run.end(journal)
+
+
+@contextmanager
+def writing_run(
+    ledger: Ledger, journal: Journal, *, keep: bool, campaign: str | None = None, bulk: bool = False
+) -> Iterator[OpenRun]:
+    """A run with a transaction of its own: committed with its outcome and seal, or gone.
+
+    It is gone where the block raises, sets no outcome, or `keep` is False, as in a dry run. `bulk`: see Ledger.writing().
+    """
+    with ledger.writing(bulk=bulk) as writing:
+        run = OpenRun(journal.begin(campaign=campaign))
+        yield run
+        writing.keep = keep and run.outcome is not None
+        if writing.keep:
+            run.end(journal)
