@@ -203,10 +203,10 @@ def _given_as_code(node: ast.AST) -> list[ast.expr]:
     if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Attribute) and node.func.attr == "format"):
         return [branch for given in node.keywords if given.arg == "code" for branch in _branches(given.value)]
     if isinstance(node, ast.ClassDef):
+        assigned = [each for each in node.body if isinstance(each, ast.Assign)]
         return [
-            assigned.value
-            for assigned in node.body
-            if isinstance(assigned, ast.Assign) and ast.unparse(assigned.targets[0]) == "code"
+            *(given.value for given in node.keywords if given.arg == "code"),
+            *(each.value for each in assigned if ast.unparse(each.targets[0]) == "code"),
         ]
     return []
 

@@ -24,10 +24,8 @@ STDOUT = "-"
 POLL_SECONDS = 0.05  # between looks whether another process has finished
 
 
-class FileExists(UsageError):
+class FileExists(UsageError, code="file_exists"):
     """A file is in the way that this command didn't write."""
-
-    code = "file_exists"
 
 
 @dataclass(frozen=True, slots=True)

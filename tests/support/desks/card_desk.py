@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from refundctl.domain.basics.errors import Refused, UsageError
-from refundctl.domain.cards.pin_hashes import hashed
+from refundctl.domain.cards.pins import hashed
 from refundctl.ledger.cards.card_now import many_cards, read_card
 from refundctl.ledger.file.connection import Clock, Ledger, open_ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator

@@ -13,7 +13,7 @@ from refundctl.cli.shell.common import Common, existing_ledger, operator
 from refundctl.cli.shell.rendering import Report, Screen, report, warn
 from refundctl.domain.basics.errors import ExitCode, InputMissing, UsageError
 from refundctl.domain.cards.codes import code_key
-from refundctl.domain.cards.pin_hashes import PinError, parse_pin
+from refundctl.domain.cards.pins import PinError, parse_pin
 from refundctl.ledger.desk.redeeming import is_a_code
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, RunFile

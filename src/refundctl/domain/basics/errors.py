@@ -38,6 +38,10 @@ class RefundctlError(Exception):
     campaign: str | None = None  # set by the command, where it is about one
     problems: Sequence[Any] = ()  # of an error about several things, a line for each
 
+    def __init_subclass__(cls, *, code: str | None = None, exit_code: ExitCode | None = None) -> None:
+        cls.code = code or cls.code
+        cls.exit_code = exit_code or cls.exit_code
+
     def __init__(self, what: str, advice: str = "", *, code: str | None = None, **details: str | int | None) -> None:
         super().__init__(what, advice)
         self.what, self.advice = what, advice
@@ -60,53 +64,32 @@ class RefundctlError(Exception):
         return [{"code": self.code, "message": self.message, **self.details}]
 
 
-class UsageError(RefundctlError):
+class UsageError(RefundctlError, code="usage", exit_code=ExitCode.USAGE):
     """The command line itself is wrong."""
 
-    exit_code = ExitCode.USAGE
-    code = "usage"
 
-
-class Refused(RefundctlError):
+class Refused(RefundctlError, code="refused", exit_code=ExitCode.REFUSED):
     """A rule said no: no money, card or booking changed."""
 
-    exit_code = ExitCode.REFUSED
-    code = "refused"
 
-
-class BadInput(RefundctlError):
+class BadInput(RefundctlError, code="bad_input", exit_code=ExitCode.BAD_INPUT):
     """An input file as a whole can't be taken, or the ledger is foreign or newer: nothing changed."""
 
-    exit_code = ExitCode.BAD_INPUT
-    code = "bad_input"
 
-
-class InputMissing(RefundctlError):
+class InputMissing(RefundctlError, code="input_missing", exit_code=ExitCode.NO_INPUT):
     """An input file is missing or can't be read."""
 
-    exit_code = ExitCode.NO_INPUT
-    code = "input_missing"
 
-
-class WriteFailed(RefundctlError):
+class WriteFailed(RefundctlError, code="write_failed", exit_code=ExitCode.WRITE_FAILED):
     """Writing failed; nothing half-done is left."""
 
-    exit_code = ExitCode.WRITE_FAILED
-    code = "write_failed"
 
-
-class Busy(RefundctlError):
+class Busy(RefundctlError, code="busy", exit_code=ExitCode.BUSY):
     """Another process is writing: try again."""
 
-    exit_code = ExitCode.BUSY
-    code = "busy"
 
-
-class Interrupted(RefundctlError):
+class Interrupted(RefundctlError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
     """Ctrl-C or a termination signal; nothing half-done is left."""
-
-    exit_code = ExitCode.INTERRUPTED
-    code = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +106,8 @@ class CampaignProblem:
         return f"{self.path}:{self.line}:{self.column}: {self.key}: {self.message}"
 
 
-class BadCampaigns(RefundctlError):
+class BadCampaigns(RefundctlError, code="bad_campaigns", exit_code=ExitCode.BAD_CAMPAIGNS):
     """The campaigns file is wrong; carries every problem found, not only the first."""
-
-    exit_code = ExitCode.BAD_CAMPAIGNS
-    code = "bad_campaigns"
 
     def __init__(self, what: str, problems: tuple[CampaignProblem, ...] = ()) -> None:
         super().__init__(what)

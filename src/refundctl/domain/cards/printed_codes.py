@@ -70,10 +70,8 @@ class PrintedCodes:
         return zip(self.lines, self.codes, strict=True)
 
 
-class BadCodes(BadInput):
+class BadCodes(BadInput, code="bad_codes"):
     """Printed codes at fault: none of the file is imported."""
-
-    code = "bad_codes"
 
     def __init__(self, path: str, faults: Sequence[CodeFault]) -> None:
         more = len(faults) - NAMED_MAX

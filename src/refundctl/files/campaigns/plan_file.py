@@ -25,16 +25,12 @@ BYTES_MAX = 1 << 20
 Minor = Mapping[str, int]  # minor units under their currency
 
 
-class BadPlan(BadInput):
+class BadPlan(BadInput, code="bad_plan"):
     """The file is no plan, or one of a newer version."""
 
-    code = "bad_plan"
 
-
-class PlanEdited(Refused):
+class PlanEdited(Refused, code="plan_edited"):
     """The plan's digest is not that of what it says."""
-
-    code = "plan_edited"
 
 
 class _Exact:

@@ -4,7 +4,7 @@ import sqlite3
 from datetime import datetime
 
 from refundctl.domain.basics.validity import ValidityError, local_day
-from refundctl.domain.cards.pin_hashes import METHOD, SALT_BYTES
+from refundctl.domain.cards.pins import METHOD, SALT_BYTES
 from refundctl.ledger.checks.findings import Rule
 
 

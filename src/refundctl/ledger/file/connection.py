@@ -25,16 +25,12 @@ POLL_SECONDS = 0.02  # between looks whether another process has finished writin
 OLDEST_SQLITE = (3, 38, 0)
 
 
-class LedgerForeign(BadInput):
+class LedgerForeign(BadInput, code="ledger_foreign"):
     """The file is no ledger of this program, or of a newer version of it."""
 
-    code = "ledger_foreign"
 
-
-class LedgerDamaged(BadInput):
+class LedgerDamaged(BadInput, code="ledger_damaged"):
     """SQLite itself can't read the file, or its schema was altered."""
-
-    code = "ledger_damaged"
 
 
 @dataclass(frozen=True, slots=True)

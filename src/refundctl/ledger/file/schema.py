@@ -18,28 +18,20 @@ OLDEST_SCHEMA_VERSION = 3  # those before were never released, and nothing bring
 SchemaRow = tuple[str, str, str]
 
 
-class SchemaAltered(BadInput):
+class SchemaAltered(BadInput, code="ledger_altered"):
     """A table, trigger, index or view is missing, added or changed."""
 
-    code = "ledger_altered"
 
-
-class LedgerNewer(BadInput):
+class LedgerNewer(BadInput, code="ledger_newer"):
     """The ledger was written by a newer program."""
 
-    code = "ledger_newer"
 
-
-class LedgerOlder(BadInput):
+class LedgerOlder(BadInput, code="ledger_older"):
     """The ledger was written by a program that was never released."""
 
-    code = "ledger_older"
 
-
-class NotALedger(BadInput):
+class NotALedger(BadInput, code="ledger_foreign"):
     """The file is some other program's SQLite database."""
-
-    code = "ledger_foreign"
 
 
 def check_identity(connection: sqlite3.Connection, path: Path) -> None:

@@ -105,10 +105,8 @@ _ENDINGS = (
 CODE_KEY = "upper(replace(replace({code}, '-', ''), ' ', ''))"
 
 
-class CodesExhausted(Refused):
+class CodesExhausted(Refused, code="no_voucher_suitable_for_publication"):
     """The pattern has no codes left."""
-
-    code = "no_voucher_suitable_for_publication"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,16 +29,12 @@ if TYPE_CHECKING:
 Tick = Callable[[int, int], None]  # told how many bytes of the inputs, and how many rows, have been read so far
 
 
-class ControlTotalMismatch(Refused):
+class ControlTotalMismatch(Refused, code="control_total_mismatch"):
     """The files don't hold what the operator expected."""
 
-    code = "control_total_mismatch"
 
-
-class StrictReject(BadInput):
+class StrictReject(BadInput, code="rows_rejected"):
     """--strict, and a row was rejected: nothing is loaded."""
-
-    code = "rows_rejected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,8 @@ from refundctl.operations.books.explained_booking import Amounts, Explanation, F
 from refundctl.operations.campaigns.terms import Terms, consider, with_earlier
 
 
-class BookingUnknown(Refused):
+class BookingUnknown(Refused, code="resource_not_found"):
     """The ledger has no booking of this number, or no such refund line of it."""
-
-    code = "resource_not_found"
 
 
 def explain(ledger: Ledger, booking_id: str, refund_id: str | None = None) -> Explanation:

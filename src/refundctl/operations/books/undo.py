@@ -23,16 +23,12 @@ from refundctl.ledger.undo.undoing import Kept, PastRun, Spent, TakenBack, Withd
 RUNS_NAMED = 5
 
 
-class RunUnknown(Refused):
+class RunUnknown(Refused, code="resource_not_found"):
     """The ledger has no run of this number."""
 
-    code = "resource_not_found"
 
-
-class NotUndoable(Refused):
+class NotUndoable(Refused, code="not_undoable"):
     """There is nothing in this run that could be undone, or it was not undone and can't be reopened."""
-
-    code = "not_undoable"
 
 
 @dataclass(frozen=True, slots=True)

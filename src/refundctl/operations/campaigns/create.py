@@ -27,16 +27,12 @@ if TYPE_CHECKING:
     from refundctl.domain.campaigns.campaign import Campaign
 
 
-class CurrencyChanged(Refused):
+class CurrencyChanged(Refused, code="currency_mismatch"):
     """A campaign keeps its currency for life."""
 
-    code = "currency_mismatch"
 
-
-class DefinitionChanged(Refused):
+class DefinitionChanged(Refused, code="definition_changed"):
     """The file's definition is not the ledger's, or changes what can't be changed any more."""
-
-    code = "definition_changed"
 
 
 class Creation(Enum):

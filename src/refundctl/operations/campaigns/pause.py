@@ -9,10 +9,8 @@ from refundctl.ledger.reading.queries import StoredCampaign
 from refundctl.operations.campaigns.terms import Terms
 
 
-class CampaignPaused(Refused):
+class CampaignPaused(Refused, code="campaign_paused"):
     """Somebody has paused the campaign."""
-
-    code = "campaign_paused"
 
 
 @dataclass(frozen=True, slots=True)

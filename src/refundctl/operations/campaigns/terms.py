@@ -26,16 +26,12 @@ from refundctl.ledger.reading.queries import StoredCampaign, campaign_named, cam
 EVERYTHING = Condition()
 
 
-class CampaignOver(Refused):
+class CampaignOver(Refused, code="voucher_expired"):
     """The campaign's expiration date has passed, so that a card would be dead when it is made."""
 
-    code = "voucher_expired"
 
-
-class CampaignUnknown(Refused):
+class CampaignUnknown(Refused, code="resource_not_found"):
     """The ledger has no campaign of this name."""
-
-    code = "resource_not_found"
 
 
 @dataclass(frozen=True, slots=True)

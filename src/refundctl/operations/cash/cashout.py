@@ -20,16 +20,12 @@ from refundctl.operations.desk.deeds import Answer, Desk, on_card_found, state_i
 from refundctl.operations.desk.redeem import BalanceTooLow, Disabled, Expired, NotActive, WrongCustomer
 
 
-class DebtUnknown(Refused):
+class DebtUnknown(Refused, code="resource_not_found"):
     """There is no such debt in cash."""
 
-    code = "resource_not_found"
 
-
-class NotCancellable(Refused):
+class NotCancellable(Refused, code="not_cancellable"):
     """The debt was paid, is with the bank, or was made by no request."""
-
-    code = "not_cancellable"
 
 
 # Requests

@@ -38,16 +38,12 @@ CSV, PAIN = "csv", "pain.001"
 WITHOUT_ACCOUNT, OTHER_CURRENCY, TOO_LARGE = "without_account", "other_currency", "amount_too_large"
 
 
-class DebtorMissing(BadInput):
+class DebtorMissing(BadInput, code="debtor_missing"):
     """The company's own account is missing or wrong."""
 
-    code = "debtor_missing"
 
-
-class AccountsChanged(BadInput):
+class AccountsChanged(BadInput, code="accounts_changed"):
     """Debts that were reserved for a file can't be paid by the accounts that are given now."""
-
-    code = "accounts_changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,8 @@ SUMMARY_FILE = "summary.json"
 MANIFEST_FILE = "manifest.json"
 
 
-class BatchOpen(Refused):
+class BatchOpen(Refused, code="batch_open"):
     """An earlier hand-over was cut off, and is to be finished where it began."""
-
-    code = "batch_open"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,28 +32,20 @@ KEY_LENGTH_MAX = 200
 PIN_WRONG = "pin_wrong"
 
 
-class CardUnknown(Refused):
+class CardUnknown(Refused, code="resource_not_found"):
     """There is no such card."""
 
-    code = "resource_not_found"
 
-
-class CustomerUnknown(Refused):
+class CustomerUnknown(Refused, code="resource_not_found"):
     """There is no such customer."""
 
-    code = "resource_not_found"
 
-
-class OtherCurrency(Refused):
+class OtherCurrency(Refused, code="currency_mismatch"):
     """The amount is in another currency than the card."""
 
-    code = "currency_mismatch"
 
-
-class KeyConflict(Refused):
+class KeyConflict(Refused, code="idempotency_conflict"):
     """The idempotency key was used for something else."""
-
-    code = "idempotency_conflict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +194,8 @@ def _problems_listed(path: str, problems: Sequence[RowProblem]) -> list[Mapping[
     return [{"code": each.code, "message": each.message, "path": path, "line": each.line} for each in problems]
 
 
-class BulkRefused(Refused):
+class BulkRefused(Refused, code="rows_refused"):
     """Rules refuse some rows of a file, so nothing of it was done."""
-
-    code = "rows_refused"
 
     def __init__(self, path: str, problems: Sequence[RowProblem]) -> None:
         super().__init__(_bulk_sentence(path, problems, "refused"))
@@ -216,10 +206,8 @@ class BulkRefused(Refused):
         return _problems_listed(self.path, self.problems)
 
 
-class BulkMalformed(BadInput):
+class BulkMalformed(BadInput, code="rows_malformed"):
     """Some rows of a file can't be read, so nothing of it was done."""
-
-    code = "rows_malformed"
 
     def __init__(self, path: str, problems: Sequence[RowProblem]) -> None:
         super().__init__(_bulk_sentence(path, problems, "wrong"))

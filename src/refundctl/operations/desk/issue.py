@@ -23,10 +23,8 @@ from refundctl.operations.desk.goodwill_limits import BONUS, hold_given, in_buck
 from refundctl.operations.funding.budget import BudgetExceeded, check_cards
 
 
-class PoolEmpty(Refused):
+class PoolEmpty(Refused, code="no_voucher_suitable_for_publication"):
     """The campaign makes no cards, and none of its pool is left."""
-
-    code = "no_voucher_suitable_for_publication"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from refundctl.domain.cards.pin_hashes import METHOD, SALT_BYTES, hashed
+from refundctl.domain.cards.pins import METHOD, SALT_BYTES, hashed
 from refundctl.ledger.cards.card_now import Card, pin_set_by
 from refundctl.ledger.desk.card_events import post_event
 from refundctl.ledger.desk.pins import post_pin

@@ -9,7 +9,7 @@ from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.basics.payment_card_numbers import holds_card_number
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import code_key
-from refundctl.domain.cards.pin_hashes import hashed, same
+from refundctl.domain.cards.pins import hashed, same
 from refundctl.domain.cards.redemption_rules import INVOICE_LENGTH_MAX, Buckets, taken
 from refundctl.ledger.cards.card_now import WRONG_PINS_MAX, Card, StoredPin, card_number, pin_of
 from refundctl.ledger.desk import redeeming
@@ -23,46 +23,32 @@ from refundctl.operations.desk.deeds import PIN_WRONG, Answer, Desk, amount_of, 
 SOMEBODY_ELSE = 0  # no customer's number
 
 
-class NotActive(Refused):
+class NotActive(Refused, code="voucher_not_active"):
     """The card is dead, or not alive yet."""
 
-    code = "voucher_not_active"
 
-
-class Disabled(Refused):
+class Disabled(Refused, code="voucher_disabled"):
     """The card is blocked."""
 
-    code = "voucher_disabled"
 
-
-class Expired(Refused):
+class Expired(Refused, code="voucher_expired"):
     """The card's last valid day is over."""
 
-    code = "voucher_expired"
 
-
-class Locked(Refused):
+class Locked(Refused, code="voucher_locked"):
     """Too many wrong PINs were tried."""
 
-    code = "voucher_locked"
 
-
-class OutsideHours(Refused):
+class OutsideHours(Refused, code="outside_validity_timeframe"):
     """The campaign's cards are not valid at this hour, or on this day of the week."""
 
-    code = "outside_validity_timeframe"
 
-
-class WrongCustomer(Refused):
+class WrongCustomer(Refused, code="customer_rules_violated"):
     """Somebody else than the card's holder, or nobody, was named."""
 
-    code = "customer_rules_violated"
 
-
-class PinRequired(Refused):
+class PinRequired(Refused, code="pin_required"):
     """The card has a PIN, and none was given."""
-
-    code = "pin_required"
 
 
 class PinWrong(Refused):
@@ -71,34 +57,24 @@ class PinWrong(Refused):
     code = PIN_WRONG
 
 
-class InvoiceRequired(Refused):
+class InvoiceRequired(Refused, code="invoice_required"):
     """The campaign asks for an invoice number."""
 
-    code = "invoice_required"
 
-
-class InvoiceUsed(Refused):
+class InvoiceUsed(Refused, code="invoice_already_used"):
     """The invoice number was used on this card before."""
 
-    code = "invoice_already_used"
 
-
-class OrderRefused(Refused):
+class OrderRefused(Refused, code="order_rules_violated"):
     """The order's total is missing, too small, or less than what is to be taken."""
 
-    code = "order_rules_violated"
 
-
-class QuantityExceeded(Refused):
+class QuantityExceeded(Refused, code="quantity_exceeded"):
     """The card was redeemed as often as it may be."""
 
-    code = "quantity_exceeded"
 
-
-class BalanceTooLow(Refused):
+class BalanceTooLow(Refused, code="gift_amount_exceeded"):
     """The card holds less."""
-
-    code = "gift_amount_exceeded"
 
 
 class PinTyped:

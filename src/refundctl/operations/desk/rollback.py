@@ -22,22 +22,16 @@ from refundctl.operations.desk.redeem import Disabled, NotActive
 _TRANSACTION = re.compile("[0-9]{1,11}")
 
 
-class RedemptionUnknown(Refused):
+class RedemptionUnknown(Refused, code="resource_not_found"):
     """There is no such transaction, or it is of no redemption."""
 
-    code = "resource_not_found"
 
-
-class RolledBack(Refused):
+class RolledBack(Refused, code="already_rolled_back"):
     """The redemption was given back before."""
 
-    code = "already_rolled_back"
 
-
-class MoreThanTaken(Refused):
+class MoreThanTaken(Refused, code="rollback_exceeds_redemption"):
     """More is to be given back than was taken."""
-
-    code = "rollback_exceeds_redemption"
 
 
 def rollback(

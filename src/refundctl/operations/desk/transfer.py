@@ -18,10 +18,8 @@ from refundctl.operations.desk.issue import new_card
 from refundctl.operations.desk.redeem import Disabled, Expired, NotActive, WrongCustomer
 
 
-class Unsuitable(Refused):
+class Unsuitable(Refused, code="no_voucher_suitable_for_publication"):
     """The card named with --to can't take this balance."""
-
-    code = "no_voucher_suitable_for_publication"
 
 
 @dataclass(frozen=True, slots=True)

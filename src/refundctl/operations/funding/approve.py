@@ -23,22 +23,16 @@ from refundctl.operations.campaigns.terms import Terms
 STDIN = "-"
 
 
-class ApprovalRequired(Refused):
+class ApprovalRequired(Refused, code="approval_required"):
     """The campaign's top-ups that nobody has approved come to more than its definition allows."""
 
-    code = "approval_required"
 
-
-class ApprovalRefused(Refused):
+class ApprovalRefused(Refused, code="approval_refused"):
     """This person, or this plan, is none for an approval."""
 
-    code = "approval_refused"
 
-
-class OtherLedger(Refused):
+class OtherLedger(Refused, code="plan_other_ledger"):
     """The plan was made for another ledger, or for another state of it."""
-
-    code = "plan_other_ledger"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,8 @@ from refundctl.ledger.funding import budgets
 from refundctl.operations.campaigns.terms import Terms
 
 
-class BudgetExceeded(Refused):
+class BudgetExceeded(Refused, code="budget_exceeded"):
     """A step would give more than the campaign's budget."""
-
-    code = "budget_exceeded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from refundctl.domain.campaigns.campaign import Campaign
 
 
-class StalePlan(Refused):
+class StalePlan(Refused, code="stale_plan"):
     """What the plan says can't be done any more just so."""
-
-    code = "stale_plan"
 
 
 @dataclass(frozen=True, slots=True)

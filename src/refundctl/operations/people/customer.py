@@ -24,10 +24,8 @@ from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.deeds import CustomerUnknown
 
 
-class SeveralCustomers(Refused):
+class SeveralCustomers(Refused, code="resource_not_found"):
     """Several customers have the address that was named; their ids are told, but not in what the journal keeps."""
-
-    code = "resource_not_found"
 
     def __init__(self, customer_ids: Sequence[str]) -> None:
         super().__init__(
