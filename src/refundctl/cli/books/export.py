@@ -14,10 +14,9 @@ from refundctl.domain.campaigns.conditions import Condition
 from refundctl.exports.books.finance import COLUMNS
 from refundctl.exports.csv_text import encode
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links
-from refundctl.ledger.delivery.batches import Batch, last_handed
+from refundctl.ledger.delivery.hand_overs import Batch, last_handed, last_transaction
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome
-from refundctl.ledger.reading.queries import last_transaction
 from refundctl.operations.books import export as operation
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.delivery import hand_over as handover

@@ -7,7 +7,7 @@ import typer
 from refundctl.cli.shell.common import Common, command, reading_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, number, report
 from refundctl.domain.basics.errors import Refused
-from refundctl.ledger.reading.queries import journal
+from refundctl.ledger.journal.journal_entries import journal
 
 LARGEST_ID = 2**63 - 1  # of SQLite
 

@@ -26,9 +26,9 @@ from refundctl.cli.shell.rendering import (
 )
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.files.safe_write import Other, make_folder
+from refundctl.ledger.campaigns.stored_campaigns import campaign_named
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Run, RunFile
-from refundctl.ledger.reading.queries import campaign_named
 from refundctl.operations.bookings import load
 from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.delivery import hand_over as handover

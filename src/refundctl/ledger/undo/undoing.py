@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from refundctl.ledger.cards.transfers import find_heirs, heir_of
 from refundctl.ledger.cash.debts import WITH_THE_BANK
-from refundctl.ledger.delivery.batches import Batch, open_batches
+from refundctl.ledger.delivery.hand_overs import Batch, open_batches
 from refundctl.ledger.file.sql import any_rows, run_script
 from refundctl.ledger.funding.publishing import endings
 

@@ -17,11 +17,10 @@ from refundctl.domain.bookings.booking_values import RejectedRow
 from refundctl.files.bookings.read_ahead import open_ahead
 from refundctl.files.bookings.rejects_csv import FileSettings, write_rejects
 from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_links, remove_parts, replacing
-from refundctl.ledger.bookings import posting_bookings, staged_bookings, withdrawing
+from refundctl.ledger.bookings import line_totals, posting_bookings, staged_bookings, withdrawing
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Run, RunFile, Totals
 from refundctl.ledger.people import erasing
-from refundctl.ledger.reading import queries
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -236,7 +235,7 @@ def load(ledger: Ledger, staged: Staged, run: Run) -> LoadResult:
         filtered=sum(file.filtered for file in staged.files),
         rejected=sum(codes.values()),
         rejected_by_code=codes,
-        totals=queries.new_line_totals(connection, run.since["line_versions"]) if posted.loaded else {},
+        totals=line_totals.new_line_totals(connection, run.since["line_versions"]) if posted.loaded else {},
         files=[file.read for file in staged.files],
         withdrawn=withdrawn,
         erased=erased,
@@ -253,7 +252,7 @@ def check_expected(ledger: Ledger, result: LoadResult, expected: Expected) -> No
         )
     if not expected.totals:
         return
-    found = {currency: sums["total"] for currency, sums in queries.staged_totals(ledger.connection).items()}
+    found = {currency: sums["total"] for currency, sums in line_totals.staged_totals(ledger.connection).items()}
     for currency, wanted in expected.totals.items():
         if found.get(currency, 0) != wanted:
             raise ControlTotalMismatch(

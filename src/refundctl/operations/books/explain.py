@@ -10,11 +10,12 @@ from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.money import format_amount
 from refundctl.domain.campaigns.conditions import CUSTOMER_TOTAL
 from refundctl.domain.campaigns.refund_policy import CASH, GIFT_CARD, NONE, Percentage, Policy, Rule
+from refundctl.ledger.campaigns import stored_campaigns
 from refundctl.ledger.campaigns.definitions import pause_of
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.bonus_totals import limit_totals
 from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.reading import booking_history, queries
+from refundctl.ledger.reading import booking_history
 from refundctl.ledger.reading.booking_history import Booking, Considered, Definition, Posted, Version
 from refundctl.operations.books.explained_booking import Amounts, Explanation, Funding, Line, Share, Standing, TakenBack
 from refundctl.operations.campaigns.terms import Terms, consider, with_earlier
@@ -177,7 +178,7 @@ def _taken_back(taken: Iterable[Posted]) -> list[TakenBack]:
 
 def _standings(ledger: Ledger, booking: Booking, by_line: Mapping[int, Sequence[Version]]) -> dict[int, list[Standing]]:
     found: dict[int, list[Standing]] = {line: [] for line in by_line}
-    for stored in queries.campaigns(ledger.connection):
+    for stored in stored_campaigns.campaigns(ledger.connection):
         terms = with_earlier(ledger, stored)
         for row in _considered(ledger, terms, booking, [versions[-1] for versions in by_line.values()]):
             found[row.line].append(_standing(ledger, terms, booking, row, by_line[row.line][-1]))

@@ -6,11 +6,13 @@ from typing import Any
 
 from refundctl.domain.campaigns.refund_policy import Budget
 from refundctl.domain.cards.card_state import CardState
+from refundctl.ledger.campaigns import stored_campaigns
 from refundctl.ledger.campaigns.definitions import Pause, pause_of
+from refundctl.ledger.file import schema
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding import budgets, considered_lines
 from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.reading import queries
+from refundctl.ledger.reading import campaign_figures
 from refundctl.operations.campaigns.terms import Terms, consider, terms_of, with_earlier
 from refundctl.operations.funding.budget import Limit, limits, warnings_of
 
@@ -88,11 +90,11 @@ def status(ledger: Ledger | None, campaign: str | None) -> Status:
     if ledger is None:
         return Status(rehearsal=False, campaigns=())
     with ledger.reading():
-        rehearsal = queries.clock_kind(ledger.connection) == "rehearsal"
+        rehearsal = schema.clock_of(ledger.connection) == "rehearsal"
         if campaign is not None:
             wanted = [terms_of(ledger, campaign)]
         else:
-            wanted = [with_earlier(ledger, stored) for stored in queries.campaigns(ledger.connection)]
+            wanted = [with_earlier(ledger, stored) for stored in stored_campaigns.campaigns(ledger.connection)]
         return Status(rehearsal, [_standing(ledger, terms) for terms in wanted])
 
 
@@ -103,7 +105,7 @@ def _standing(ledger: Ledger, terms: Terms) -> Standing:
         considered_lines.count_bookings(ledger.connection),
     )
     today = terms.today(ledger.clock.now).isoformat()
-    figures = queries.campaign_figures(ledger.connection, terms.stored.campaign_id, today)
+    figures = campaign_figures.campaign_figures(ledger.connection, terms.stored.campaign_id, today)
     budget, pause = _budget(ledger, terms), pause_of(ledger.connection, terms.stored.campaign_id)
     return Standing(
         campaign=terms.stored.name,

@@ -12,11 +12,11 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.files.safe_write import locked_folder
-from refundctl.ledger.delivery import batches
-from refundctl.ledger.delivery.batches import Batch
+from refundctl.ledger.campaigns import stored_campaigns
+from refundctl.ledger.delivery import hand_overs, mail_cards
+from refundctl.ledger.delivery.hand_overs import Batch
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome
-from refundctl.ledger.reading import queries
 from refundctl.ledger.undo import undoing
 from refundctl.ledger.undo.undoing import Kept, PastRun, Spent, TakenBack, Withdrawn
 
@@ -260,8 +260,8 @@ def _close_batches(ledger: Ledger, target: PastRun, steps: Sequence[PastRun], ru
         runs.add(target.parent_run_id)
     closed = []
     for batch in undoing.open_batches_of(ledger.connection, sorted(runs)):
-        if not queries.find_batch_cards(ledger.connection, batch.batch_id):
-            batches.mark_delivered(ledger.connection, batch, [], run_id)
+        if not mail_cards.find_batch_cards(ledger.connection, batch.batch_id):
+            hand_overs.mark_delivered(ledger.connection, batch, [], run_id)
             closed.append(batch)
     return closed
 
@@ -288,8 +288,8 @@ def _open_folders(ledger: Ledger, run_id: int) -> list[Path]:
         target = undoing.past_run(ledger.connection, run_id)
         if target is None or target.campaign is None:
             return []
-        stored = queries.campaign_named(ledger.connection, target.campaign)
-        found = batches.open_batches(ledger.connection, "campaign = ?", (stored.campaign_id if stored else 0,))
+        stored = stored_campaigns.campaign_named(ledger.connection, target.campaign)
+        found = hand_overs.open_batches(ledger.connection, "campaign = ?", (stored.campaign_id if stored else 0,))
     return sorted({Path(batch.directory) for batch in found})
 
 

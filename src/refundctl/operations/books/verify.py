@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from refundctl.ledger.campaigns import stored_campaigns
 from refundctl.ledger.checks import books as integrity
 from refundctl.ledger.checks.findings import Finding
 from refundctl.ledger.file.connection import Ledger, LedgerDamaged
 from refundctl.ledger.funding import considered_lines
 from refundctl.ledger.funding.considered_lines import State
 from refundctl.ledger.journal.seals import Seal, last_seal
-from refundctl.ledger.reading import queries
 from refundctl.operations.campaigns.terms import Terms
 
 
@@ -45,7 +45,7 @@ def unreadable(error: LedgerDamaged) -> Verification:
 
 def _not_eligible(ledger: Ledger) -> Iterator[Finding]:
     """Bookings that were funded and are no longer eligible: nothing is taken back by itself."""
-    for campaign in queries.campaigns(ledger.connection):
+    for campaign in stored_campaigns.campaigns(ledger.connection):
         considered_lines.consider(ledger.connection, Terms(campaign).judge())
         for booking_id in considered_lines.bookings_in_state(ledger.connection, State.FUNDED_NOT_ELIGIBLE):
             yield Finding(

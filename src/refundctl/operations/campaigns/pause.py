@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.ledger.campaigns.definitions import Event, Pause, pause_of, post_event
+from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.reading.queries import StoredCampaign
 from refundctl.operations.campaigns.terms import Terms
 
 

@@ -24,12 +24,12 @@ from refundctl.files.safe_write import (
     replacing,
     write_whole,
 )
-from refundctl.ledger.delivery import batches
-from refundctl.ledger.delivery.batches import Batch
+from refundctl.ledger.delivery import hand_overs, mail_cards
+from refundctl.ledger.delivery.hand_overs import Batch
 from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.journal import journal_entries
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import seal_of_run
-from refundctl.ledger.reading import queries
 from refundctl.operations.delivery.mail_rendering import Tick, figures_of, render
 
 MAIL_FILE = "mail.csv"
@@ -86,7 +86,7 @@ def place_of_file(output: str, tool: str) -> Place:
 
 def find_open(ledger: Ledger, campaign: int, place: Place) -> Batch | None:
     """The batch that is still to be finished, if there is one. Raises BatchOpen where it began in another place."""
-    batch = batches.open_batch(ledger.connection, campaign, place.tool)
+    batch = hand_overs.open_batch(ledger.connection, campaign, place.tool)
     if batch is None:
         return None
     if _path(batch) != place.folder / place.file_name:
@@ -109,7 +109,7 @@ def _still_open(batch: Batch, place: Place) -> BatchOpen:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be handed over, and where. `fresh_after` and `considered_only`: see batches.find_new_credits().
+    """What is to be handed over, and where. `fresh_after` and `considered_only`: see hand_overs.find_new_credits().
 
     `empty` makes a batch also where no credit is new; `finished` is a batch that is being finished by this very command.
     """
@@ -131,7 +131,7 @@ def reserve(ledger: Ledger, wanted: Wanted, run_id: int) -> Batch | None:
     anything is committed.
     """
     connection, place = ledger.connection, wanted.place
-    found = batches.find_new_credits(
+    found = hand_overs.find_new_credits(
         connection,
         wanted.campaign,
         place.tool,
@@ -141,15 +141,15 @@ def reserve(ledger: Ledger, wanted: Wanted, run_id: int) -> Batch | None:
     if not (found or wanted.everyone or wanted.empty):
         return None
     for other in (
-        batches.open_batch(connection, wanted.campaign, place.tool),
-        batches.open_batch_in(connection, str(place.folder), place.names()),
+        hand_overs.open_batch(connection, wanted.campaign, place.tool),
+        hand_overs.open_batch_in(connection, str(place.folder), place.names()),
     ):
         if other is not None and other != wanted.finished:
             raise _still_open(other, place)
     if wanted.finished is None and not _is_own(ledger, place):
         for name in place.names():
             refuse_existing(place.folder / name, force=wanted.force)
-    return batches.reserve(
+    return hand_overs.reserve(
         connection,
         campaign=wanted.campaign,
         tool=place.tool,
@@ -162,7 +162,7 @@ def reserve(ledger: Ledger, wanted: Wanted, run_id: int) -> Batch | None:
 
 def _is_own(ledger: Ledger, place: Place) -> bool:
     """Whether what stands at `place` is what the last hand-over to it has written, the mail file perhaps taken away."""
-    earlier = batches.last_delivered(ledger.connection, str(place.folder), place.file_name)
+    earlier = hand_overs.last_delivered(ledger.connection, str(place.folder), place.file_name)
     return earlier is not None and _is_untouched(place.folder / place.file_name, earlier.sha256)
 
 
@@ -173,7 +173,7 @@ def _is_untouched(path: Path, sha256: str) -> bool:
 def _set_aside_earlier(ledger: Ledger, batch: Batch) -> None:
     """Keep the files of the hand-over before this one under other names: they may not have been mailed yet."""
     folder = Path(batch.directory)
-    earlier = batches.last_delivered(ledger.connection, batch.directory, batch.file_name)
+    earlier = hand_overs.last_delivered(ledger.connection, batch.directory, batch.file_name)
     if earlier is None or not _is_untouched(folder / batch.file_name, earlier.sha256):
         return
     accounts = [SUMMARY_FILE, MANIFEST_FILE] if batch.file_name == MAIL_FILE else []
@@ -185,7 +185,7 @@ def _set_aside_earlier(ledger: Ledger, batch: Batch) -> None:
 
 def preview(ledger: Ledger, batch: Batch) -> HandedOver:
     """What handing over would write, for a dry run."""
-    stored, _ = queries.batch_terms(ledger.connection, batch.batch_id)
+    stored, _ = mail_cards.batch_terms(ledger.connection, batch.batch_id)
     return HandedOver(batch, (), figures_of(ledger, batch.batch_id), stored.currency, None)
 
 
@@ -198,7 +198,7 @@ def hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> Han
     folder = Path(batch.directory)
     make_folder(folder)
     with locked_folder(folder, ledger.wait_seconds):
-        if batches.is_delivered(ledger.connection, batch):
+        if hand_overs.is_delivered(ledger.connection, batch):
             return preview(ledger, batch)
         for name in (batch.file_name, SUMMARY_FILE, MANIFEST_FILE):
             remove_parts(folder / name)
@@ -209,9 +209,9 @@ def hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> Han
 def _hand_over(ledger: Ledger, journal: Journal, batch: Batch, tick: Tick) -> HandedOver:
     folder = Path(batch.directory)
     with ledger.reading():
-        stored, _ = queries.batch_terms(ledger.connection, batch.batch_id)
+        stored, _ = mail_cards.batch_terms(ledger.connection, batch.batch_id)
         seal = str(seal_of_run(ledger.connection, batch.run_id))
-        entries = queries.journal(ledger.connection, batch.run_id)
+        entries = journal_entries.journal(ledger.connection, batch.run_id)
     mail, figures = _write_mail(ledger, batch, tick)
     files = [mail]
     totals = {stored.currency: figures.total_minor}
@@ -236,7 +236,7 @@ def _mark(
 ) -> None:
     with ledger.writing():
         run = journal.begin(campaign=campaign, step="handover", parent_id=batch.run_id)
-        batches.mark_delivered(ledger.connection, batch, [file.as_json() for file in files], run.run_id)
+        hand_overs.mark_delivered(ledger.connection, batch, [file.as_json() for file in files], run.run_id)
         counts = {"mailed": figures.rows, "unreachable": figures.unreachable}
         journal.finish(
             run, Outcome(counts, {currency: {"balance": total} for currency, total in totals.items()}, files)

@@ -17,8 +17,8 @@ from typing import IO, Any
 from refundctl.domain.basics.errors import ExitCode, RefundctlError, WriteFailed
 from refundctl.exports.csv_text import encode
 from refundctl.exports.delivery.mail_rows import MailFigures, mail_rows
+from refundctl.ledger.delivery import mail_cards
 from refundctl.ledger.file.connection import Clock, Ledger, closing_ledger, open_existing
-from refundctl.ledger.reading import queries
 
 WORTHWHILE_CARDS = 50_000
 WAIT_SECONDS = 30.0
@@ -29,8 +29,8 @@ Write = Callable[[bytes], Any]
 
 def render(ledger: Ledger, batch: int, folder: Path, write: Write, tick: Tick) -> MailFigures:
     """Write the lines of a batch's mail file, in order of the cards. `folder` takes temporary files, which have no name."""
-    total = queries.find_batch_cards(ledger.connection, batch)
-    lowest, middle, highest = queries.batch_card_bounds(ledger.connection)
+    total = mail_cards.find_batch_cards(ledger.connection, batch)
+    lowest, middle, highest = mail_cards.batch_card_bounds(ledger.connection)
     if total < WORTHWHILE_CARDS:
         figures = _render_cards(ledger, batch, range(lowest, highest + 1), write, lambda done: tick(done, total))
         figures.add(_waiting(ledger, batch))
@@ -52,14 +52,14 @@ def render(ledger: Ledger, batch: int, folder: Path, write: Write, tick: Tick) -
 
 def _waiting(ledger: Ledger, batch: int) -> MailFigures:
     """The cards that are left out until there is an address."""
-    unreachable, unreachable_minor = queries.batch_unreachable(ledger.connection, batch)
+    unreachable, unreachable_minor = mail_cards.batch_unreachable(ledger.connection, batch)
     return MailFigures(unreachable=unreachable, unreachable_minor=unreachable_minor)
 
 
 def figures_of(ledger: Ledger, batch: int) -> MailFigures:
     """What render() would write, in figures."""
-    queries.find_batch_cards(ledger.connection, batch)
-    lowest, _, highest = queries.batch_card_bounds(ledger.connection)
+    mail_cards.find_batch_cards(ledger.connection, batch)
+    lowest, _, highest = mail_cards.batch_card_bounds(ledger.connection)
     figures = _render_cards(ledger, batch, range(lowest, highest + 1), lambda _: None, lambda _: None)
     figures.add(_waiting(ledger, batch))
     return figures
@@ -67,8 +67,8 @@ def figures_of(ledger: Ledger, batch: int) -> MailFigures:
 
 def _render_cards(ledger: Ledger, batch: int, cards: range, write: Write, tick: Callable[[int], None]) -> MailFigures:
     figures = MailFigures()
-    stored, last_transaction = queries.batch_terms(ledger.connection, batch)
-    blocks = queries.mail_cards(ledger.connection, last_transaction, cards)
+    stored, last_transaction = mail_cards.batch_terms(ledger.connection, batch)
+    blocks = mail_cards.mail_cards(ledger.connection, last_transaction, cards)
     for rows in mail_rows(blocks, stored.name, stored.currency, figures):
         write(encode(rows))
         tick(figures.rows + figures.unreachable)
@@ -117,7 +117,7 @@ def _render_upper(asked: dict[str, Any]) -> MailFigures:
     if ledger is None:
         raise WriteFailed(f"{path} has gone: put it back, and run the same command again.")
     with closing_ledger(ledger), ledger.unlocked():
-        queries.find_batch_cards(ledger.connection, asked["batch"])
+        mail_cards.find_batch_cards(ledger.connection, asked["batch"])
         cards = range(asked["start"], asked["stop"])
         figures = _render_cards(ledger, asked["batch"], cards, sys.stdout.buffer.write, lambda _: None)
     sys.stdout.buffer.flush()

@@ -8,13 +8,13 @@ from typing import Any
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.validity import expiry_forbidden
 from refundctl.domain.cards.codes import looks_like_code, make_codes, mask
+from refundctl.ledger.campaigns.stored_campaigns import campaign_named
 from refundctl.ledger.desk import adjusting as posting
 from refundctl.ledger.desk.giving_a_card import Recipient, hand_out
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding import budgets
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.ledger.people.finding_people import find_customers_in, is_among_found
-from refundctl.ledger.reading.queries import campaign_named
 from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.campaigns.terms import CampaignUnknown, Terms, terms_of
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts

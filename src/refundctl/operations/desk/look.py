@@ -194,8 +194,8 @@ class Found:
 
 def find(ledger: Ledger, search: Search, limit: int) -> Found:
     """The first `limit` cards for which all holds, inside a reading block. Raises UsageError and CampaignUnknown."""
+    from refundctl.ledger.campaigns.stored_campaigns import campaigns
     from refundctl.ledger.desk import card_search
-    from refundctl.ledger.reading.queries import campaigns
     from refundctl.operations.campaigns.terms import terms_of
 
     wanted = card_search.Wanted(

@@ -14,12 +14,12 @@ from refundctl.domain.basics.money import amount_for_people
 from refundctl.files.campaigns import plan_file
 from refundctl.files.campaigns.plan_file import BookingAmount, Caution, Counts, Plan, Share, Sums, Threshold
 from refundctl.ledger.campaigns.definitions import pause_of, post_event
+from refundctl.ledger.campaigns.stored_campaigns import campaign_named
 from refundctl.ledger.file.connection import Clock, Ledger, closing_ledger, in_memory
 from refundctl.ledger.funding import plans
 from refundctl.ledger.funding.plans import Approved
 from refundctl.ledger.journal.run_journal import PROGRAM, Journal, Operator, Outcome, Run
 from refundctl.ledger.journal.seals import Seal
-from refundctl.ledger.reading.queries import campaign_named
 from refundctl.operations.bookings import load
 from refundctl.operations.campaigns.create import Creation, CurrencyChanged, DefinitionChanged, creation_of
 from refundctl.operations.funding import approve as approval

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from refundctl.ledger.delivery.batches import Batch
+from refundctl.ledger.delivery.hand_overs import Batch, last_transaction
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, Run, RunFile
-from refundctl.ledger.reading.queries import last_transaction
 from refundctl.operations.bookings import load
 from refundctl.operations.campaigns import create
 from refundctl.operations.campaigns.terms import Terms, consider, terms_of

@@ -6,6 +6,7 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.cards.card_state import CardState
+from refundctl.ledger.campaigns.stored_campaigns import campaigns
 from refundctl.ledger.cards.card_now import Card, read_card
 from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.debts import DebtState
@@ -17,7 +18,6 @@ from refundctl.ledger.people import erasing
 from refundctl.ledger.people.erasing import Erased
 from refundctl.ledger.people.finding_people import customer_number
 from refundctl.ledger.reading import whole_person
-from refundctl.ledger.reading.queries import campaigns
 from refundctl.ledger.reading.whole_person import Customer
 from refundctl.operations.campaigns.terms import consider, with_earlier
 from refundctl.operations.desk.card_facts import card_facts

@@ -103,6 +103,11 @@ def last_handed(connection: sqlite3.Connection, campaign: int, tool: str) -> int
     )
 
 
+def last_transaction(connection: sqlite3.Connection) -> int:
+    """The highest transaction id, 0 where there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0])
+
+
 def find_new_credits(
     connection: sqlite3.Connection, campaign: int, tool: str, *, fresh_after: int, considered_only: bool
 ) -> bool:
