@@ -10,7 +10,8 @@ from refundctl.cli.shell.rendering import Report, Screen, amount, figures, numbe
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
-from refundctl.ledger.undo.undoing import GOODWILL, PastRun, Spent
+from refundctl.ledger.undo.undone_credits import Spent
+from refundctl.ledger.undo.undone_runs import GOODWILL, PastRun
 from refundctl.operations.books import undo as operation
 
 CARDS_SHOWN = 20

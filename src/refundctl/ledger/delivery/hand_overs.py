@@ -65,6 +65,26 @@ def open_batches(
     ]
 
 
+def open_batches_of(connection: sqlite3.Connection, undone: Sequence[int]) -> list[Batch]:
+    """The batches without their files that one of these runs has reserved, or that hold a credit of theirs."""
+    found = []
+    for batch in open_batches(connection):
+        if batch.run_id in undone or any(_holds(connection, batch, one) for one in undone):
+            found.append(batch)
+    return found
+
+
+def _holds(connection: sqlite3.Connection, batch: Batch, run_id: int) -> bool:
+    held = """
+        SELECT EXISTS (
+            SELECT 1 FROM batch_ranges
+            CROSS JOIN transactions ON transactions.id BETWEEN first_transaction AND last_transaction
+            WHERE batch = ? AND transactions.campaign = batch_ranges.campaign AND transactions.run_id = ?
+        )
+    """
+    return bool(connection.execute(held, (batch.batch_id, run_id)).fetchone()[0])
+
+
 def open_batch_in(connection: sqlite3.Connection, directory: str, file_names: Sequence[str]) -> Batch | None:
     """A batch of any campaign whose files are still to be written to this place."""
     condition = f"directory = ? AND file_name IN ({', '.join('?' * len(file_names))})"

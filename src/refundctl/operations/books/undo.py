@@ -17,8 +17,10 @@ from refundctl.ledger.delivery import hand_overs, mail_cards
 from refundctl.ledger.delivery.hand_overs import Batch
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome
-from refundctl.ledger.undo import undoing
-from refundctl.ledger.undo.undoing import Kept, PastRun, Spent, TakenBack, Withdrawn
+from refundctl.ledger.undo import undone_cards, undone_credits, undone_loads, undone_runs
+from refundctl.ledger.undo.undone_cards import Kept, Withdrawn
+from refundctl.ledger.undo.undone_credits import Spent, TakenBack
+from refundctl.ledger.undo.undone_runs import PastRun
 
 RUNS_NAMED = 5
 
@@ -84,7 +86,7 @@ class UndoResult:
     @property
     def kept(self) -> Sequence[Kept]:
         """The first cards and refund lines that stay."""
-        return [*self.cards.kept, *self.lines.kept][: undoing.MOST_LISTED]
+        return [*self.cards.kept, *self.lines.kept][: undone_runs.MOST_LISTED]
 
     @property
     def partial(self) -> bool:
@@ -170,16 +172,16 @@ def undo(ledger: Ledger, journal: Journal, run_id: int, reason: str | None) -> U
     steps = _undoable_steps(ledger, target)
     new = [one.run_id for one in _with_steps(target, steps) if one.undone_by is None]
     run = journal.begin(campaign=target.campaign)
-    undoing.note_undoings(connection, new, reason, run.run_id)
+    undone_runs.note_undoings(connection, new, reason, run.run_id)
     taken, cards, lines = None, NOTHING, NOTHING
     for step in steps:
-        if step.command in {"topup", undoing.GOODWILL} and step.undone_by is None:
-            taken = undoing.take_back(connection, step.run_id, reason, run.run_id)
-        if step.command in {"publish", undoing.GOODWILL} and step.reopened_by is None:
+        if step.command in {"topup", undone_runs.GOODWILL} and step.undone_by is None:
+            taken = undone_credits.take_back(connection, step.run_id, reason, run.run_id)
+        if step.command in {"publish", undone_runs.GOODWILL} and step.reopened_by is None:
             with_lines = step.command == "publish"
-            cards = undoing.deactivate(connection, step.run_id, reason, run.run_id, with_lines=with_lines)
+            cards = undone_cards.deactivate(connection, step.run_id, reason, run.run_id, with_lines=with_lines)
         elif step.command == "load" and step.reopened_by is None:
-            lines = undoing.withdraw(connection, step.run_id, run.run_id)
+            lines = undone_loads.withdraw(connection, step.run_id, run.run_id)
     closed = _close_batches(ledger, target, steps, run.run_id)
     changed = bool(taken or cards.undone or lines.undone or lines.restored or closed or (new and lines.overwritten))
     result = UndoResult(target, run.run_id if changed else None, new if changed else [], taken, cards, lines, closed)
@@ -191,7 +193,7 @@ def undo(ledger: Ledger, journal: Journal, run_id: int, reason: str | None) -> U
 
 
 def _found(ledger: Ledger, run_id: int) -> PastRun:
-    found = undoing.past_run(ledger.connection, run_id)
+    found = undone_runs.past_run(ledger.connection, run_id)
     if found is None:
         raise RunUnknown(f"{ledger.path} has no run {run_id}: `refundctl runs` lists them.")
     return found
@@ -199,9 +201,9 @@ def _found(ledger: Ledger, run_id: int) -> PastRun:
 
 def _undoable_steps(ledger: Ledger, target: PastRun) -> list[PastRun]:
     """The steps of a run, the last one first; it is one itself where it has none. Raises NotUndoable."""
-    if target.command in undoing.WHOLE_RUNS:
-        return undoing.steps_of(ledger.connection, target.run_id)
-    if target.command not in (*undoing.STEPS, undoing.GOODWILL):
+    if target.command in undone_runs.WHOLE_RUNS:
+        return undone_runs.steps_of(ledger.connection, target.run_id)
+    if target.command not in (*undone_runs.STEPS, undone_runs.GOODWILL):
         raise NotUndoable(_why_not(ledger, target))
     return [target]
 
@@ -246,9 +248,9 @@ def _why_not(ledger: Ledger, target: PastRun) -> str:
     why = f"Run {target.run_id} is a `{target.command}`, which can't be undone. "
     if target.command != "undo":
         return why + _INSTEAD.get(target.command, "Only load, publish, topup, run, apply and card issue can.")
-    if not undoing.undone_by(ledger.connection, target.run_id):
+    if not undone_runs.undone_by(ledger.connection, target.run_id):
         return f"{why}Undo the run that has funded the refund lines since."
-    if any(one.command == undoing.GOODWILL for one in undoing.undone_by(ledger.connection, target.run_id)):
+    if any(one.command == undone_runs.GOODWILL for one in undone_runs.undone_by(ledger.connection, target.run_id)):
         return f"{why}`refundctl card issue` makes another goodwill card."
     return f"{why}To let its refund lines be funded again, type `refundctl undo --reopen {target.run_id}`."
 
@@ -259,7 +261,7 @@ def _close_batches(ledger: Ledger, target: PastRun, steps: Sequence[PastRun], ru
     if target.parent_run_id is not None and target.command != "load":
         runs.add(target.parent_run_id)
     closed = []
-    for batch in undoing.open_batches_of(ledger.connection, sorted(runs)):
+    for batch in hand_overs.open_batches_of(ledger.connection, sorted(runs)):
         if not mail_cards.find_batch_cards(ledger.connection, batch.batch_id):
             hand_overs.mark_delivered(ledger.connection, batch, [], run_id)
             closed.append(batch)
@@ -285,7 +287,7 @@ def _open_folders(ledger: Ledger, run_id: int) -> list[Path]:
     if ledger.is_new:
         return []
     with ledger.reading():
-        target = undoing.past_run(ledger.connection, run_id)
+        target = undone_runs.past_run(ledger.connection, run_id)
         if target is None or target.campaign is None:
             return []
         stored = stored_campaigns.campaign_named(ledger.connection, target.campaign)
@@ -301,7 +303,7 @@ def reopen(ledger: Ledger, journal: Journal, run_id: int) -> ReopenResult:
     connection = ledger.connection
     target = _found(ledger, run_id)
     undone = _undone(ledger, target)
-    if any(one.command == undoing.GOODWILL for one in (target, *undone)):
+    if any(one.command == undone_runs.GOODWILL for one in (target, *undone)):
         raise NotUndoable(
             f"Run {run_id} is about a goodwill card, which was for no refund line, so there is nothing to reopen: "
             "`refundctl card issue` makes another one."
@@ -314,14 +316,14 @@ def reopen(ledger: Ledger, journal: Journal, run_id: int) -> ReopenResult:
     if not closed:
         return ReopenResult(target, None, [], 0, 0)
     run = journal.begin(campaign=undone[0].campaign)
-    undoing.reopen(connection, closed, run.run_id)
-    contradicting = undoing.contradicting_booking(connection, run.run_id)
+    undone_runs.reopen(connection, closed, run.run_id)
+    contradicting = undone_runs.contradicting_booking(connection, run.run_id)
     if contradicting is not None:
         raise NotUndoable(
             f"The refund lines of booking {contradicting} contradict each other, or exceed its order together, since run "
             f"{run_id} was undone: load a file that tells all its lines, then reopen it."
         )
-    lines, held = undoing.reopened_lines(connection, run.run_id)
+    lines, held = undone_runs.reopened_lines(connection, run.run_id)
     result = ReopenResult(target, run.run_id, closed, lines, held)
     journal.finish(run, Outcome(result.counts))
     return result
@@ -330,6 +332,6 @@ def reopen(ledger: Ledger, journal: Journal, run_id: int) -> ReopenResult:
 def _undone(ledger: Ledger, target: PastRun) -> list[PastRun]:
     """The runs that are undone of what `target` names: it and its steps, or what it has undone itself."""
     if target.command == "undo":
-        return undoing.undone_by(ledger.connection, target.run_id)
-    steps = undoing.steps_of(ledger.connection, target.run_id) if target.command in undoing.WHOLE_RUNS else []
+        return undone_runs.undone_by(ledger.connection, target.run_id)
+    steps = undone_runs.steps_of(ledger.connection, target.run_id) if target.command in undone_runs.WHOLE_RUNS else []
     return [one for one in _with_steps(target, steps) if one.undone_by is not None]
