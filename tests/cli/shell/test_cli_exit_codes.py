@@ -424,7 +424,56 @@ def test_interrupted_between_commit_and_files(desk: Path, run_in_process: Comman
 
 INTERRUPTED_BEFORE_FIRST_FILE = """
 import os, signal, sys
-from refundctl.cli.main import main
+sys.dont_write_bytecode = True  # that would move a file too
+from refundctl.cli.shell.main import main
 sys.addaudithook(lambda event, args: os.kill(os.getpid(), signal.SIGINT) if event in {"os.rename", "os.link"} else None)
 sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code"),
+    [
+        (["status"], 0),
+        (["sources", "check", "no-such.csv"], 66),
+        (["topup", "no-such-campaign"], 4),
+        (["no-such-command"], 2),
+        (["load", "new.csv", "--wait", "0.01", "--ledger", "."], 65),
+    ],
+)
+def test_whoever_calls_main_has_their_own_signal_handlers_afterwards(
+    argv: list[str], exit_code: int, desk: Path, run_in_process: CommandLine
+) -> None:
+    asked = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, handler) for number, handler in zip(asked, OWN_HANDLERS, strict=True)]
+    try:
+        assert run_in_process(*argv).exit == exit_code
+        assert [signal.getsignal(number) for number in asked] == OWN_HANDLERS
+    finally:
+        for number, handler in zip(asked, before, strict=True):
+            signal.signal(number, handler)
+
+
+def test_after_a_signal_too(desk: Path) -> None:
+    interrupted = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_WITH_OWN_HANDLER, "run", CAMPAIGN, "new.csv", "--out", "new"],
+        cwd=desk,
+        env=plain_environment(desk, None, None),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (interrupted.returncode, interrupted.stdout) == (0, b"130, our own handler\n"), interrupted.stderr
+
+
+OWN_HANDLERS: list[Callable[[int, object], None]] = [lambda _number, _frame: None, lambda _number, _frame: None]
+INTERRUPTED_WITH_OWN_HANDLER = """
+import os, signal, sys
+sys.dont_write_bytecode = True  # that would move a file too
+from refundctl.cli.shell.main import main
+interrupts, MOVES = iter([signal.SIGTERM]), {"os.rename", "os.link"}
+sys.addaudithook(lambda event, args: [os.kill(os.getpid(), one) for one in interrupts] if event in MOVES else None)
+signal.signal(signal.SIGTERM, lambda number, frame: print(f"{code}, our own handler"))
+code = main(sys.argv[1:])
+os.kill(os.getpid(), signal.SIGTERM)
 """

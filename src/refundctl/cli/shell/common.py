@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer._click.core import ParameterSource
 
 from refundctl.cli.shell.app import app, in_order
 from refundctl.domain.basics.errors import InputMissing, RefundctlError, Refused, UsageError
@@ -117,7 +116,7 @@ def command_group(
             below = context.invoked_subcommand
             if below is None:
                 return called(**values)
-            if any(context.get_parameter_source(option) is ParameterSource.COMMANDLINE for option in values):
+            if any(_was_typed(context, option) for option in values):
                 raise UsageError(f"Options go behind the whole command: `refundctl {name} {below} ...`.")
             return None
 
@@ -137,6 +136,11 @@ def command_group(
 
 
 _GROUPS: dict[str, typer.Typer] = {}
+
+
+def _was_typed(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def command_named(words: Sequence[str]) -> str | None:
