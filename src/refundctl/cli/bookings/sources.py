@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from refundctl.cli.bookings.load import DEFAULT, known_sources, recognised_source
+from refundctl.cli.bookings.input_files import DEFAULT, known_sources, recognised_source
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group
 from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural, report

@@ -9,6 +9,7 @@ from refundctl.cli.shell.common import Common, campaign_in_file, command, writin
 from refundctl.cli.shell.rendering import Report, Screen, figures, number, report
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns import create as operation
+from refundctl.operations.one_run import writing_run
 
 _SAID = {
     operation.Creation.CREATED: "Made the campaign {}: its cards start at zero.",
@@ -40,17 +41,15 @@ def create(
         take.opened([] if codes is None else [codes]) as inputs,
     ):
         printed = [operation.read_printed(file.stream, file.name, definition) for file in inputs]
-        with ledger.writing(bulk=True) as writing:
-            run = journal.begin(campaign=campaign)
+        with writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign, bulk=True) as run:
             result = operation.create(ledger, definition, run.run_id, printed[0] if printed else None)
-            writing.keep = result.changed and not common.dry_run
-            if writing.keep:
-                journal.finish(run, Outcome(result.counts, files=[file.file for file in printed]))
+            if result.changed:
+                run.outcome = Outcome(result.counts, files=[file.file for file in printed])
     return report(
         common,
         Report(
             human=lambda out: _describe(out, campaign, result),
-            run_id=run.run_id if writing.keep else None,
+            run_id=run.kept_id,
             campaign=campaign,
             counts=result.counts,
             files=[file.file.as_json() for file in printed],

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from refundctl.cli.bookings.load import stage, warn_erased
+from refundctl.cli.bookings.input_files import staged_bookings
+from refundctl.cli.bookings.loaded_rows import warn_erased
 from refundctl.cli.funding.approve import PlanName, read_named
-from refundctl.cli.funding.plan import about_campaign, plan_json
+from refundctl.cli.funding.plan import plan_json
 from refundctl.cli.funding.run import mail_json, resume_hand_over, run_and_hand_over, run_report
 from refundctl.cli.shell import arguments as take
-from refundctl.cli.shell.common import Common, clock, command, operator, reading_ledger, writing_ledger
+from refundctl.cli.shell.common import Common, about_campaign, clock, command, operator, reading_ledger, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, report, warn
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.files.campaigns.plan_file import Plan, campaign_of, source_of
@@ -81,7 +82,7 @@ def _apply(
     with take.opened([file.path for file in plan.files]) as inputs:
         operation.refuse_changed_files(inputs, plan, name)
         resumed = resume_hand_over(common, ledger, journal, plan.campaign, place)
-        with stage(common, ledger, inputs, _chooser(applying), plan.options.encoding) as staged:
+        with staged_bookings(common, ledger, inputs, _chooser(applying), plan.options.encoding) as staged:
             operation.refuse_changed_reading(staged, plan, name)
             wanted = loading.Expected(plan.options.expect_count, plan.options.expect_total)
             task = batch.Task(applying.campaign, staged, wanted, plan.options.strict)

@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from refundctl.cli.bookings.load import check_rejects_option, source_chooser, stage
+from refundctl.cli.bookings.input_files import check_rejects_option, source_chooser, staged_bookings
 from refundctl.cli.funding.run import describe_left_out, in_short, step_errors, step_rows, steps_json
 from refundctl.cli.shell import arguments as take
-from refundctl.cli.shell.common import Common, campaign_in_file, clock, command, operator, reading_ledger, refuse_ledger
+from refundctl.cli.shell.common import (
+    Common,
+    about_campaign,
+    campaign_in_file,
+    clock,
+    command,
+    operator,
+    reading_ledger,
+    refuse_ledger,
+)
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, plural, progress, report
-from refundctl.domain.basics.errors import ExitCode, RefundctlError, UsageError
+from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.files.campaigns.plan_file import BEGINNING, Plan, as_json, sha256_of
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, writing_to
 from refundctl.ledger.file.connection import Ledger
@@ -60,7 +69,7 @@ def plan(
     sources: dict[str, Source] = {}
     choose = _remembering(source_chooser(common, source, encoding), sources)
     with about_campaign(campaign), take.opened(files) as inputs, _rehearsal(common) as (copy, own_id, after_run):
-        with stage(common, copy, inputs, choose, encoding) as staged:
+        with staged_bookings(common, copy, inputs, choose, encoding) as staged:
             task = batch.Task(definition, staged, wanted, strict)
             journal = operation.Unsealed(copy, operator(), common.command, {})
             rejected: list[RunFile] = []
@@ -112,16 +121,6 @@ def _remembering(choose: load.Choose, sources: "dict[str, Source]") -> load.Choo
         return name, sources[path]
 
     return chosen
-
-
-@contextmanager
-def about_campaign(campaign: str) -> Iterator[None]:
-    """Errors name the campaign. Nothing is recorded of them: for where nothing may change."""
-    try:
-        yield
-    except RefundctlError as error:
-        error.campaign = campaign
-        raise
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from refundctl.ledger.cards import pool
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.funding import publish as operation
+from refundctl.operations.one_run import writing_run
 
 MOST_CARDS = 2**63 - 1  # that SQLite can count
 
@@ -28,21 +29,22 @@ def publish(
     limit = None if limit is None else min(limit, MOST_CARDS)
     wanted = take.where_condition(where)
     given = {"campaign": campaign, "limit": limit, "where": take.where_kept(where)}
-    with writing_ledger(common, given, campaign) as (ledger, journal), ledger.writing(bulk=True) as writing:
+    with (
+        writing_ledger(common, given, campaign) as (ledger, journal),
+        writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign, bulk=True) as run,
+    ):
         terms = terms_of(ledger, campaign)
-        run = journal.begin(campaign=campaign)
         consider(ledger, terms, wanted)
         result = operation.publish(ledger, terms, run.run_id, limit=limit)
-        writing.keep = bool(result.published) and not common.dry_run
-        if writing.keep:
-            journal.finish(run, Outcome(result.counts, partial=bool(result.short or result.capped)))
+        if result.published:
+            run.outcome = Outcome(result.counts, partial=bool(result.short or result.capped))
     for warning in result.warnings:
         warn(common, warning)
     return report(
         common,
         Report(
             human=lambda out: _describe(out, campaign, result),
-            run_id=run.run_id if writing.keep else None,
+            run_id=run.kept_id,
             campaign=campaign,
             counts=result.counts,
             extra={"not_eligible": result.not_eligible, "warnings": result.warnings},

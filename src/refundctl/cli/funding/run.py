@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from refundctl.cli.bookings.load import check_rejects_option, erased_rows, source_chooser, stage, warn_erased
+from refundctl.cli.bookings.input_files import check_rejects_option, source_chooser, staged_bookings
+from refundctl.cli.bookings.loaded_rows import erased_rows, warn_erased
 from refundctl.cli.funding.publish import cap_advice, cap_errors, not_eligible_rows, pool_advice, pool_errors
 from refundctl.cli.funding.topup import owed_otherwise
 from refundctl.cli.shell import arguments as take
@@ -79,7 +80,7 @@ def run(
     }
     with writing_ledger(common, given, campaign) as (ledger, journal), take.opened(files) as inputs:
         resumed = resume_hand_over(common, ledger, journal, campaign, place)
-        with stage(common, ledger, inputs, choose, encoding) as staged:
+        with staged_bookings(common, ledger, inputs, choose, encoding) as staged:
             task = operation.Task(definition, staged, wanted, strict)
             target = operation.Target(place, force, None if resumed is None else resumed.batch)
             guard = _approval_guard(ledger, campaign, files)

@@ -9,6 +9,7 @@ from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.funding import topup as operation
 from refundctl.operations.funding.approve import by_plan, refuse_unapproved
+from refundctl.operations.one_run import writing_run
 
 
 @command("topup", writes=True, short="Post what each card is owed, once.")
@@ -18,24 +19,22 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
     given = {"campaign": campaign, "where": take.where_kept(where)}
     with (
         writing_ledger(common, given, campaign) as (ledger, journal),
-        ledger.writing(bulk=True) as writing,
+        writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign, bulk=True) as run,
     ):
         terms = terms_of(ledger, campaign)
-        run = journal.begin(campaign=campaign)
         consider(ledger, terms, wanted)
         result = operation.top_up(ledger, terms, run.run_id)
         if result.on_cards_minor or result.cash_minor:
             refuse_unapproved(ledger, terms, by_plan(campaign))
-        writing.keep = result.posted and not common.dry_run
-        if writing.keep:
-            journal.finish(run, Outcome(result.counts, result.totals, partial=bool(result.short or result.capped)))
+        if result.posted:
+            run.outcome = Outcome(result.counts, result.totals, partial=bool(result.short or result.capped))
     for warning in result.warnings:
         warn(common, warning)
     return report(
         common,
         Report(
             human=lambda out: _describe(out, campaign, result),
-            run_id=run.run_id if writing.keep else None,
+            run_id=run.kept_id,
             campaign=campaign,
             counts=result.counts,
             totals=result.totals,

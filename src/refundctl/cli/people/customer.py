@@ -13,11 +13,12 @@ from refundctl.cli.desk.deeds import desk_ledger
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group, existing_ledger, refuse_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, number, plural, report, warn
-from refundctl.domain.basics.errors import RefundctlError, Refused
+from refundctl.domain.basics.errors import RefundctlError
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, write_whole
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.ledger.people import erasing
+from refundctl.operations.one_run import recording_refusals
 from refundctl.operations.people import customer as operation
 
 Facts = Mapping[str, Any]
@@ -134,15 +135,11 @@ def erase(common: Common, customer: CustomerName, reason: take.Reason = None) ->
 @contextmanager
 def _desk(common: Common, arguments: Facts | None = None) -> Iterator[tuple[Ledger, Journal]]:
     """The ledger, which there must be; a refusal is recorded if the ledger can be written at all, without naming anybody."""
-    with desk_ledger(common, arguments or {"customer": None}) as (ledger, journal):
-        try:
-            yield ledger, journal
-        except Refused as error:
-            if not common.dry_run:
-                # That the attempt can't be written down must not hide why it was refused.
-                with suppress(RefundctlError):
-                    journal.record_attempt(error, None)
-            raise
+    with (
+        desk_ledger(common, arguments or {"customer": None}) as (ledger, journal),
+        recording_refusals(journal, keep=not common.dry_run),
+    ):
+        yield ledger, journal
 
 
 def _clear_remains(common: Common, result: operation.ErasedCustomer) -> None:

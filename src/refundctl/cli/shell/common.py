@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from refundctl.cli.shell.app import app, in_order
-from refundctl.domain.basics.errors import InputMissing, RefundctlError, Refused, UsageError
-from refundctl.domain.cards.codes import looks_like_code, mask
+from refundctl.domain.basics.errors import InputMissing, RefundctlError, UsageError
 from refundctl.ledger.file import connection as ledgers
 from refundctl.ledger.file.connection import Clock, Ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator
+from refundctl.operations.one_run import recording_refusals
 
 if TYPE_CHECKING:
     from refundctl.domain.campaigns.campaign import Campaign
@@ -220,24 +220,18 @@ def writing_ledger(
     now = clock()
     with _opened(common, now, mode) as ledger:
         journal = Journal(ledger, operator(), common.command, arguments)
-        try:
+        with about_campaign(campaign), recording_refusals(journal, campaign, keep=not common.dry_run):
             yield ledger, journal
-        except RefundctlError as error:
-            error.campaign = campaign
-            if isinstance(error, Refused) and not common.dry_run:
-                _record(journal, error, campaign)
-            raise
 
 
-def _record(journal: Journal, error: Refused, campaign: str | None) -> None:
-    if campaign is not None and error.code == "resource_not_found" and looks_like_code(campaign):
-        # A code that was typed where a campaign's name was wanted.
-        error.what = error.what.replace(campaign, mask(campaign))
-        campaign = mask(campaign)
-        journal = replace(journal, arguments={**journal.arguments, "campaign": campaign})
-    # That the attempt can't be written down must not hide why it was refused.
-    with suppress(RefundctlError):
-        journal.record_attempt(error, campaign)
+@contextmanager
+def about_campaign(campaign: str | None) -> Iterator[None]:
+    """Errors name the campaign."""
+    try:
+        yield
+    except RefundctlError as error:
+        error.campaign = campaign
+        raise
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from refundctl.cli.shell.common import Common, command_named, is_terminal
 from refundctl.domain.basics.errors import BadCampaigns, ExitCode, RefundctlError
 from refundctl.domain.basics.money import amount_for_people
-from refundctl.domain.cards.codes import looks_like_code, mask
+from refundctl.domain.cards.codes import without_typed_codes
 
 COLUMN_WIDTH_MAX = 60
 STATUS = {
@@ -62,33 +62,33 @@ def report(common: Common, found: Report) -> ExitCode:
 
 def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
     """Print an error: one line on stderr, or JSON on stdout where it was asked for; return its exit code."""
-    for word in words:
-        if looks_like_code(word):
-            error.what, error.advice = (text.replace(word, mask(word)) for text in (error.what, error.advice))
-            error.details = {
-                name: detail.replace(word, mask(word)) if isinstance(detail, str) else detail
-                for name, detail in error.details.items()
-            }
-            error.campaign = mask(word) if error.campaign == word else error.campaign
     if "--json" in words:
         status = STATUS.get(error.exit_code, "error")
         _print_json(
             {
                 **_envelope(command_named(words), status),
                 "run_id": None,
-                "campaign": error.campaign,
+                "campaign": None if error.campaign is None else without_typed_codes(error.campaign, words),
                 "counts": {},
                 "totals": {},
                 "files": [],
-                "errors": list(error.listed()),
+                "errors": [_masked(one, words) for one in error.listed()],
             }
         )
     else:
         problems = error.problems
         first = error.message if isinstance(error, BadCampaigns) and problems else f"Error: {error.message}"
-        lines = [_one_line(first), *map(_one_line, problems)]
+        lines = [_one_line(without_typed_codes(str(line), words)) for line in (first, *problems)]
         print("\n".join(lines), file=sys.stderr)  # noqa: T201
     return error.exit_code
+
+
+def _masked(listed: Mapping[str, str | int], words: Sequence[str]) -> dict[str, str | int]:
+    """A mistake as JSON lists it, without what was typed and may be a card's code; the kind of mistake stays as it is."""
+    return {
+        name: without_typed_codes(told, words) if isinstance(told, str) and name != "code" else told
+        for name, told in listed.items()
+    }
 
 
 def warn(common: Common, message: str) -> None:

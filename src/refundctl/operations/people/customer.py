@@ -22,6 +22,7 @@ from refundctl.ledger.reading.whole_person import Customer
 from refundctl.operations.campaigns.terms import consider, with_earlier
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.deeds import CustomerUnknown
+from refundctl.operations.one_run import one_run
 
 
 class SeveralCustomers(Refused, code="resource_not_found"):
@@ -251,10 +252,10 @@ def erase(ledger: Ledger, journal: Journal, named: str, reason: str | None) -> E
         return ErasedCustomer(found, None, None, OutOfReach({}, {}, {}, 0))
     _refuse_naming(found, reason)
     left = _out_of_reach(ledger, view(ledger, found))
-    run = replace(journal, arguments={"customer": found.number, "reason": reason}).begin()
-    erased = erasing.erase(ledger.connection, found.number, run.run_id)
-    result = ErasedCustomer(whole_person.customer(ledger.connection, found.number), run.run_id, erased, left)
-    journal.finish(run, Outcome(result.counts))
+    with one_run(replace(journal, arguments={"customer": found.number, "reason": reason})) as run:
+        erased = erasing.erase(ledger.connection, found.number, run.run_id)
+        result = ErasedCustomer(whole_person.customer(ledger.connection, found.number), run.run_id, erased, left)
+        run.outcome = Outcome(result.counts)
     return result
 
 
