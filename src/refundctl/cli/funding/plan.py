@@ -2,16 +2,16 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
 from refundctl.cli.bookings.input_files import check_rejects_option, source_chooser, staged_bookings
-from refundctl.cli.funding.run import describe_left_out, in_short, step_errors, step_rows, steps_json
+from refundctl.cli.funding.outcome_words import in_short, left_out_by, step_rows, steps_json
+from refundctl.cli.funding.shown_plan import amounts, describe_amounts, plan_json, totals_json
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import (
     Common,
@@ -23,7 +23,7 @@ from refundctl.cli.shell.common import (
     reading_ledger,
     refuse_ledger,
 )
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, plural, progress, report
+from refundctl.cli.shell.rendering import Report, Screen, figures, progress, report
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.files.campaigns.plan_file import BEGINNING, Plan, as_json, sha256_of
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, writing_to
@@ -100,10 +100,13 @@ def _check_places(common: Common, files: Sequence[str], output: str, rejects: st
         path = Path(name)
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise UsageError(f"{name} is no file but a device or a pipe, and a plan is applied later: name a file.")
-    if output == STDOUT:
-        if common.json:
-            raise UsageError("--json and `-o -` would both write to stdout: name a file with -o.")
-        return
+    if output != STDOUT:
+        _check_output(common, files, output, force=force)
+    elif common.json:
+        raise UsageError("--json and `-o -` would both write to stdout: name a file with -o.")
+
+
+def _check_output(common: Common, files: Sequence[str], output: str, *, force: bool) -> None:
     target = Path(output)
     refuse_links(target)
     refuse_ledger(common, target)
@@ -130,7 +133,7 @@ def _telling_of_rejects(files: Sequence[str], rejects: str | None) -> Iterator[N
         yield
     except load.StrictReject as error:
         if rejects is None:
-            error.what = f"{error.message.removesuffix('.')}; to see them, {_with_rejects(files)}."
+            error.advising(f"{load.NOTHING_LOADED}; to see them, {_with_rejects(files)}")
         raise
 
 
@@ -176,27 +179,16 @@ def _report(plan: Plan, steps: batch.Steps, name: str, written: Sequence[RunFile
             "plan": plan_json(plan),
         },
         exit_code=exit_code,
-        errors=step_errors(plan.campaign, steps),
+        errors=left_out_by(plan.campaign, steps),
     )
-
-
-def totals_json(plan: Plan) -> dict[str, dict[str, int]]:
-    """The totals, as they stand in JSON output."""
-    return {currency: asdict(sums) for currency, sums in plan.totals.items()}
-
-
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """What a plan is about, as it stands in JSON output."""
-    names = ("digest", "made_by", "made_at", "needs_approval", "threshold", "rules", "largest", "warnings")
-    found = asdict(plan)
-    return {name: found[name] for name in names}
 
 
 def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str, written: Sequence[RunFile]) -> None:
     out.print(f"{plan.campaign}: {in_short(steps)}, if this were run")
     figures(out, step_rows(plan.campaign, steps))
     describe_amounts(out, plan)
-    describe_left_out(out, plan.campaign, steps)
+    for told in left_out_by(plan.campaign, steps):
+        out.print(told["message"])
     if steps.load.rejected:
         rejects = ", ".join(file.path for file in written if file.path != name)
         fix = f"Fix the rejected rows in {rejects}, and plan again with that file too."
@@ -205,7 +197,7 @@ def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str, written: S
     quoted = shlex.quote(name)
     first = f"`refundctl resume {plan.campaign}`, then " if plan.is_paused else ""
     if plan.needs_approval and plan.threshold is not None:
-        together, above = (_amounts(minor) for minor in (plan.threshold.together, plan.threshold.above))
+        together, above = (amounts(minor) for minor in (plan.threshold.together, plan.threshold.above))
         out.print(f"With this, {together} would not be approved by anybody, and approval is needed above {above}.")
         out.print(
             f"Next: {first}another person types `refundctl approve {quoted}`, then you `refundctl apply {quoted} --out DIR`."
@@ -214,31 +206,3 @@ def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str, written: S
         out.print(f"Next: {first}`refundctl apply {quoted} --out DIR`")
     else:
         out.print("There is nothing new to do.")
-
-
-def describe_amounts(out: Screen, plan: Plan) -> None:
-    """What the rules give and keep, the largest amounts, and what to look at before money moves."""
-    if plan.rules:
-        out.print("By rule:")
-        names = [f"{share.bucket} {share.rule or '(given back)'}" for share in plan.rules]
-        sums = [_amounts(share.total) for share in plan.rules]
-        counts = [plural(share.refunds, "refund") for share in plan.rules]
-        width = max(map(len, sums))
-        figures(out, [(n, f"{s:>{width}}  of {c}") for n, s, c in zip(names, sums, counts, strict=True)])
-    if plan.largest:
-        out.print("Largest:")
-        shown = [_amounts(each.amount) for each in plan.largest]
-        width = max(map(len, shown))
-        figures(out, [(each.booking_id, f"{s:>{width}}") for each, s in zip(plan.largest, shown, strict=True)])
-    if plan.warnings:
-        out.print("Look at this first:")
-    for caution in plan.warnings:
-        if caution.bookings:
-            more = ", ..." if caution.count > len(caution.bookings) else ""
-            out.print(f"  {plural(caution.count, 'booking')}: {caution.message} ({', '.join(caution.bookings)}{more})")
-        else:
-            out.print(f"  {caution.message}")
-
-
-def _amounts(minor: Mapping[str, int]) -> str:
-    return ", ".join(amount(each, currency) for currency, each in minor.items())

@@ -1,15 +1,14 @@
 """refundctl publish"""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
+from refundctl.cli.funding.outcome_words import left_out, not_eligible_rows
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural, reasons, report, warn
 from refundctl.domain.basics.errors import ExitCode
-from refundctl.ledger.cards import pool
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.funding import publish as operation
@@ -49,58 +48,9 @@ def publish(
             counts=result.counts,
             extra={"not_eligible": result.not_eligible, "warnings": result.warnings},
             exit_code=ExitCode.PARTIAL if result.short or result.capped else ExitCode.OK,
-            errors=[
-                *pool_errors(campaign, result.short),
-                *cap_errors(campaign, result.capped, result.skipped_by_reason),
-            ],
+            errors=_left_out(campaign, result),
         ),
     )
-
-
-def pool_errors(campaign: str, short: int, what: str = "eligible booking") -> list[dict[str, str]]:
-    """What JSON says where the pool of cards had none left for so many."""
-    return [{"code": pool.EMPTY, "message": pool_advice(campaign, short, what)}] if short else []
-
-
-def pool_advice(campaign: str, short: int, what: str = "eligible booking") -> str:
-    """The same for a person."""
-    return (
-        f"{campaign} has no cards left for {plural(short, what)}: raise vouchers_count and run "
-        f"`refundctl create {campaign}`, or import printed cards with `refundctl create {campaign} --codes FILE`; then "
-        "publish again."
-    )
-
-
-def cap_errors(
-    campaign: str, capped: int, skipped: Mapping[str, int], what: str = "eligible booking"
-) -> list[dict[str, str]]:
-    """What JSON says where the budget left so many out; `skipped` says by which of its caps."""
-    return [{"code": "budget_exceeded", "message": cap_advice(campaign, capped, skipped, what)}] if capped else []
-
-
-_CAPS = {"per_card": "a card", "per_customer": "a customer"}
-
-
-def cap_advice(campaign: str, capped: int, skipped: Mapping[str, int], what: str = "eligible booking") -> str:
-    """The same for a person."""
-    over = [f"{holder} over budget.{cap}" for cap, holder in _CAPS.items() if cap in skipped] or ["its card over a cap"]
-    return (
-        f"{plural(capped, what)} of {campaign} would bring {' or '.join(over)}: raise that and run "
-        f"`refundctl create {campaign}`, or look for a wrong amount with `refundctl explain BOOKING`."
-    )
-
-
-REASONS_SHOWN = 5
-
-
-def not_eligible_rows(campaign: str, result: operation.PublishResult) -> list[tuple[str, str]]:
-    """Why bookings are not eligible, the commonest reasons, where that shows from what the campaign takes."""
-    if not result.not_eligible:
-        return []
-    shown = list(result.not_eligible.items())[:REASONS_SHOWN]
-    more = len(result.not_eligible) - len(shown)
-    text = "; ".join(f"{number(count)}: {reason}" for reason, count in shown) + f"; and {more} more" * (more > 0)
-    return [("  not eligible", f"{text} (see `eligible` of {campaign})")]
 
 
 def _describe(out: Screen, campaign: str, result: operation.PublishResult) -> None:
@@ -109,7 +59,9 @@ def _describe(out: Screen, campaign: str, result: operation.PublishResult) -> No
     if result.remaining:
         rows.append(("left by --limit", number(result.remaining)))
     figures(out, [*rows, ("skipped", reasons(result.skipped_by_reason)), *not_eligible_rows(campaign, result)])
-    if result.short:
-        out.print(pool_advice(campaign, result.short))
-    if result.capped:
-        out.print(cap_advice(campaign, result.capped, result.skipped_by_reason))
+    for told in _left_out(campaign, result):
+        out.print(told["message"])
+
+
+def _left_out(campaign: str, result: operation.PublishResult) -> list[dict[str, str]]:
+    return left_out(campaign, result.short, result.capped, result.skipped_by_reason)

@@ -1,6 +1,6 @@
 """refundctl topup"""
 
-from refundctl.cli.funding.publish import cap_advice, cap_errors, pool_advice, pool_errors
+from refundctl.cli.funding.outcome_words import left_out, owed_otherwise
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, plural, reasons, report, warn
@@ -40,10 +40,7 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
             totals=result.totals,
             extra={"warnings": result.warnings},
             exit_code=ExitCode.PARTIAL if result.short or result.capped else ExitCode.OK,
-            errors=[
-                *pool_errors(campaign, result.short, "refund line"),
-                *cap_errors(campaign, result.capped, result.skipped_by_reason, "refund line"),
-            ],
+            errors=_left_out(campaign, result),
         ),
     )
 
@@ -58,22 +55,11 @@ def _describe(out: Screen, campaign: str, result: operation.TopUpResult) -> None
             ("skipped", reasons(result.skipped_by_reason)),
         ],
     )
-    if result.short:
-        out.print(pool_advice(campaign, result.short, "refund line"))
-    if result.capped:
-        out.print(cap_advice(campaign, result.capped, result.skipped_by_reason, "refund line"))
+    for told in _left_out(campaign, result):
+        out.print(told["message"])
     if operation.NOT_PUBLISHED in result.skipped_by_reason:
         out.print(f"Some have no card yet: `refundctl publish {campaign}` gives them one.")
 
 
-def owed_otherwise(result: operation.TopUpResult) -> list[tuple[str, str]]:
-    """What of it is bonus, what is owed in cash and what is kept back as fees, where there is any."""
-    return [
-        (name, amount(minor, result.currency))
-        for name, minor in (
-            ("of it bonus", result.bonus_minor),
-            ("owed in cash", result.cash_minor),
-            ("kept back as fees", result.fee_minor),
-        )
-        if minor
-    ]
+def _left_out(campaign: str, result: operation.TopUpResult) -> list[dict[str, str]]:
+    return left_out(campaign, result.short, result.capped, result.skipped_by_reason, "refund line")

@@ -12,7 +12,19 @@ import typer
 from refundctl.cli.desk.deeds import desk_ledger
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group, existing_ledger, refuse_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, number, plural, report, warn
+from refundctl.cli.shell.rendering import (
+    Report,
+    Screen,
+    amount,
+    figures,
+    in_a_column,
+    number,
+    plural,
+    report,
+    table,
+    warn,
+)
+from refundctl.cli.shell.wording import in_words
 from refundctl.domain.basics.errors import RefundctlError
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, write_whole
 from refundctl.ledger.file.connection import Ledger
@@ -253,9 +265,7 @@ def _section(out: Screen, title: str, rows: Sequence[Sequence[str]], most: int |
     shown = rows if most is None else rows[-most:]
     left_out = f", the last {len(shown)} of {len(rows)}; --json lists all" if len(shown) < len(rows) else ""
     out.print(f"{title}{left_out}:")
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        out.print("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    table(out, shown, indent="  ")
 
 
 def _booking(line: Facts) -> tuple[str, ...]:
@@ -271,7 +281,7 @@ def _standing(line: Facts) -> str:
         return "; ".join(_given(given, currency) for given in line["given"])
     if not line["campaigns"]:
         return "no campaign"
-    return "; ".join(f"{one['campaign']}: {_words(one['state'])}" for one in line["campaigns"])
+    return "; ".join(f"{one['campaign']}: {in_words(one['state'])}" for one in line["campaigns"])
 
 
 def _given(given: Facts, currency: str) -> str:
@@ -285,7 +295,7 @@ def _given(given: Facts, currency: str) -> str:
 def _card(card: Facts) -> tuple[str, ...]:
     until = f"until {card['expires_on']}" if card["expires_on"] else "never expires"
     balance = amount(card["balance"], card["currency"])
-    return (card["card_id"], card["code"], _words(card["state"]), balance, until, card["campaign"])
+    return (card["card_id"], card["code"], in_words(card["state"]), balance, until, card["campaign"])
 
 
 def _transaction(row: Facts) -> tuple[str, ...]:
@@ -324,7 +334,3 @@ def _message(batch: Facts) -> tuple[str, ...]:
 
 def _attempt(row: Facts) -> tuple[str, ...]:
     return (row["at"], row["command"], row["card_id"], row["code"])
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

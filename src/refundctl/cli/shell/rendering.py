@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from refundctl.cli.shell.common import Common, command_named, is_terminal
+from refundctl.cli.shell.wording import in_words
 from refundctl.domain.basics.errors import BadCampaigns, ExitCode, RefundctlError
 from refundctl.domain.basics.money import amount_for_people
 from refundctl.domain.cards.codes import without_typed_codes
@@ -156,17 +157,24 @@ def figures(out: Screen, rows: Sequence[tuple[str, str]]) -> None:
         out.print(f"  {name:<{width}}  {value}")
 
 
+def table(out: Screen, rows: Sequence[Sequence[str]], indent: str = "") -> None:
+    """Rows of cells, each column as wide as its longest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        out.print(indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
 def in_a_column(text: str) -> str:
     """A text of any length, cut where it would push a table's other columns off the screen; JSON has the whole of it."""
     return text if len(text) <= COLUMN_WIDTH_MAX else f"{text[: COLUMN_WIDTH_MAX - 3].rstrip()}..."
 
 
 def reasons(counts: Mapping[str, int]) -> str:
-    """`3 (2 not_eligible, 1 funded_elsewhere)`, or `0`."""
+    """`3 (2 not eligible, 1 nothing left after fees)`, or `0`."""
     total = number(sum(counts.values()))
     if not counts:
         return total
-    return f"{total} ({', '.join(f'{number(count)} {name}' for name, count in counts.items())})"
+    return f"{total} ({', '.join(f'{number(count)} {in_words(code)}' for code, count in counts.items())})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from refundctl.ledger.people import erasing
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
 
+NOTHING_LOADED = "nothing was loaded"
 Tick = Callable[[int, int], None]  # told how many bytes of the inputs, and how many rows, have been read so far
 
 
@@ -266,7 +267,7 @@ def check_strict(result: LoadResult, places: Sequence[str]) -> None:
     """With --strict, one reject refuses all. Raises StrictReject."""
     if result.rejected:
         where = f"; see {', '.join(places)}" if places else ""
-        raise StrictReject(f"{result.rejected} row(s) were rejected and --strict was given: nothing was loaded{where}.")
+        raise StrictReject(f"{result.rejected} row(s) were rejected and --strict was given", f"{NOTHING_LOADED}{where}")
 
 
 def rejects_paths(staged: Staged, named: str | None) -> dict[int, Path]:

@@ -30,7 +30,7 @@ class SeveralCustomers(Refused, code="resource_not_found"):
 
     def __init__(self, customer_ids: Sequence[str]) -> None:
         super().__init__(
-            f"{len(customer_ids)} customers have this e-mail address: name one of them by its customer_id.",
+            f"{len(customer_ids)} customers have this e-mail address", "name one of them by its customer_id"
         )
         self.customer_ids = customer_ids
         self.problems = [f"customer_id {customer_id}" for customer_id in customer_ids]
@@ -38,7 +38,7 @@ class SeveralCustomers(Refused, code="resource_not_found"):
     def listed(self) -> Sequence[Mapping[str, str | int]]:
         """One entry, with the ids in its sentence."""
         ids = ", ".join(self.customer_ids)
-        return [{"code": self.code, "message": f"{self.message.removesuffix('.')} ({ids})."}]
+        return [{"code": self.code, "message": f"{self.what}: {self.advice} ({ids})."}]
 
 
 def find(ledger: Ledger, named: str) -> Customer:
