@@ -1,4 +1,4 @@
-"""The one owner of a run's life: it begins in the transaction that does its work, and ends with its outcome and its seal.
+"""The one owner of a run's life: it begins in the transaction that does its work, and ends with outcome and seal.
 
 What a rule refuses leaves no run, but an attempt.
 """
@@ -16,7 +16,7 @@ from refundctl.ledger.journal.seals import Seal
 
 @dataclass(slots=True)
 class OpenRun:
-    """A run that has begun. Whoever works for it sets `outcome`, or leaves it: then nothing was done that is to be kept.
+    """A run that has begun. Whoever works for it sets `outcome`, or leaves it: then nothing is to be kept.
 
     `seal` is there once it has ended; `kept` says whether its transaction is committed with it.
     """
@@ -57,7 +57,7 @@ def writing_run(
 ) -> Iterator[OpenRun]:
     """A run with a transaction of its own: committed with its outcome and seal, or gone.
 
-    It is gone where the block raises, sets no outcome, or `keep` is False, as in a dry run. `bulk`: see Ledger.writing().
+    It is gone where the block raises, sets no outcome, or `keep` is False, as in a dry run. `bulk`: see Ledger.writing.
     """
     with ledger.writing(bulk=bulk) as writing:
         run = OpenRun(journal.begin(campaign=campaign))

@@ -1,4 +1,4 @@
-"""Files of rows for the commands that load them: by which source each is read, a bar while it is, where rejected rows go."""
+"""Files of rows for the commands that load them: by which source each is read, and where rejected rows go."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -43,8 +43,8 @@ def known_sources(common: Common, name: str | None) -> "dict[str, Source]":
 def source_chooser(common: Common, name: str | None, encoding: str | None, *, of_people: bool = False) -> load.Choose:
     """By which source to read each file: the one named, or else the one that its header shows, which is said on stderr.
 
-    Files `of_people` need less than those of bookings: none is refused for what it lacks. Raises UsageError for an unknown
-    source.
+    Files `of_people` need less than those of bookings: none is refused for what it lacks. Raises UsageError for an
+    unknown source.
     """
     sources = known_sources(common, name)
 
@@ -109,7 +109,7 @@ def staged_bookings(
 
 
 def places_of_rejects(staged: load.Staged, named: str | None) -> dict[int, Path]:
-    """Where each input's rejects go. Raises UsageError where two that differ in their endings only would share one file."""
+    """Where each input's rejects go. Raises UsageError where two that differ in their endings would share a file."""
     paths = load.rejects_paths(staged, named)
     whose: dict[Path, str] = {}
     for file in staged.files:
@@ -131,7 +131,7 @@ def write_rejects(
     *,
     strict: bool,
 ) -> list[RunFile]:
-    """Write the rejected rows, but in a dry run, and give the files. Raises StrictReject where there are any in a strict load."""
+    """Write the rejected rows, but in a dry run; give the files. Raises StrictReject for any in a strict load."""
     written = [] if common.dry_run else load.write_rejects_files(ledger, staged, paths)
     if strict:
         load.check_strict(result, [file.path for file in written])

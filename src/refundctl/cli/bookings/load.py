@@ -34,17 +34,8 @@ def load(
     wanted = take.expected(expect_count, expect_total)
     check_rejects_option(files, rejects)
     choose = source_chooser(common, source, encoding)
-    given = {
-        "files": list(files),
-        "source": source,
-        "rejects": rejects,
-        "strict": strict,
-        "encoding": encoding,
-        "expect_count": expect_count,
-        "expect_total": expect_total,
-    }
     with (
-        writing_ledger(common, given) as (ledger, journal),
+        writing_ledger(common, common.given) as (ledger, journal),
         take.opened(files) as inputs,
         staged_bookings(common, ledger, inputs, choose, encoding) as staged,
     ):

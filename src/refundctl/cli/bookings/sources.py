@@ -161,7 +161,8 @@ def _listed(texts: Sequence[str]) -> str:
 def _describe_unknown(out: Screen, file: str, found: operation.Unknown) -> None:
     out.print(found.refusal.message)
     out.print(
-        f"A source to start from, for the campaigns file; check it with `refundctl sources check {file} --source my-source`:"
+        "A source to start from, for the campaigns file; check it with "
+        f"`refundctl sources check {file} --source my-source`:"
     )
     for line in found.yaml.splitlines():
         out.print(line)

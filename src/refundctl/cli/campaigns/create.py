@@ -13,7 +13,8 @@ from refundctl.operations.one_run import writing_run
 
 _SAID = {
     operation.Creation.CREATED: "Made the campaign {}: its cards start at zero.",
-    operation.Creation.CHANGED: "Stored the changed definition of {}: amounts and validity count for cards not yet published, all else from now on.",
+    operation.Creation.CHANGED: "Stored the changed definition of {}: amounts and validity count for cards not yet "
+    "published, all else from now on.",
     operation.Creation.UNCHANGED: "{} is as the ledger has it.",
 }
 
@@ -31,13 +32,12 @@ def create(
 ) -> int:
     """Make a zero-balance campaign from the campaigns file, or store its changed definition.
 
-    Cards that the definition wants beforehand are made too, and printed ones imported: all of a file, or none. They wait
-    for their holders until `publish`.
+    Cards that the definition wants beforehand are made too, and printed ones imported: all of a file, or none. They
+    wait for their holders until `publish`.
     """
     definition = campaign_in_file(common, campaign)
-    given = {"campaign": campaign, "codes": codes}
     with (
-        writing_ledger(common, given, campaign) as (ledger, journal),
+        writing_ledger(common, common.given, campaign) as (ledger, journal),
         take.opened([] if codes is None else [codes]) as inputs,
     ):
         printed = [operation.read_printed(file.stream, file.name, definition) for file in inputs]

@@ -29,7 +29,7 @@ def init(
     there = common.ledger.exists() and common.ledger.stat().st_size > 0
     starter = not common.campaigns.exists()
     with (
-        writing_ledger(common, {"group": group}, mode=mode) as (ledger, journal),
+        writing_ledger(common, common.given, mode=mode) as (ledger, journal),
         writing_run(ledger, journal, keep=not there and not common.dry_run) as run,
     ):
         run.outcome = Outcome({"ledgers": 1})

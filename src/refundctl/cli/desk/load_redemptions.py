@@ -23,8 +23,8 @@ def load_redemptions(
 ) -> int:
     """Load what a till that works on its own has redeemed: `code` or `card_id`, `amount` and `invoice` in each row.
 
-    Safe to repeat: known redemptions change nothing. Rows that can't be taken go to a file where they can be fixed; what a
-    card did not allow stays visible.
+    Safe to repeat: known redemptions change nothing. Rows that can't be taken go to a file where they can be fixed;
+    what a card did not allow stays visible.
     """
     check_rejects_option(files, rejects)
     given = {"files": list(files), "strict": strict, "encoding": encoding}

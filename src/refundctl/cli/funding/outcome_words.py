@@ -18,7 +18,7 @@ def left_out(
 ) -> list[dict[str, str]]:
     """What JSON says of eligible bookings or lines that got nothing, and people in its `message`.
 
-    For `short` of them the pool of cards had none left; `capped` are over a cap of the budget, `skipped` says over which.
+    For `short` of them the pool of cards had none left; `capped` are over a cap of the budget, `skipped` says which.
     """
     found = []
     if short:

@@ -60,8 +60,8 @@ def plan(
 ) -> int:
     """Show what a run would do: counts, amounts by rule, the largest, and what to look at first. Nothing changes.
 
-    The plan is for `apply`, which does exactly that or refuses; where the campaign asks for it, another person approves it
-    before.
+    The plan is for `apply`, which does exactly that or refuses; where the campaign asks for it, another person approves
+    it before.
     """
     wanted = take.expected(expect_count, expect_total)
     _check_places(common, files, output, rejects, force=force)
@@ -143,7 +143,7 @@ def _with_rejects(files: Sequence[object]) -> str:
 
 @contextmanager
 def _rehearsal(common: Common) -> Iterator[tuple[Ledger, str | None, int]]:
-    """A copy of the ledger to try the run on, the ledger's id and its last run; None and 0 where there is no ledger yet."""
+    """A copy of the ledger to try the run on, the ledger's id and last run; None and 0 where there is none yet."""
     with reading_ledger(common) as ledger:
         own_id, after_run = None, 0
         if ledger is not None:
@@ -199,9 +199,8 @@ def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str, written: S
     if plan.needs_approval and plan.threshold is not None:
         together, above = (amounts(minor) for minor in (plan.threshold.together, plan.threshold.above))
         out.print(f"With this, {together} would not be approved by anybody, and approval is needed above {above}.")
-        out.print(
-            f"Next: {first}another person types `refundctl approve {quoted}`, then you `refundctl apply {quoted} --out DIR`."
-        )
+        apply = f"`refundctl apply {quoted} --out DIR`"
+        out.print(f"Next: {first}another person types `refundctl approve {quoted}`, then you {apply}.")
     elif steps.posted:
         out.print(f"Next: {first}`refundctl apply {quoted} --out DIR`")
     else:

@@ -1,5 +1,6 @@
 """refundctl publish"""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from refundctl.cli.funding.outcome_words import left_out, not_eligible_rows
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural, reasons, report, warn
+from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural, reasons, report
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
@@ -37,31 +38,26 @@ def publish(
         result = operation.publish(ledger, terms, run.run_id, limit=limit)
         if result.published:
             run.outcome = Outcome(result.counts, partial=bool(result.short or result.capped))
-    for warning in result.warnings:
-        warn(common, warning)
+    left = left_out(campaign, result.short, result.capped, result.skipped_by_reason)
     return report(
         common,
         Report(
-            human=lambda out: _describe(out, campaign, result),
+            human=lambda out: _describe(out, campaign, result, left),
             run_id=run.kept_id,
             campaign=campaign,
             counts=result.counts,
             extra={"not_eligible": result.not_eligible, "warnings": result.warnings},
-            exit_code=ExitCode.PARTIAL if result.short or result.capped else ExitCode.OK,
-            errors=_left_out(campaign, result),
+            exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
+            errors=left,
         ),
     )
 
 
-def _describe(out: Screen, campaign: str, result: operation.PublishResult) -> None:
+def _describe(out: Screen, campaign: str, result: operation.PublishResult, left: Sequence[Mapping[str, str]]) -> None:
     out.print(f"Published {plural(result.published, 'card')}.")
     rows = [("eligible bookings", number(result.eligible)), ("with a card already", number(result.already_published))]
     if result.remaining:
         rows.append(("left by --limit", number(result.remaining)))
     figures(out, [*rows, ("skipped", reasons(result.skipped_by_reason)), *not_eligible_rows(campaign, result)])
-    for told in _left_out(campaign, result):
+    for told in left:
         out.print(told["message"])
-
-
-def _left_out(campaign: str, result: operation.PublishResult) -> list[dict[str, str]]:
-    return left_out(campaign, result.short, result.capped, result.skipped_by_reason)

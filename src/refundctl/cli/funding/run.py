@@ -43,20 +43,7 @@ def run(
     definition = campaign_in_file(common, campaign)
     choose = source_chooser(common, source, encoding)
     place = handover.place_of_folder(out, tool)
-    given = {
-        "campaign": campaign,
-        "files": list(files),
-        "out": out,
-        "tool": tool,
-        "source": source,
-        "rejects": rejects,
-        "strict": strict,
-        "encoding": encoding,
-        "expect_count": expect_count,
-        "expect_total": expect_total,
-        "force": force,
-    }
-    with writing_ledger(common, given, campaign) as (ledger, journal), take.opened(files) as inputs:
+    with writing_ledger(common, common.given, campaign) as (ledger, journal), take.opened(files) as inputs:
         resumed = resume_hand_over(common, ledger, journal, campaign, place)
         with staged_bookings(common, ledger, inputs, choose, encoding) as staged:
             task = operation.Task(definition, staged, wanted, strict)

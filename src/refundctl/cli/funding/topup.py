@@ -1,9 +1,11 @@
 """refundctl topup"""
 
+from collections.abc import Mapping, Sequence
+
 from refundctl.cli.funding.outcome_words import left_out, owed_otherwise
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, plural, reasons, report, warn
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, plural, reasons, report
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
@@ -28,24 +30,23 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
             refuse_unapproved(ledger, terms, by_plan(campaign))
         if result.posted:
             run.outcome = Outcome(result.counts, result.totals, partial=bool(result.short or result.capped))
-    for warning in result.warnings:
-        warn(common, warning)
+    left = left_out(campaign, result.short, result.capped, result.skipped_by_reason, "refund line")
     return report(
         common,
         Report(
-            human=lambda out: _describe(out, campaign, result),
+            human=lambda out: _describe(out, campaign, result, left),
             run_id=run.kept_id,
             campaign=campaign,
             counts=result.counts,
             totals=result.totals,
             extra={"warnings": result.warnings},
-            exit_code=ExitCode.PARTIAL if result.short or result.capped else ExitCode.OK,
-            errors=_left_out(campaign, result),
+            exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
+            errors=left,
         ),
     )
 
 
-def _describe(out: Screen, campaign: str, result: operation.TopUpResult) -> None:
+def _describe(out: Screen, campaign: str, result: operation.TopUpResult, left: Sequence[Mapping[str, str]]) -> None:
     out.print(f"Funded {plural(result.funded, 'refund line')} with {amount(result.on_cards_minor, result.currency)}.")
     figures(
         out,
@@ -55,11 +56,7 @@ def _describe(out: Screen, campaign: str, result: operation.TopUpResult) -> None
             ("skipped", reasons(result.skipped_by_reason)),
         ],
     )
-    for told in _left_out(campaign, result):
+    for told in left:
         out.print(told["message"])
     if operation.NOT_PUBLISHED in result.skipped_by_reason:
         out.print(f"Some have no card yet: `refundctl publish {campaign}` gives them one.")
-
-
-def _left_out(campaign: str, result: operation.TopUpResult) -> list[dict[str, str]]:
-    return left_out(campaign, result.short, result.capped, result.skipped_by_reason, "refund line")

@@ -8,7 +8,7 @@ from typing import Any
 from refundctl.cli.bookings.loaded_rows import warn_erased
 from refundctl.cli.funding.outcome_words import in_short, left_out_by, step_rows, steps_json
 from refundctl.cli.shell.common import Common
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, progress, warn
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, progress
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.files.safe_write import Other, make_folder
 from refundctl.ledger.campaigns.stored_campaigns import campaign_named
@@ -95,11 +95,9 @@ def run_report(
     handed: HandedOver | None,
     sources: Mapping[str, str],
 ) -> Report:
-    """What a run did, in JSON and for a person; what nobody asked for is said on stderr at once."""
+    """What a run did, in JSON and for a person; rows about erased people are told on stderr at once."""
     steps = result.steps
     warn_erased(common, steps.load)
-    for warning in steps.warnings:
-        warn(common, warning)
     kept = result.changed and not common.dry_run
     files = [*steps.load.files, *(handed.files if handed and handed.files else result.rejects)]
     return Report(
@@ -160,9 +158,8 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
         ]
     figures(out, rows)
     if handed is not None and handed.files:
-        out.print(
-            f"Files in {handed.batch.directory}: {', '.join([*(Path(f.path).name for f in handed.files), 'manifest.json'])}"
-        )
+        names = [*(Path(file.path).name for file in handed.files), "manifest.json"]
+        out.print(f"Files in {handed.batch.directory}: {', '.join(names)}")
         out.print(f"Seal: {handed.seal}")
     for told in left_out_by(campaign, steps):
         out.print(told["message"])

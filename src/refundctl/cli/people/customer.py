@@ -77,7 +77,8 @@ def export(
     ] = STDOUT,
     force: take.Force = False,
 ) -> int:
-    """Write all that is held on a person as JSON: every version of their bookings, cards with masked codes, and the runs.
+    """Write all that is held on a person as JSON: every version of their bookings, cards with masked codes, and the
+    runs.
 
     The file is readable by you alone.
     """
@@ -118,8 +119,8 @@ def _document(held: Facts) -> str:
 def erase(common: Common, customer: CustomerName, reason: take.Reason = None) -> int:
     """Erase a person: name, e-mail, phone, locale, country, consent and metadata go, and the id becomes a pseudonym.
 
-    Bookings, cards and money stay as they are, and the cards go on working. Loading the same person again brings nothing
-    back. -n shows what would go. Files and backups made before still name the person.
+    Bookings, cards and money stay as they are, and the cards go on working. Loading the same person again brings
+    nothing back. -n shows what would go. Files and backups made before still name the person.
     """
     reason = take.reason_given(reason)
     with _desk(common, {"customer": None, "reason": reason}) as (ledger, journal), ledger.writing() as writing:
@@ -127,8 +128,6 @@ def erase(common: Common, customer: CustomerName, reason: take.Reason = None) ->
         writing.keep = result.run_id is not None and not common.dry_run
     if writing.keep:
         _clear_remains(common, result)
-    for warning in _warnings(result.left):
-        warn(common, warning)
     return report(
         common,
         Report(
@@ -146,7 +145,7 @@ def erase(common: Common, customer: CustomerName, reason: take.Reason = None) ->
 
 @contextmanager
 def _desk(common: Common, arguments: Facts | None = None) -> Iterator[tuple[Ledger, Journal]]:
-    """The ledger, which there must be; a refusal is recorded if the ledger can be written at all, without naming anybody."""
+    """The ledger, which there must be; a refusal is recorded, if the ledger can be written, without naming anybody."""
     with (
         desk_ledger(common, arguments or {"customer": None}) as (ledger, journal),
         recording_refusals(journal, keep=not common.dry_run),

@@ -70,9 +70,10 @@ LONGEST_WAIT_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The common options of one call; `dry_run` is False for commands that only read."""
+    """The common options of one call; `given` are its own arguments. `dry_run` is False for commands that only read."""
 
     command: str
+    given: Mapping[str, Any]
     ledger: Path
     campaigns: Path
     json: bool
@@ -160,7 +161,7 @@ def _with_common(name: str, function: Callable[..., int | None], *, writes: bool
         given = {option: values.pop(option) for option in names}
         # Also where it is infinite, or no number.
         given["wait"] = given["wait"] if given["wait"] < LONGEST_WAIT_SECONDS else LONGEST_WAIT_SECONDS
-        common = Common(name, **given)
+        common = Common(name, values, **given)
         if str(common.ledger) == "-":
             raise UsageError("The ledger is a file, not stdin or stdout: name it with --ledger.")
         return function(common, **values)
