@@ -14,7 +14,7 @@ from refundctl.domain.campaigns.conditions import Condition
 from refundctl.exports.books.finance import COLUMNS
 from refundctl.exports.csv_text import encode
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links
-from refundctl.ledger.delivery.hand_overs import Batch, last_handed, last_transaction
+from refundctl.ledger.delivery.hand_overs import HandOver, last_handed, last_transaction
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.operations.books import export as operation
@@ -99,7 +99,7 @@ def _export_mail(
             if where.tests:
                 consider(ledger, terms, where)
                 fresh_after = last_transaction(ledger.connection)
-            wanted = handover.Wanted(
+            wanted = handover.HandOverWanted(
                 terms.stored.campaign_id,
                 place,
                 fresh_after=fresh_after,
@@ -137,7 +137,7 @@ def _finish(
     return handover.preview(ledger, batch) if common.dry_run else _hand_over(common, ledger, journal, batch)
 
 
-def _hand_over(common: Common, ledger: Ledger, journal: Journal, batch: Batch) -> handover.HandedOver:
+def _hand_over(common: Common, ledger: Ledger, journal: Journal, batch: HandOver) -> handover.HandedOver:
     with progress(common, "Writing the mail file") as bar:
         return handover.hand_over(ledger, journal, batch, lambda done, total: bar.of(done, total, done))
 

@@ -434,13 +434,13 @@ def _balances(connection: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding("balance_negative", f"Card c{card} has less than nothing in its {bucket} bucket.")
 
 
-_LIFE_OF_CARDS = (*redemptions_in_order.RULES, *cards_in_order.RULES, *cash_in_order.RULES)
+_LIFE_OF_CARDS = (*redemptions_in_order.CHECKS, *cards_in_order.CHECKS, *cash_in_order.CHECKS)
 
 
 def _life_of_cards(connection: sqlite3.Connection) -> Iterator[Finding]:
     """What becomes of cards once they are funded: most ledgers have little of it, so only what there is is looked at."""
     register_days(connection)
     accounts = connection.execute("SELECT DISTINCT contra_account FROM transactions WHERE entry IS NULL").fetchall()
-    tables = {name for rule in _LIFE_OF_CARDS for name in rule.of} & {table.name for table in seals.TABLES}
+    tables = {name for check in _LIFE_OF_CARDS for name in check.of} & {table.name for table in seals.TABLES}
     present = {*(account for (account,) in accounts), *(table for table in tables if any_rows(connection, table))}
     yield from broken(connection, _LIFE_OF_CARDS, present)

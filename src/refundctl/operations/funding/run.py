@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from refundctl.ledger.delivery.hand_overs import Batch, last_transaction
+from refundctl.ledger.delivery.hand_overs import HandOver, last_transaction
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, Run, RunFile
 from refundctl.operations.bookings import load
@@ -38,7 +38,7 @@ class Target:
 
     place: hand_over.Place
     force: bool
-    finished: Batch | None = None
+    finished: HandOver | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class RunResult:
     """What a run did. `batch` is what is now to be handed over, None where nothing is new."""
 
     steps: Steps
-    batch: Batch | None
+    batch: HandOver | None
     rejects: Sequence[RunFile]
 
     @property
@@ -156,7 +156,7 @@ def run(
     guard.after(steps, own)
     say("Reserving the batch")
     # A corrected name or status is no reason to replace the files of the last hand-over.
-    wanted = hand_over.Wanted(
+    wanted = hand_over.HandOverWanted(
         steps.terms.stored.campaign_id,
         target.place,
         fresh_after=steps.last_before,
