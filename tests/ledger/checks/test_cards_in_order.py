@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from refundctl.ledger.checks import cards_in_order, cash_in_order, redemptions_in_order
-from refundctl.ledger.checks.findings import Check
+from refundctl.ledger.checks.findings import BooksCheck
 from support.books import by_hand, tables_as_written
 from support.command_line import CommandLine
 from support.desks.life_of_cards import AUTUMN, WINTER
@@ -551,7 +551,7 @@ def test_each_rule_is_broken_by_a_test_and_explained_to_who_meets_it() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.sentence)
-def test_what_a_rule_says_is_a_sentence_made_of_what_it_finds(books: Path, rule: Check) -> None:
+def test_what_a_rule_says_is_a_sentence_made_of_what_it_finds(books: Path, rule: BooksCheck) -> None:
     with closing(sqlite3.connect(books)) as connection:
         redemptions_in_order.register_days(connection)
         columns = len(connection.execute(rule.sql).description)

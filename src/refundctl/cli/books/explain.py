@@ -13,7 +13,14 @@ from refundctl.domain.cards.codes import mask
 from refundctl.ledger.funding.considered_lines import State
 from refundctl.ledger.reading.booking_history import LineCard
 from refundctl.operations.books import explain as operation
-from refundctl.operations.books.explained_booking import Amounts, Explanation, Funding, Line, LineStanding, RuleShare
+from refundctl.operations.books.explained_booking import (
+    Amounts,
+    ExplainedShare,
+    Explanation,
+    Funding,
+    Line,
+    LineStanding,
+)
 
 Rows = list[tuple[str, str]]
 
@@ -79,7 +86,7 @@ def _amount_rows(line: Line, amounts: Amounts) -> Rows:
     def shown(minor: int) -> str:
         return amount(minor, line.currency)
 
-    def share_of(share: RuleShare) -> str:
+    def share_of(share: ExplainedShare) -> str:
         return shown(share.amount_minor) + ("" if share.terms is None else f" ({share.terms})")
 
     rows = [("order amount", shown(amounts.order_minor)), ("refundable", shown(amounts.refundable_minor))]

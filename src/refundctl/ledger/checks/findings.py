@@ -20,7 +20,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class BooksCheck:
     """Something that must be true of all rows: `sql` gives those of which it isn't, and `sentence` is told of each.
 
     `of` are the tables and contra accounts that it is about: where none of them has a row, nothing is asked.
@@ -32,7 +32,7 @@ class Check:
     sql: str
 
 
-def broken(connection: sqlite3.Connection, checks: Sequence[Check], present: set[str]) -> Iterator[Finding]:
+def broken(connection: sqlite3.Connection, checks: Sequence[BooksCheck], present: set[str]) -> Iterator[Finding]:
     """What the checks find; `present` are the tables and accounts that have any rows."""
     for check in checks:
         if present.isdisjoint(check.of):

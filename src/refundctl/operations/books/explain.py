@@ -19,11 +19,11 @@ from refundctl.ledger.reading import booking_history
 from refundctl.ledger.reading.booking_history import Booking, Considered, DefinitionSeen, Posted, Version
 from refundctl.operations.books.explained_booking import (
     Amounts,
+    ExplainedShare,
     Explanation,
     Funding,
     Line,
     LineStanding,
-    RuleShare,
     TakenBack,
 )
 from refundctl.operations.campaigns.terms import Terms, consider, with_earlier
@@ -123,7 +123,7 @@ def _posted_amounts(ledger: Ledger, given: Sequence[Posted], version: Version, d
 
 def _shares(
     made: Iterable[tuple[str, str, int]], definition: DefinitionSeen, version: Version
-) -> tuple[list[RuleShare], list[RuleShare]]:
+) -> tuple[list[ExplainedShare], list[ExplainedShare]]:
     """Fees and bonuses of `made` (bucket, rule and amount), with the terms of the rules as the definition has them."""
     currency = str(version.values["currency"])
     policy = Policy.from_terms(definition.terms, currency)
@@ -132,7 +132,7 @@ def _shares(
         "bonus": {rule.name: _terms_of(rule, currency, "") for rule in policy.bonuses},
     }
     fees, bonuses = (
-        [RuleShare(name, minor, found.get(name)) for made_in, name, minor in made if made_in == bucket]
+        [ExplainedShare(name, minor, found.get(name)) for made_in, name, minor in made if made_in == bucket]
         for bucket, found in terms.items()
     )
     return fees, bonuses

@@ -10,7 +10,7 @@ from refundctl.ledger.reading.booking_history import Booking, DefinitionSeen, Li
 
 
 @dataclass(frozen=True, slots=True)
-class RuleShare:
+class ExplainedShare:
     """What one rule makes of a line, in minor units, and the rule's own terms; None where its definition has no such rule."""
 
     name: str
@@ -35,10 +35,10 @@ class Amounts:
     refundable_minor: int
     owed_in_cash_minor: int
     cash_minor: int
-    fees: Sequence[RuleShare]
+    fees: Sequence[ExplainedShare]
     paid_minor: int
     given_back_minor: int
-    bonuses: Sequence[RuleShare]
+    bonuses: Sequence[ExplainedShare]
     offer: str
     offer_rule: int | None
 

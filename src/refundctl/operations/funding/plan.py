@@ -46,10 +46,7 @@ class Unsealed(Journal):
 def rehearsal(ledger: Ledger | None, path: Path, clock: Clock) -> Iterator[Ledger]:
     """A private copy of the ledger to try things on, or an empty one where there is none; nobody has to wait for it."""
     if ledger is not None:
-        with ledger.private_copy() as copy:
-            # The copy begins without a journal, but codes are drawn under a savepoint, which needs one.
-            copy.connection.execute("PRAGMA journal_mode = MEMORY")
-            copy.connection.execute("PRAGMA synchronous = OFF")
+        with ledger.private_copy(to_try=True) as copy:
             # What is wrong with the copy is wrong with the ledger, so that is the name to be told.
             yield replace(copy, path=path)
         return
