@@ -1,4 +1,7 @@
-"""Finding out how a booking's amount came about: for the customer's question, and for the auditor's.
+"""The command `explain`: how a booking's amount came about, for the customer's question and for the auditor's.
+
+The values that it finds are those of explained_booking.py; what the ledger says of a booking is read by
+ledger/reading/booking_history.py.
 
 What was posted is told from the transactions. Only what a next top-up would give is worked out, as a top-up does it.
 """

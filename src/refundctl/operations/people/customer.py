@@ -1,4 +1,7 @@
-"""People: one view of all that is held on a customer, a copy of it for them, and erasing them."""
+"""The command `customer`, of the capability people: all that is held on a person, a copy of it for them, and erasing them.
+
+What the ledger holds on one person is read by ledger/reading/whole_person.py.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,22 +25,22 @@ from refundctl.ledger.reading.whole_person import Customer
 from refundctl.operations.campaigns.terms import consider, with_earlier
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.deeds import CustomerUnknown
+from refundctl.operations.one_run import one_run
 
 
 class SeveralCustomers(Refused, code="resource_not_found"):
     """Several customers have the address that was named; their ids are told, but not in what the journal keeps."""
 
     def __init__(self, customer_ids: Sequence[str]) -> None:
-        super().__init__(
-            f"{len(customer_ids)} customers have this e-mail address: name one of them by its customer_id.",
-        )
+        what = f"{len(customer_ids)} customers have this e-mail address"
+        super().__init__(what, "name one of them by its customer_id")
         self.customer_ids = customer_ids
         self.problems = [f"customer_id {customer_id}" for customer_id in customer_ids]
 
     def listed(self) -> Sequence[Mapping[str, str | int]]:
         """One entry, with the ids in its sentence."""
         ids = ", ".join(self.customer_ids)
-        return [{"code": self.code, "message": f"{self.message.removesuffix('.')} ({ids})."}]
+        return [{"code": self.code, "message": f"{self.what}: {self.advice} ({ids})."}]
 
 
 def find(ledger: Ledger, named: str) -> Customer:
@@ -251,10 +254,11 @@ def erase(ledger: Ledger, journal: Journal, named: str, reason: str | None) -> E
         return ErasedCustomer(found, None, None, OutOfReach({}, {}, {}, 0))
     _refuse_naming(found, reason)
     left = _out_of_reach(ledger, view(ledger, found))
-    run = replace(journal, arguments={"customer": found.number, "reason": reason}).begin()
-    erased = erasing.erase(ledger.connection, found.number, run.run_id)
-    result = ErasedCustomer(whole_person.customer(ledger.connection, found.number), run.run_id, erased, left)
-    journal.finish(run, Outcome(result.counts))
+    kept = replace(journal, arguments={"customer": found.number, "reason": reason})
+    with one_run(kept) as run:
+        erased = erasing.erase(ledger.connection, found.number, run.run_id)
+        result = ErasedCustomer(whole_person.customer(ledger.connection, found.number), run.run_id, erased, left)
+        run.outcome = Outcome(result.counts)
     return result
 
 
