@@ -171,7 +171,7 @@ DIES = """
 import os, signal, sys
 placing = {"os.rename", "os.link"}
 sys.addaudithook(lambda event, args: os.kill(os.getpid(), signal.SIGKILL) if event in placing else None)
-from refundctl.cli.main import main
+from refundctl.cli.shell.main import main
 sys.exit(main(sys.argv[1:]))
 """
 

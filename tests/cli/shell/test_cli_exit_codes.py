@@ -424,7 +424,7 @@ def test_interrupted_between_commit_and_files(desk: Path, run_in_process: Comman
 
 INTERRUPTED_BEFORE_FIRST_FILE = """
 import os, signal, sys
-from refundctl.cli.main import main
+from refundctl.cli.shell.main import main
 sys.addaudithook(lambda event, args: os.kill(os.getpid(), signal.SIGINT) if event in {"os.rename", "os.link"} else None)
 sys.exit(main(sys.argv[1:]))
 """

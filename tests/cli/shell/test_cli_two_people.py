@@ -26,8 +26,8 @@ ANA, BO, CY = 65_533, 65_532, 65_531  # nobody's, most likely; what counts is th
 
 AS_SOMEBODY = """
 import contextlib, io, os, sys, tempfile
-from refundctl.cli.app import load
-from refundctl.cli.main import main
+from refundctl.cli.shell.app import load
+from refundctl.cli.shell.main import main
 
 folder, user, group, *words = sys.argv[1:]
 with tempfile.TemporaryDirectory() as own, contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -170,7 +170,7 @@ def around_commits_and_files(steps: Sequence[str]) -> list[int]:
 # The process dies as by `kill -9` at the moment when the first file is to be renamed to its name.
 KILLED_BEFORE_FIRST_FILE = """
 import os, signal, sys
-from refundctl.cli.main import main
+from refundctl.cli.shell.main import main
 placing = {"os.rename", "os.link"}
 sys.addaudithook(lambda event, args: os.kill(os.getpid(), signal.SIGKILL) if event in placing else None)
 main(sys.argv[1:])
