@@ -88,7 +88,7 @@ ABOUT_A_SLOW_LIBRARY = {
     "domain/bookings/source.py": {"pydantic"},
     "domain/campaigns/conditions.py": {"pydantic"},
     "files/campaigns/campaigns_yaml.py": {"pydantic", "pydantic_core", "yaml"},
-    "files/campaigns/strict_yaml.py": {"yaml"},
+    "files/yaml/strict_yaml.py": {"yaml"},
 }
 VERSION = f"{PACKAGE}.__version__"
 NEVER_FOR_A_QUICK_COMMAND = {"pandas", "numpy", "sqlite_utils", "pydantic", "pydantic_core"}

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from refundctl.domain.basics.errors import ExitCode
-from refundctl.domain.bookings.booking_values import RejectCode
+from refundctl.domain.bookings.booking_cells import RejectCode
 from refundctl.domain.bookings.source import CANONICAL_COLUMNS, Source
 from refundctl.domain.campaigns.conditions import FIELDS
 from refundctl.domain.cards.printed_codes import FaultCode

@@ -16,7 +16,7 @@ from operator import itemgetter, ne
 from refundctl.domain.basics.currency_signs import currencies_of, is_sign
 from refundctl.domain.basics.money import DIGITS_MAX, INTEGER_DIGITS_MAX, is_currency
 from refundctl.domain.bookings.booking_columns import BookingRules, Faults, Texts
-from refundctl.domain.bookings.booking_values import (
+from refundctl.domain.bookings.booking_cells import (
     REFUNDED,
     TEXT_LENGTH_MAX,
     WHITESPACE,

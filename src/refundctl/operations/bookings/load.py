@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from refundctl.domain.basics.errors import BadInput, Refused
 from refundctl.domain.basics.money import format_amount
-from refundctl.domain.bookings.booking_values import RejectedRow
-from refundctl.files.bookings.read_ahead import open_ahead
+from refundctl.domain.bookings.booking_cells import RejectedRow
+from refundctl.files.bookings.second_process import open_ahead
 from refundctl.files.bookings.rejects_csv import FileSettings, write_rejects
 from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_links, remove_parts, replacing
 from refundctl.ledger.bookings import line_totals, posting_bookings, staged_bookings, withdrawing

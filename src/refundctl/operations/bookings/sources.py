@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import folded
 from refundctl.domain.basics.money import format_amount
-from refundctl.domain.bookings.booking_values import FIELDS, WHITESPACE, RejectedRow
+from refundctl.domain.bookings.booking_cells import FIELDS, WHITESPACE, RejectedRow
 from refundctl.files.bookings.bookings_csv import Block, open_bookings
 from refundctl.files.bookings.presets import header_names, presets
 from refundctl.files.bookings.suggested_source import as_yaml, from_preset, suggest
 from refundctl.files.tables.csv_rows import DELIMITERS, CsvRows, first_row
 from refundctl.files.tables.headers import without_advice
-from refundctl.files.tables.text_bytes import TextBytes, find_encoding
+from refundctl.files.tables.encoded_text import TextBytes, find_encoding
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source

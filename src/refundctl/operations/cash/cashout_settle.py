@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.cash.payment_ids import OtherLedger, PaymentId, parse_message_id, parse_payment_id
 from refundctl.files.bookings.rejects_csv import write_rejects
 from refundctl.files.cash.bank_answers import BankAnswer, Said, Statement

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from refundctl.domain.basics.errors import Refused
-from refundctl.domain.bookings.booking_values import Fault, RejectCode
+from refundctl.domain.bookings.booking_cells import Fault, RejectCode
 from refundctl.domain.cards.codes import code_key, mask
 from refundctl.domain.cards.redemption_rules import taken
-from refundctl.domain.cards.till_columns import is_ahead, moment_of_purchase, other_currency, read_amount
-from refundctl.files.desk.till_csv import open_redemptions
+from refundctl.domain.cards.redemption_columns import is_ahead, moment_of_purchase, other_currency, read_amount
+from refundctl.files.desk.redemptions_csv import open_redemptions
 from refundctl.ledger.bookings import staged_bookings
 from refundctl.ledger.cards.card_now import Card, card_number, lookalikes, read_card
 from refundctl.ledger.desk import redeeming

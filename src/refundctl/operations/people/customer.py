@@ -61,7 +61,7 @@ def find(ledger: Ledger, named: str) -> Customer:
 
 
 def _at_address(ledger: Ledger, text: str) -> int | None:
-    from refundctl.domain.bookings.booking_values import read_email
+    from refundctl.domain.bookings.booking_cells import read_email
 
     read = read_email(text)
     email = read if isinstance(read, str) else text
