@@ -12,6 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from refundctl.ledger.bookings.absent_columns import carry_absent
+from refundctl.ledger.bookings.line_versions import newest_version
 from refundctl.ledger.bookings.staged_bookings import (
     LINE_COLUMNS,
     OWED_OTHERWISE,
@@ -243,14 +244,7 @@ def _find_known_of_file(connection: sqlite3.Connection, rows: range, absent: fro
         CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
         CROSS JOIN line_versions AS first
             ON first.booking = bookings.id AND first.refund_id = coalesce(staged.refund_id, '') AND first.version = 1
-        CROSS JOIN line_versions AS now ON now.id = coalesce(
-            (
-                SELECT later.id FROM line_versions AS later
-                WHERE later.booking = first.booking AND later.refund_id = first.refund_id AND later.version > 1
-                ORDER BY later.version DESC LIMIT 1
-            ),
-            first.id
-        )
+        CROSS JOIN line_versions AS now ON now.id = {newest_version("first")}
         CROSS JOIN customers ON customers.id = now.customer
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
         WHERE staged.id BETWEEN :first AND :last AND {_TAKEN}

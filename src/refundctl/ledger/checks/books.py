@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 
+from refundctl.ledger.bookings.line_versions import newest_version
 from refundctl.ledger.bookings.posting_bookings import METADATA_TEXT, PERSON_TEXT, register_functions
 from refundctl.ledger.checks import cards_in_order, cash_in_order, redemptions_in_order
 from refundctl.ledger.checks.findings import MOST_OF_ONE_KIND, Finding, broken
@@ -183,16 +184,8 @@ def _credits(connection: sqlite3.Connection) -> Iterator[Finding]:
         f"""
         SELECT first.id
         FROM transactions AS first
-        -- Not the view refund_lines, all rows of which SQLite would put into a table for this.
         LEFT JOIN line_versions AS line ON line.id = first.line AND line.version = 1
-        LEFT JOIN line_versions AS now ON now.id = coalesce(
-            (
-                SELECT later.id FROM line_versions AS later
-                WHERE later.booking = line.booking AND later.refund_id = line.refund_id AND later.version > 1
-                ORDER BY later.version DESC LIMIT 1
-            ),
-            line.id
-        )
+        LEFT JOIN line_versions AS now ON now.id = {newest_version("line")}
         LEFT JOIN campaigns ON campaigns.id = first.campaign
         LEFT JOIN cards ON cards.id = first.card
         LEFT JOIN assignments ON assignments.card = first.card

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS, Condition
 from refundctl.domain.cards.card_state import CardState
+from refundctl.ledger.bookings.line_versions import is_newest_version
 from refundctl.ledger.cards.card_now import many_cards
 from refundctl.ledger.funding.considered_lines import judge_segments
 from refundctl.ledger.funding.matching import matcher
@@ -150,20 +151,11 @@ def _find_lines(connection: sqlite3.Connection, where: Condition) -> None:
             INSERT INTO asked_lines
             SELECT now.booking, now.customer
             FROM line_versions AS now CROSS JOIN asked_segments ON asked_segments.segment = now.segment
-            WHERE asked_segments.rules AND {_NEWEST} AND (now.currency = :currency OR NOT :by_currency)
+            WHERE asked_segments.rules AND {is_newest_version("now")} AND (now.currency = :currency OR NOT :by_currency)
                 AND {matches.sql("asked_segments.rules", "asked_for")}
             """,
             {"currency": currency, "by_currency": _asks_for_amounts(where)},
         )
-
-
-_NEWEST = """
-    NOT EXISTS (
-        SELECT 1 FROM line_versions AS later
-        WHERE later.booking = now.booking AND later.refund_id = now.refund_id AND later.version > now.version
-            AND later.version > 1
-    )
-"""
 
 
 def _currencies(connection: sqlite3.Connection, where: Condition) -> Sequence[str]:
