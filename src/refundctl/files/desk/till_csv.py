@@ -30,6 +30,7 @@ class RedemptionsBlock:
     lines: Sequence[int]
     columns: Mapping[str, Cells]
     rejected: Sequence[RejectedRow]
+    filtered: int = 0
 
     @property
     def rows(self) -> int:

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Iterator
 
 from refundctl.ledger.bookings.line_versions import newest_version
-from refundctl.ledger.bookings.posting_bookings import METADATA_TEXT, PERSON_TEXT, register_functions
 from refundctl.ledger.checks import cards_in_order, cash_in_order, redemptions_in_order
 from refundctl.ledger.checks.findings import MOST_OF_ONE_KIND, Finding, broken
 from refundctl.ledger.checks.redemptions_in_order import MOVED_TO, register_days
@@ -14,6 +13,7 @@ from refundctl.ledger.funding.amounts_by_policy import BONUS_SLOT, FEE_SLOT
 from refundctl.ledger.funding.publishing import CODE_KEY
 from refundctl.ledger.funding.topping_up import BACK_SLOT, CASH_SLOT
 from refundctl.ledger.journal import seals
+from refundctl.ledger.journal.salted_digests import METADATA_TEXT, PERSON_TEXT, register_sha256
 from refundctl.ledger.people.finding_people import PSEUDONYMS
 
 
@@ -33,7 +33,7 @@ def check_file(connection: sqlite3.Connection) -> list[Finding]:
 
 def check_books(connection: sqlite3.Connection) -> Iterator[Finding]:
     """Everything that must be true of the rows, whatever campaign they belong to."""
-    register_functions(connection)
+    register_sha256(connection)
     for check in (
         _schema,
         _references,
