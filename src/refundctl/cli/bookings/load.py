@@ -9,8 +9,10 @@ from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, campaigns_file, command, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, progress, reasons, report, warn
 from refundctl.domain.basics.errors import ExitCode, UsageError
+from refundctl.ledger.bookings.staged_rows import StagedRows
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Outcome, RunFile
+from refundctl.operations.bookings import input_files, rejects_files
 from refundctl.operations.bookings import load as operation
 
 if TYPE_CHECKING:
@@ -50,16 +52,16 @@ def load(
         take.opened(files) as inputs,
         stage(common, ledger, inputs, choose, encoding) as staged,
     ):
-        paths = operation.rejects_paths(staged, rejects)
+        paths = rejects_files.rejects_paths(staged, rejects)
         refuse_shared(staged, paths)
         with ledger.writing(bulk=True) as writing:
             run = journal.begin()
             result = operation.load(ledger, staged, run)
             if not (strict and result.rejected):
-                operation.check_expected(ledger, result, wanted)
-            rejected = [] if common.dry_run else operation.write_rejects_files(ledger, staged, paths)
+                operation.check_expected(staged, result, wanted)
+            rejected = [] if common.dry_run else rejects_files.write_rejects_files(staged, paths)
             if strict:
-                operation.check_strict(result, [file.path for file in rejected])
+                rejects_files.check_strict(result, [file.path for file in rejected])
             writing.keep = result.changed and not common.dry_run
             if writing.keep:
                 outcome = Outcome(result.counts, result.totals, [*result.files, *rejected], bool(result.rejected))
@@ -97,7 +99,7 @@ def find_source(common: Common, name: str | None) -> "tuple[str, Source]":
 
 def source_chooser(
     common: Common, name: str | None, encoding: str | None, *, of_people: bool = False
-) -> operation.Choose:
+) -> input_files.Choose:
     """By which source to read each file: the one named, or else the one that its header shows, which is said on stderr.
 
     Files `of_people` need less than those of bookings: none is refused for what it lacks. Raises UsageError for an unknown
@@ -152,7 +154,7 @@ def check_rejects_option(files: list[str], rejects: str | None) -> None:
         raise UsageError("Rows from stdin need a place for those that can't be taken: name it with --rejects FILE.")
 
 
-def refuse_shared(staged: operation.Staged, paths: Mapping[int, Path]) -> None:
+def refuse_shared(staged: input_files.StagedFiles[StagedRows], paths: Mapping[int, Path]) -> None:
     """Two inputs that differ in their endings only would overwrite each other's rejects. Raises UsageError."""
     whose: dict[Path, str] = {}
     for file in staged.files:
@@ -168,12 +170,12 @@ def refuse_shared(staged: operation.Staged, paths: Mapping[int, Path]) -> None:
 def stage(
     common: Common,
     ledger: Ledger,
-    inputs: list[operation.Input],
-    choose: operation.Choose,
+    inputs: list[input_files.Input],
+    choose: input_files.Choose,
     encoding: str | None,
 ) -> Iterator[operation.Staged]:
     """The inputs read into temporary tables, with a bar; they stay open for their rejects to be read again."""
-    with operation.plain(inputs, choose) as plain:
+    with input_files.plain(inputs, choose) as plain:
         size = sum(given.size_bytes for given in plain)
         with progress(common, "Reading bookings") as bar:
             staged = operation.stage(ledger, plain, encoding, lambda done, rows: bar.of(done, size, rows))
@@ -181,7 +183,7 @@ def stage(
 
 
 def _report(
-    result: operation.LoadResult, sources: Mapping[str, str], run_id: int | None, rejected: list[RunFile]
+    result: input_files.LoadResult, sources: Mapping[str, str], run_id: int | None, rejected: list[RunFile]
 ) -> Report:
     return Report(
         human=lambda out: describe_load(out, result, [Path(file.path) for file in rejected]),
@@ -199,19 +201,19 @@ def _report(
     )
 
 
-def erased_rows(result: operation.LoadResult) -> dict[str, int]:
+def erased_rows(result: input_files.LoadResult) -> dict[str, int]:
     """How many rows are about people who were erased, as it stands in JSON: only where there are any."""
     return {"erased": result.erased} if result.erased else {}
 
 
-def warn_erased(common: Common, result: operation.LoadResult) -> None:
+def warn_erased(common: Common, result: input_files.LoadResult) -> None:
     """Say that files speak of people who were erased."""
     if result.erased:
         about = "1 row is" if result.erased == 1 else f"{number(result.erased)} rows are"
         warn(common, f"{about} about people who were erased: of the person, nothing was loaded.")
 
 
-def describe_load(out: Screen, result: operation.LoadResult, rejects: list[Path]) -> None:
+def describe_load(out: Screen, result: input_files.LoadResult, rejects: list[Path]) -> None:
     """What became of the rows, for a person."""
     out.print(f"Loaded {number(result.loaded)} of {number(result.counts['rows'])} rows.")
     rows = [

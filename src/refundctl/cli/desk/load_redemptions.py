@@ -9,16 +9,8 @@ from refundctl.cli.shell.rendering import Report, Screen, amount, figures, numbe
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
-from refundctl.operations.bookings.load import (
-    LoadResult,
-    Plain,
-    Staged,
-    check_strict,
-    plain,
-    read_plainly,
-    rejects_paths,
-    write_rejects_files,
-)
+from refundctl.operations.bookings.input_files import LoadResult, PlainFile, plain, read_plainly
+from refundctl.operations.bookings.rejects_files import check_strict, rejects_paths, write_rejects_files
 from refundctl.operations.desk import load_redemptions as operation
 
 
@@ -50,7 +42,7 @@ def load_redemptions(
             run = journal.begin()
             loaded = operation.load(ledger, staged, run)
             result = loaded.result
-            rejected = [] if common.dry_run else write_rejects_files(ledger, staged, paths)
+            rejected = [] if common.dry_run else write_rejects_files(staged, paths)
             if strict:
                 check_strict(result, [file.path for file in rejected])
             writing.keep = loaded.changed and not common.dry_run
@@ -60,7 +52,7 @@ def load_redemptions(
     return report(common, _report(result, run.run_id if writing.keep else None, rejected))
 
 
-def _stage(common: Common, ledger: Ledger, inputs: list[Plain], encoding: str | None) -> Staged:
+def _stage(common: Common, ledger: Ledger, inputs: list[PlainFile], encoding: str | None) -> operation.Staged:
     """Read the inputs into temporary tables, with a bar."""
     size = sum(given.size_bytes for given in inputs)
     with progress(common, "Reading redemptions") as bar:

@@ -17,14 +17,8 @@ from refundctl.cli.shell.rendering import Report, progress, report
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Outcome, RunFile
-from refundctl.operations.bookings.load import (
-    LoadResult,
-    Plain,
-    check_strict,
-    plain,
-    rejects_paths,
-    write_rejects_files,
-)
+from refundctl.operations.bookings.input_files import LoadResult, PlainFile, plain
+from refundctl.operations.bookings.rejects_files import check_strict, rejects_paths, write_rejects_files
 from refundctl.operations.people import load_customers as operation
 
 
@@ -55,9 +49,9 @@ def load_customers(
         refuse_shared(found.staged, paths)
         with ledger.writing(bulk=True) as writing:
             run = journal.begin()
-            loaded = operation.load(ledger, found, run)
+            loaded = operation.load(found, run)
             result = loaded.result
-            rejected = [] if common.dry_run else write_rejects_files(ledger, found.staged, paths)
+            rejected = [] if common.dry_run else write_rejects_files(found.staged, paths)
             if strict:
                 check_strict(result, [file.path for file in rejected])
             writing.keep = loaded.changed and not common.dry_run
@@ -68,7 +62,7 @@ def load_customers(
     return report(common, _report(result, found.staged.sources, run.run_id if writing.keep else None, rejected))
 
 
-def _stage(common: Common, ledger: Ledger, inputs: list[Plain], encoding: str | None) -> operation.StagedPeople:
+def _stage(common: Common, ledger: Ledger, inputs: list[PlainFile], encoding: str | None) -> operation.FoundPeople:
     """Read the inputs into temporary tables, with a bar."""
     size = sum(given.size_bytes for given in inputs)
     with progress(common, "Reading people") as bar:

@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
+from refundctl.ledger.bookings.line_versions import newest_version
 from refundctl.ledger.file.sql import run_script
 from refundctl.ledger.undo.undone_cards import Staying, Withdrawn
 from refundctl.ledger.undo.undone_runs import CONTRADICTING, FUNDED_BY, MOST_LISTED
@@ -103,11 +104,7 @@ def _find_changed_lines(connection: sqlite3.Connection, undone: int) -> int:
         FROM line_versions AS said
         CROSS JOIN line_versions AS first
             ON first.booking = said.booking AND first.refund_id = said.refund_id AND first.version = 1
-        CROSS JOIN line_versions AS now ON now.id = (
-            SELECT later.id FROM line_versions AS later
-            WHERE later.booking = said.booking AND later.refund_id = said.refund_id AND later.version > 1
-            ORDER BY later.version DESC LIMIT 1
-        )
+        CROSS JOIN line_versions AS now ON now.id = {newest_version("said")}
         CROSS JOIN line_versions AS before ON before.id = coalesce(
             (
                 SELECT earlier.id FROM line_versions AS earlier

@@ -21,7 +21,7 @@ from refundctl.ledger.cash.debts import Debt, DebtState, Order
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import ledger_id
-from refundctl.operations.bookings.load import refuse_foreign
+from refundctl.operations.bookings.rejects_files import refuse_foreign
 
 PAID, REOPENED, PENDING, UNCHANGED = "paid", "reopened", "pending", "unchanged"
 

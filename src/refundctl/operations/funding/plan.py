@@ -20,7 +20,7 @@ from refundctl.ledger.funding import plans
 from refundctl.ledger.funding.plans import Approved
 from refundctl.ledger.journal.run_journal import PROGRAM, Journal, Operator, Outcome, Run
 from refundctl.ledger.journal.seals import Seal
-from refundctl.operations.bookings import load
+from refundctl.operations.bookings import input_files, load
 from refundctl.operations.campaigns.create import Creation, CurrencyChanged, DefinitionChanged, creation_of
 from refundctl.operations.funding import approve as approval
 from refundctl.operations.funding import run as batch
@@ -234,7 +234,7 @@ def plan_of(task: batch.Task, found: Rehearsed, made: Made) -> Plan:
     )
 
 
-def _planned_file(file: load.StagedFile, source: "Source") -> plan_file.PlannedFile:
+def _planned_file(file: input_files.StagedFile, source: "Source") -> plan_file.PlannedFile:
     return plan_file.PlannedFile(
         str(Path(file.input.name).resolve()),
         file.read.rows,
@@ -255,7 +255,7 @@ def refuse_devices(plan: Plan, name: str) -> None:
             raise _changed_file(planned.path, name)
 
 
-def refuse_changed_files(inputs: Sequence[load.Input], plan: Plan, name: str) -> None:
+def refuse_changed_files(inputs: Sequence[input_files.Input], plan: Plan, name: str) -> None:
     """Raise StalePlan where a file's bytes are not those that were planned for; the inputs stand at their start again."""
     for given, planned in zip(inputs, plan.files, strict=True):
         digest = hashlib.sha256()

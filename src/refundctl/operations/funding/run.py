@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from refundctl.ledger.delivery.hand_overs import HandOver, last_transaction
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, Run, RunFile
-from refundctl.operations.bookings import load
+from refundctl.operations.bookings import input_files, load, rejects_files
 from refundctl.operations.campaigns import create
 from refundctl.operations.campaigns.terms import Terms, consider, terms_of
 from refundctl.operations.delivery import hand_over
@@ -49,7 +49,7 @@ class Steps:
     terms: Terms
     last_before: int
     created: bool
-    load: load.LoadResult
+    load: input_files.LoadResult
     publish: publish.PublishResult
     topup: topup.TopUpResult
 
@@ -183,8 +183,8 @@ def take_steps(ledger: Ledger, journal: Journal, task: Task, say: Say, write_rej
     loading = journal.begin(campaign=name, step="load", parent_id=parent.run_id)
     loaded = load.load(ledger, task.staged, loading)
     if task.strict and loaded.rejected:
-        load.check_strict(loaded, [file.path for file in write_rejects(False)])
-    load.check_expected(ledger, loaded, task.expected)
+        rejects_files.check_strict(loaded, [file.path for file in write_rejects(False)])
+    load.check_expected(task.staged, loaded, task.expected)
     journal.finish(loading, _load_outcome(loaded))
     if is_new:
         creating = journal.begin(campaign=name, step="create", parent_id=parent.run_id)
@@ -212,5 +212,5 @@ def _fund(
     return published, topped_up
 
 
-def _load_outcome(loaded: load.LoadResult) -> Outcome:
+def _load_outcome(loaded: input_files.LoadResult) -> Outcome:
     return Outcome(loaded.counts, loaded.totals, loaded.files, partial=bool(loaded.rejected))
