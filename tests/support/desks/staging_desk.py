@@ -38,7 +38,7 @@ class Staged:
 
 
 class StagingDesk:
-    """Rows are CSV with a header, amounts in minor units, euros unless they say otherwise; the first row is on line 2."""
+    """Rows are CSV with a header, amounts in minor units, euros where nothing else is said; the first is on line 2."""
 
     def __init__(self) -> None:
         self.ledger = in_memory(Path("refunds.db"), Clock(datetime(2020, 5, 1, 12, tzinfo=UTC), rehearsal=False))

@@ -49,12 +49,11 @@ def load_customers(
         refuse_shared(found.staged, paths)
         with ledger.writing(bulk=True) as writing:
             run = journal.begin()
-            loaded = operation.load(found, run)
-            result = loaded.result
+            result = operation.load(found, run)
             rejected = [] if common.dry_run else write_rejects_files(found.staged, paths)
             if strict:
                 check_strict(result, [file.path for file in rejected])
-            writing.keep = loaded.changed and not common.dry_run
+            writing.keep = result.changed and not common.dry_run
             if writing.keep:
                 outcome = Outcome(result.counts, {}, [*result.files, *rejected], bool(result.rejected))
                 journal.finish(run, outcome)

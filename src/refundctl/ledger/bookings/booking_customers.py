@@ -13,7 +13,9 @@ from refundctl.ledger.journal.salted_digests import PERSON_TEXT, register_sha256
 
 _TABLES = """
     -- new or changed rows for which no customer of their own was made; differs where they say something else of theirs
-    CREATE TEMP TABLE whose_customer (staged_id INTEGER PRIMARY KEY, customer INTEGER NOT NULL, differs INTEGER NOT NULL);
+    CREATE TEMP TABLE whose_customer (
+        staged_id INTEGER PRIMARY KEY, customer INTEGER NOT NULL, differs INTEGER NOT NULL
+    );
     -- customers of whom a row says something else than the ledger or another row; and those whose row was changed so
     CREATE TEMP TABLE differing_customers (customer INTEGER PRIMARY KEY);
     CREATE TEMP TABLE changed_customers (customer INTEGER PRIMARY KEY);
@@ -22,7 +24,7 @@ _TABLES = """
 
 @dataclass(frozen=True, slots=True)
 class BookingCustomers:
-    """The door to `whose_customer` and `changed_customers`; a new customer's number is `base` and that of its staged row."""
+    """The door to `whose_customer` and `changed_customers`; a new one's number is `base` and that of its staged row."""
 
     base: int
 
@@ -66,8 +68,8 @@ def post_customers(compared: ComparedBookings, run_id: int) -> BookingCustomers:
 def _merge_people(compared: ComparedBookings, base: int) -> None:
     """Settle what rows say differently of one person: for each field, the last non-blank value in order of the ids.
 
-    By booking_id and refund_id, not by place in the file, so that a file's order never matters. Of whom a file of people
-    has spoken, it fills in blanks only.
+    By booking_id and refund_id, not by place in the file, so that a file's order never matters. Of whom a file of
+    people has spoken, it fills in blanks only.
     """
     connection = compared.connection
     connection.execute(

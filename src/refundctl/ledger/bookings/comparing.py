@@ -21,8 +21,8 @@ _TABLES = """
     -- staged rows whose refund line the ledger has; person_differs where they say something else of its customer
     CREATE TEMP TABLE known (
         staged_id INTEGER PRIMARY KEY, booking INTEGER NOT NULL, line INTEGER NOT NULL, line_version INTEGER NOT NULL,
-        version INTEGER NOT NULL, customer INTEGER NOT NULL, money_differs INTEGER NOT NULL, rest_differs INTEGER NOT NULL,
-        person_differs INTEGER NOT NULL
+        version INTEGER NOT NULL, customer INTEGER NOT NULL, money_differs INTEGER NOT NULL,
+        rest_differs INTEGER NOT NULL, person_differs INTEGER NOT NULL
     );
     -- bookings with lines that are new or changed, and with more than one line in the ledger and the files together
     CREATE TEMP TABLE several_lines (booking_id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -30,11 +30,13 @@ _TABLES = """
     CREATE TEMP TABLE said_again (line INTEGER PRIMARY KEY);
     -- what the ledger says of the other lines of those bookings
     CREATE TEMP TABLE unsaid (
-        booking INTEGER NOT NULL, customer INTEGER NOT NULL, currency TEXT NOT NULL, order_amount_minor INTEGER NOT NULL,
+        booking INTEGER NOT NULL, customer INTEGER NOT NULL, currency TEXT NOT NULL,
+        order_amount_minor INTEGER NOT NULL,
         PRIMARY KEY (booking, customer, currency, order_amount_minor)
     ) WITHOUT ROWID;
 """
-# Conditions of `staged`: a row that stands and is not said twice, ...
+# Conditions of `staged`. A row that stands, and is no repeat; of these, one of which the ledger has no line; and one of
+# which it has none, or one with another amount, currency or customer.
 TAKEN = """
     NOT EXISTS (SELECT 1 FROM set_aside WHERE set_aside.staged_id = staged.id)
     AND NOT EXISTS (SELECT 1 FROM repeats WHERE repeats.staged_id = staged.id)
@@ -49,8 +51,8 @@ SAYING = f"""
         SELECT 1 FROM known WHERE known.staged_id = staged.id AND NOT money_differs AND NOT rest_differs
     )
 """
-# What a row says of its person that `customers` doesn't. A blank never overwrites what is known, so it is no difference;
-# and of whom a file of people has spoken, bookings only fill in what is blank.
+# What a row says of its person that `customers` doesn't. A blank never overwrites what is known, so it is no
+# difference; and of whom a file of people has spoken, bookings only fill in what is blank.
 SAYS_OTHERWISE = "iif(customers.from_people_file, {}, {})".format(
     " OR ".join(f"(customers.{n} IS NULL AND staged.{n} IS NOT NULL)" for n in PERSON_COLUMNS),
     " OR ".join(f"(staged.{n} IS NOT NULL AND staged.{n} IS NOT customers.{n})" for n in PERSON_COLUMNS),
@@ -59,7 +61,7 @@ SAYS_OTHERWISE = "iif(customers.from_people_file, {}, {})".format(
 
 @dataclass(frozen=True, slots=True)
 class ComparedBookings:
-    """The door to `known` and `several_lines`, which those who post read; of what was posted, funding reads `known` too."""
+    """The door to `known` and `several_lines`, which those who post read; of what was posted, funding reads `known`."""
 
     staged: StagedBookings
 
@@ -90,16 +92,17 @@ class ComparedBookings:
 def compare(staged: StagedBookings) -> ComparedBookings:
     """Hold the staged rows against the ledger: find the known lines, and set aside what may not be.
 
-    A funded line that now says another amount, currency or customer is a booking_conflict (one whose funding was undone may
-    be corrected, but for its currency, as what was spent of it counts), as is a line that contradicts another line of its
-    booking in the ledger; new lines that together exceed the order amount go, all of them.
+    A funded line that now says another amount, currency or customer is a booking_conflict (one whose funding was undone
+    may be corrected, but for its currency, as what was spent of it counts), as is a line that contradicts another line
+    of its booking in the ledger; new lines that together exceed the order amount go, all of them.
     """
     connection = staged.connection
     compared = ComparedBookings(staged)
     make_temporary(connection, _TABLES)
     map_segments(staged)
     if any_rows(connection, "bookings"):
-        _find_known(staged)
+        for rows, absent in staged.files():
+            _find_known(connection, rows, absent)
         _set_aside_funded(connection)
         _set_aside_among_several(compared)
     elif any_rows(connection, "shared_bookings"):
@@ -128,12 +131,7 @@ def _set_aside_among_several(compared: ComparedBookings) -> None:
         _set_aside_excess(connection)
 
 
-def _find_known(staged: StagedBookings) -> None:
-    for rows, absent in staged.files():
-        _find_known_of_file(staged.connection, rows, absent)
-
-
-def _find_known_of_file(connection: sqlite3.Connection, rows: range, absent: frozenset[str]) -> None:
+def _find_known(connection: sqlite3.Connection, rows: range, absent: frozenset[str]) -> None:
     """Compare what a file says with the ledger; about a column that it doesn't have it says nothing."""
     money = [
         "now.order_amount_minor <> staged.order_amount_minor",

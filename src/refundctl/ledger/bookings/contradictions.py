@@ -1,4 +1,4 @@
-"""Rows of one call that contradict each other: all of them are set aside. Those that only repeat another one are marked.
+"""Rows of one call that contradict each other: all are set aside. Those that only repeat another one are marked.
 
 Which row comes first never matters: either all lines of a contradiction go, or the repeats are the same.
 """

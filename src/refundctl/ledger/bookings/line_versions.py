@@ -7,7 +7,7 @@ rest on two partial indexes, of first versions and of later ones, of which most 
 
 
 def newest_version(known: str) -> str:
-    """SQL for the id of the newest version of a line, of which `known` is the first version (an alias of line_versions)."""
+    """SQL for the id of the newest version of a line; `known`, an alias of line_versions, is its first."""
     return f"""coalesce(
         (
             SELECT later.id FROM line_versions AS later

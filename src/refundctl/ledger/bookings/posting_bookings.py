@@ -103,7 +103,8 @@ def _carry_metadata(compared: ComparedBookings) -> None:
     compared.connection.execute(
         f"""
         UPDATE staged SET metadata = (
-            SELECT line_metadata.metadata FROM known JOIN line_metadata ON line_metadata.line_version = known.line_version
+            SELECT line_metadata.metadata
+            FROM known JOIN line_metadata ON line_metadata.line_version = known.line_version
             WHERE known.staged_id = staged.id
         )
         WHERE metadata IS NULL AND id IN (

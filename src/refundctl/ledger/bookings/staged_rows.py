@@ -17,7 +17,8 @@ from refundctl.ledger.file.sql import make_temporary
 _REJECTED = """
     -- rows that can't be taken, whether the file or the ledger shows it
     CREATE TEMP TABLE rejected (
-        file INTEGER NOT NULL, physical_line INTEGER NOT NULL, field TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL
+        file INTEGER NOT NULL, physical_line INTEGER NOT NULL, field TEXT NOT NULL, code TEXT NOT NULL,
+        reason TEXT NOT NULL
     );
 """
 

@@ -1,4 +1,4 @@
-"""A till's redemptions that were read and found well-formed, waiting in temporary tables: StagedRedemptions is the door."""
+"""A till's redemptions that were read and found well-formed, waiting in the temporary tables of StagedRedemptions."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -43,8 +43,8 @@ class StagedRedemption:
 class JudgedRedemption:
     """A row about a card that there is; amounts in minor units of the card's currency.
 
-    `customer` is the number of who buys, 0 for somebody whom the ledger doesn't know. `named_by` is the column that names
-    the card.
+    `customer` is the number of who buys, 0 for somebody whom the ledger doesn't know. `named_by` is the column that
+    names the card.
     """
 
     file: int

@@ -1,4 +1,4 @@
-"""SQL that every module here needs: a script inside the open transaction, temporary tables, and whether there is any row."""
+"""SQL that every module here needs: a script inside the open transaction, temporary tables, whether a row is there."""
 
 import re
 import sqlite3

@@ -128,7 +128,9 @@ def blank_bookings(staged: StagedBookings) -> int:
     return staged.connection.execute(
         f"""
         UPDATE staged
-        SET customer_id = erased_as(customer_id), {", ".join(f"{name} = NULL" for name in PERSON_COLUMNS)}, metadata = NULL
+        SET
+            customer_id = erased_as(customer_id), metadata = NULL,
+            {", ".join(f"{name} = NULL" for name in PERSON_COLUMNS)}
         WHERE {_ERASED.format(table="staged")}
         """
     ).rowcount
@@ -162,7 +164,7 @@ _ERASED = """
 
 
 def _register(connection: sqlite3.Connection) -> bool:
-    """Give the connection erased_as(ID): the pseudonym of an erased person, else NULL; False where nobody was erased."""
+    """Give the connection erased_as(ID): an erased person's pseudonym, else NULL; False where nobody was erased."""
     if not any_rows(connection, "erasures"):
         return False
     ledger_id = connection.execute("SELECT ledger_id FROM ledger").fetchone()[0]

@@ -30,7 +30,7 @@ def pseudonym_in(ledger_id: str, customer_id: str) -> str:
 def customer_number(connection: sqlite3.Connection, customer_id: str) -> int | None:
     """The number of the customer with this id, erased or not; None where there is none.
 
-    Whose id is their e-mail address, as for files without ids, is found in any case of letters: it was put in lower case.
+    Whose id is their e-mail address, as for files without ids, is found in any case of letters: it is in lower case.
     """
     number = _of_id(connection, customer_id)
     if number is None and "@" in customer_id:

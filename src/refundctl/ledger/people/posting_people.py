@@ -23,7 +23,7 @@ _SPEAKS = f"coalesce({', '.join(f'found_people.{name}' for name in PEOPLE_COLUMN
 
 @dataclass(frozen=True, slots=True)
 class PostedPeople:
-    """How many people are new, changed, or known as they are; of these, `confirmed` had been known from bookings only."""
+    """How many people are new, changed, or known as they are; of these `confirmed` were known from bookings only."""
 
     loaded: int
     updated: int

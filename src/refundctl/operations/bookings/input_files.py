@@ -32,7 +32,7 @@ Choose = Callable[[str, BinaryIO], "tuple[str, Source]"]
 
 @dataclass(frozen=True, slots=True)
 class PlainFile:
-    """An input as a plain CSV file, and how to read it; `sha256` is the digest of the file as given, where it was packed."""
+    """An input as a plain CSV file, and how to read it; `sha256` is that of the file as given, where it was packed."""
 
     input: Input
     sha256: str | None
@@ -138,7 +138,8 @@ class LoadResult:
     """What became of the rows: loaded + updated + unchanged + filtered + rejected = rows.
 
     `withdrawn` are known refund lines that the source leaves out now: their rows are among the filtered ones. `erased`
-    rows are about people who were erased: they are loaded as any others, but for the person.
+    rows are about people who were erased: they are loaded as any others, but for the person. `noted` is what was
+    written for rows that are unchanged or rejected.
     """
 
     loaded: int
@@ -151,6 +152,7 @@ class LoadResult:
     files: Sequence[RunFile]
     withdrawn: int = 0
     erased: int = 0
+    noted: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -162,7 +164,7 @@ class LoadResult:
     @property
     def changed(self) -> bool:
         """Whether the ledger now knows more than before."""
-        return bool(self.loaded or self.updated or self.withdrawn)
+        return bool(self.loaded or self.updated or self.withdrawn or self.noted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,30 +179,12 @@ class StagedFiles(Generic[Rows_co]):
         """By which source each file was read."""
         return {file.input.name: file.source for file in self.files}
 
-    def result(
-        self,
-        *,
-        loaded: int,
-        unchanged: int,
-        updated: int = 0,
-        totals: Totals | None = None,
-        withdrawn: int = 0,
-        erased: int = 0,
-    ) -> LoadResult:
+    def result(self, *, loaded: int, updated: int, unchanged: int) -> LoadResult:
         """What became of them, once those that stand are posted."""
         codes = self.rows.count_rejects()
-        return LoadResult(
-            loaded=loaded,
-            updated=updated,
-            unchanged=unchanged,
-            filtered=sum(file.filtered for file in self.files),
-            rejected=sum(codes.values()),
-            rejected_by_code=codes,
-            totals=totals or {},
-            files=[file.read for file in self.files],
-            withdrawn=withdrawn,
-            erased=erased,
-        )
+        filtered = sum(file.filtered for file in self.files)
+        files = [file.read for file in self.files]
+        return LoadResult(loaded, updated, unchanged, filtered, sum(codes.values()), codes, {}, files)
 
 
 def stage_files(

@@ -1,7 +1,7 @@
 """Loading files of bookings: read and stage them before the transaction, then post what is new."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.money import format_amount
@@ -62,15 +62,9 @@ def load(ledger: Ledger, staged: Staged, run: Run) -> LoadResult:
     erased = erasing.blank_bookings(staged.rows)
     posted = posting_bookings.post(comparing.compare(staged.rows), run.run_id)
     withdrawn = withdrawing.post(staged.rows, run.run_id)
-    new = line_totals.new_line_totals(ledger.connection, run.since["line_versions"]) if posted.loaded else {}
-    return staged.result(
-        loaded=posted.loaded,
-        updated=posted.updated,
-        unchanged=posted.unchanged,
-        totals=new,
-        withdrawn=withdrawn,
-        erased=erased,
-    )
+    totals = line_totals.new_line_totals(ledger.connection, run.since["line_versions"]) if posted.loaded else {}
+    counts = staged.result(loaded=posted.loaded, updated=posted.updated, unchanged=posted.unchanged)
+    return replace(counts, totals=totals, withdrawn=withdrawn, erased=erased)
 
 
 def check_expected(staged: Staged, result: LoadResult, expected: Expected) -> None:

@@ -79,7 +79,7 @@ def _write_rejects(file: StagedFile, rows: Iterator[Reject], out: HashingFile) -
 def _anew(stream: BinaryIO) -> BinaryIO:
     """The same file from its start.
 
-    A second process that has read it has moved the place that both share, which the stream's own buffer knows nothing of.
+    A second process that has read it has moved the place that both share, of which the stream's buffer knows nothing.
     """
     fresh = open(os.dup(stream.fileno()), "rb")  # noqa: PTH123, SIM115 - it may have no path; the caller closes it
     fresh.seek(0)

@@ -28,9 +28,9 @@ _AMOUNTS = ("order_amount", "refund_amount", "cash_amount", "bonus_amount")
 class SourceReading:
     """How a file would be read by a source: `columns` are canonical names with the headers they come from.
 
-    `bookings` are the first accepted ones, amounts as text in major units; `rejected` the first rejected rows. The counts
-    are of all rows, each judged by itself: what rows say together, and what the ledger knows, is not looked at. `sha256`
-    is the digest of the bytes that were read.
+    `bookings` are the first accepted ones, amounts as text in major units; `rejected` the first rejected rows. The
+    counts are of all rows, each judged by itself: what rows say together, and what the ledger knows, is not looked at.
+    `sha256` is the digest of the bytes that were read.
     """
 
     source: str

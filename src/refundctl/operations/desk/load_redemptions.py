@@ -1,10 +1,11 @@
-"""Loading what a till that works on its own has sold: known purchases are unchanged, bad ones rejected, the others posted.
+"""Loading what a till that works on its own has sold: known purchases are unchanged, bad ones rejected, others posted.
 
-What becomes of a row depends on what the rows say, never on where they stand: they are posted in the order of their moments.
+What becomes of a row depends on what the rows say, never on where they stand: they are posted in the order of their
+moments.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from refundctl.domain.basics.errors import Refused
@@ -57,19 +58,6 @@ _IN_A_FILE: Mapping[type[Refused], str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedRedemptions:
-    """What became of the rows. `refused` of the rejected ones are kept in the ledger, as they were not before."""
-
-    result: LoadResult
-    refused: int
-
-    @property
-    def changed(self) -> bool:
-        """Whether the ledger now knows more than before."""
-        return self.result.changed or bool(self.refused)
-
-
 def stage(ledger: Ledger, inputs: Sequence[PlainFile], encoding: str | None, tick: Tick) -> Staged:
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
     rows = StagedRedemptions(ledger.connection)
@@ -83,16 +71,16 @@ def stage(ledger: Ledger, inputs: Sequence[PlainFile], encoding: str | None, tic
         )
 
 
-def load(ledger: Ledger, staged: Staged, run: Run) -> LoadedRedemptions:
-    """Post the staged redemptions that stand; the caller holds the transaction."""
+def load(ledger: Ledger, staged: Staged, run: Run) -> LoadResult:
+    """Post the staged redemptions that stand; the caller holds the transaction. Noted are new refusals."""
     cells = _CellsByCard(ledger, staged.rows)
     for row in staged.rows.in_files():
         cells.look_at(row)
     till = _Till(ledger, staged.rows, run.run_id)
     for judged in staged.rows.in_order():
         till.take(judged)
-    result = staged.result(loaded=till.loaded, unchanged=till.unchanged, totals=till.totals)
-    return LoadedRedemptions(result, till.refused)
+    counts = staged.result(loaded=till.loaded, updated=0, unchanged=till.unchanged)
+    return replace(counts, totals=till.totals, noted=till.refused)
 
 
 # --- What the rows say ---
@@ -273,5 +261,6 @@ def _refuse_another_amount(row: JudgedRedemption, card: Card, known: Sequence[tu
         transaction, amount_minor = known[0]
         raise InvoiceUsed(
             f"Invoice {row.invoice} was paid with card {card.card_id} before, by transaction {transaction}, with "
-            f"{money(amount_minor, card.currency)} and not {money(row.amount_minor, card.currency)}: check which is right."
+            f"{money(amount_minor, card.currency)} and not {money(row.amount_minor, card.currency)}",
+            "check which is right",
         )

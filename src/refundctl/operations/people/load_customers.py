@@ -1,7 +1,7 @@
 """Loading files of people: read and stage them before the transaction, then post who is new or changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from refundctl.files.people.people_csv import open_people
 from refundctl.ledger.file.connection import Ledger
@@ -26,19 +26,6 @@ class FoundPeople:
     merged: int
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedPeople:
-    """What became of the rows. `confirmed` customers are unchanged, but had been known from bookings only, which is noted."""
-
-    result: LoadResult
-    confirmed: int
-
-    @property
-    def changed(self) -> bool:
-        """Whether the ledger now knows more than before."""
-        return self.result.changed or bool(self.confirmed)
-
-
 def stage(ledger: Ledger, inputs: Sequence[PlainFile], encoding: str | None, tick: Tick) -> FoundPeople:
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
     rows = StagedPeople(ledger.connection)
@@ -53,14 +40,14 @@ def stage(ledger: Ledger, inputs: Sequence[PlainFile], encoding: str | None, tic
         return FoundPeople(staged, find_people(rows))
 
 
-def load(found: FoundPeople, run: Run) -> LoadedPeople:
+def load(found: FoundPeople, run: Run) -> LoadResult:
     """Post the staged people; the caller holds the transaction.
 
-    A customer counts once: of several rows about one, all but one are unchanged.
+    A customer counts once: of several rows about one, all but one are unchanged. Noted is who had been known from
+    bookings only, and is unchanged otherwise.
     """
     erased = erasing.blank_people(found.staged.rows)
     posted = posting_people.post(found.staged.rows, run.run_id)
-    result = found.staged.result(
-        loaded=posted.loaded, updated=posted.updated, unchanged=posted.unchanged + found.merged, erased=erased
-    )
-    return LoadedPeople(result, posted.confirmed)
+    unchanged = posted.unchanged + found.merged
+    counts = found.staged.result(loaded=posted.loaded, updated=posted.updated, unchanged=unchanged)
+    return replace(counts, erased=erased, noted=posted.confirmed)
