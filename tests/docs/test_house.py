@@ -24,8 +24,6 @@ SAYS_NOTHING = {
     "py.typed": "Tells type checkers that the package is typed (PEP 561).",
     "schema_sql": "The ledger's tables, views, indexes and triggers, as SQL.",
 }
-#: Names that two files still make, each for a table of its own.
-MADE_TWICE = {"candidates", "given"}
 
 
 # --- Folders and files ---
@@ -184,7 +182,7 @@ def test_pages_about_the_source_name_only_what_is_there(name: str) -> None:
 def test_each_temporary_table_has_one_maker() -> None:
     tables = temporary_tables()
     assert {"considered", "staged"} <= {each.name for each in tables}
-    assert [each.name for each in tables if len(each.makers) > 1 and each.name not in MADE_TWICE] == []
+    assert [each.name for each in tables if len(each.makers) > 1] == []
 
 
 def test_the_page_says_what_each_room_may_import() -> None:
