@@ -43,7 +43,7 @@ LIBRARIES = {
 # The folders inside a room, from the bottom up: each may import those before it, so that none go round in a circle.
 FOLDERS = {
     "domain": ("basics", "bookings", "cards", "campaigns", "cash"),
-    "files": ("tables", "bookings", "campaigns", "people", "desk", "cash"),
+    "files": ("yaml", "tables", "bookings", "campaigns", "people", "desk", "cash"),
     "ledger": (
         "file",
         "journal",
