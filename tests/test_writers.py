@@ -50,7 +50,7 @@ ALSO_WRITES = {
     },
 }
 # Where the name of a table is put in, it is a temporary one.
-NAMES_PUT_IN = {"funding"}
+NAMES_PUT_IN = {"bookings", "funding"}
 
 HOLE = "{}"  # where an f-string puts something in
 _SQL = re.compile(
