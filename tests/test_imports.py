@@ -40,6 +40,32 @@ LIBRARIES = {
     "cli": {"typer", "rich"},
 }
 
+# The folders inside a room, from the bottom up: each may import those before it, so that none go round in a circle.
+FOLDERS = {
+    "domain": ("basics", "bookings", "cards", "campaigns", "cash"),
+    "files": ("yaml", "tables", "bookings", "campaigns", "people", "desk", "cash"),
+    "ledger": (
+        "file",
+        "journal",
+        "campaigns",
+        "bookings",
+        "people",
+        "cards",
+        "funding",
+        "delivery",
+        "cash",
+        "desk",
+        "undo",
+        "reading",
+        "checks",
+    ),
+    "exports": ("delivery", "cash", "books"),
+    "operations": ("bookings", "campaigns", "delivery", "funding", "desk", "cash", "people", "books"),
+    "cli": ("shell", "bookings", "campaigns", "delivery", "funding", "desk", "cash", "people", "books"),
+}
+# Those that don't yet: what is mended here is taken out here.
+KNOWN_TO_IMPORT_UPWARDS = {"ledger/cards imports funding", "files/bookings imports campaigns"}
+
 # Slow to import, so only inside the function that needs it: a command that doesn't, never waits for it.
 IMPORTED_LATE = {
     "email_validator",
@@ -62,7 +88,7 @@ ABOUT_A_SLOW_LIBRARY = {
     "domain/bookings/source.py": {"pydantic"},
     "domain/campaigns/conditions.py": {"pydantic"},
     "files/campaigns/campaigns_yaml.py": {"pydantic", "pydantic_core", "yaml"},
-    "files/campaigns/strict_yaml.py": {"yaml"},
+    "files/yaml/strict_yaml.py": {"yaml"},
 }
 VERSION = f"{PACKAGE}.__version__"
 NEVER_FOR_A_QUICK_COMMAND = {"pandas", "numpy", "sqlite_utils", "pydantic", "pydantic_core"}
@@ -147,6 +173,18 @@ def test_imports_point_down_only(path: Path) -> None:
         if (refusal := _refusal(room_of(path), found.module))
     ]
     assert wrong == []
+
+
+def test_folders_import_those_below_them_only() -> None:
+    upwards = set()
+    for path in MODULES:
+        room, *folders = path.relative_to(SOURCE / PACKAGE).parts[:-1] or ("",)
+        for found in imports_of(path) if folders else ():
+            target = found.module.removeprefix(f"{PACKAGE}.").split(".")
+            below = FOLDERS[room][: FOLDERS[room].index(folders[0]) + 1]
+            if target[0] == room and len(target) > 2 and target[1] not in below:
+                upwards.add(f"{room}/{folders[0]} imports {target[1]}")
+    assert upwards == KNOWN_TO_IMPORT_UPWARDS
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_relative)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from refundctl.cli.shell.common import Common, campaigns_file
 from refundctl.cli.shell.rendering import progress, warn
 from refundctl.domain.basics.errors import UsageError
+from refundctl.ledger.bookings.staged_rows import StagedRows
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
-from refundctl.operations.bookings import load
+from refundctl.operations.bookings import input_files, load, rejects_files
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -40,7 +41,9 @@ def known_sources(common: Common, name: str | None) -> "dict[str, Source]":
     return found
 
 
-def source_chooser(common: Common, name: str | None, encoding: str | None, *, of_people: bool = False) -> load.Choose:
+def source_chooser(
+    common: Common, name: str | None, encoding: str | None, *, of_people: bool = False
+) -> input_files.Choose:
     """By which source to read each file: the one named, or else the one that its header shows, which is said on stderr.
 
     Files `of_people` need less than those of bookings: none is refused for what it lacks. Raises UsageError for an
@@ -92,7 +95,9 @@ def check_rejects_option(files: list[str], rejects: str | None) -> None:
         raise UsageError("Rows from stdin need a place for those that can't be taken: name it with --rejects FILE.")
 
 
-def stage_with_bar(common: Common, title: str, inputs: list[load.Plain], stage: Callable[[load.Tick], T]) -> T:
+def stage_with_bar(
+    common: Common, title: str, inputs: list[input_files.PlainFile], stage: Callable[[input_files.Tick], T]
+) -> T:
     """What `stage` makes of the inputs, which it tells a bar about as it reads them."""
     size = sum(given.size_bytes for given in inputs)
     with progress(common, title) as bar:
@@ -101,16 +106,16 @@ def stage_with_bar(common: Common, title: str, inputs: list[load.Plain], stage: 
 
 @contextmanager
 def staged_bookings(
-    common: Common, ledger: Ledger, inputs: list[load.Input], choose: load.Choose, encoding: str | None
+    common: Common, ledger: Ledger, inputs: list[input_files.Input], choose: input_files.Choose, encoding: str | None
 ) -> Iterator[load.Staged]:
     """The inputs read into temporary tables; they stay open for their rejects to be read again."""
-    with load.plain(inputs, choose) as plain:
+    with input_files.plain(inputs, choose) as plain:
         yield stage_with_bar(common, "Reading bookings", plain, lambda tick: load.stage(ledger, plain, encoding, tick))
 
 
-def places_of_rejects(staged: load.Staged, named: str | None) -> dict[int, Path]:
+def places_of_rejects(staged: input_files.StagedFiles[StagedRows], named: str | None) -> dict[int, Path]:
     """Where each input's rejects go. Raises UsageError where two that differ in their endings would share a file."""
-    paths = load.rejects_paths(staged, named)
+    paths = rejects_files.rejects_paths(staged, named)
     whose: dict[Path, str] = {}
     for file in staged.files:
         other = whose.setdefault(paths[file.number], file.input.name)
@@ -124,15 +129,14 @@ def places_of_rejects(staged: load.Staged, named: str | None) -> dict[int, Path]
 
 def write_rejects(
     common: Common,
-    ledger: Ledger,
-    staged: load.Staged,
+    staged: input_files.StagedFiles[StagedRows],
     paths: Mapping[int, Path],
-    result: load.LoadResult,
+    result: input_files.LoadResult,
     *,
     strict: bool,
 ) -> list[RunFile]:
     """Write the rejected rows, but in a dry run; give the files. Raises StrictReject for any in a strict load."""
-    written = [] if common.dry_run else load.write_rejects_files(ledger, staged, paths)
+    written = [] if common.dry_run else rejects_files.write_rejects_files(staged, paths)
     if strict:
-        load.check_strict(result, [file.path for file in written])
+        rejects_files.check_strict(result, [file.path for file in written])
     return written

@@ -43,8 +43,8 @@ def load(
         with writing_run(ledger, journal, keep=not common.dry_run, bulk=True) as run:
             result = operation.load(ledger, staged, run.begun)
             if not (strict and result.rejected):
-                operation.check_expected(ledger, result, wanted)
-            written = write_rejects(common, ledger, staged, paths, result, strict=strict)
+                operation.check_expected(staged, result, wanted)
+            written = write_rejects(common, staged, paths, result, strict=strict)
             if result.changed:
                 run.outcome = load_outcome(result, written)
     warn_erased(common, result)

@@ -7,7 +7,7 @@ from refundctl.cli.shell.common import Common
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, reasons, warn
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.journal.run_journal import Outcome, RunFile
-from refundctl.operations.bookings.load import LoadResult
+from refundctl.operations.bookings.input_files import LoadResult
 from refundctl.operations.one_run import OpenRun
 
 Describe = Callable[[Screen, LoadResult, Sequence[RunFile]], None]

@@ -62,7 +62,7 @@ _NOTED = (
 )
 
 
-def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
+def _describe_campaign(out: Screen, standing: operation.CampaignStanding) -> None:
     counts, currency = standing.counts, standing.currency
     done, total = counts["funded"], counts["refund_lines"]
     filled = BAR_WIDTH * done // total if total else 0
@@ -88,7 +88,7 @@ def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
         out.print(f"  The hand-over to {folder} was cut off: run the same command again to finish it.")
 
 
-def _budget_rows(standing: operation.Standing) -> list[tuple[str, str]]:
+def _budget_rows(standing: operation.CampaignStanding) -> list[tuple[str, str]]:
     def shown(limit: Limit, figure: int) -> str:
         return number(figure) if limit.currency is None else amount(figure, limit.currency)
 

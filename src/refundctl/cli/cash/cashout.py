@@ -273,7 +273,7 @@ def settle(
 
 def _rejects_place(answer: "BankAnswer", named: str | None) -> Path | None:
     """Where rows that can't be taken go; None for XML, which is not fixed by hand. Raises UsageError."""
-    from refundctl.operations.bookings.load import rejects_beside
+    from refundctl.operations.bookings.rejects_files import rejects_beside
 
     if answer.csv is None:
         if named is not None:

@@ -8,7 +8,7 @@ from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, existing_ledger, operator
 from refundctl.cli.shell.rendering import Screen, amount, figures, number, reasons, report
 from refundctl.ledger.journal.run_journal import Journal, RunFile
-from refundctl.operations.bookings.load import LoadResult, plain, read_plainly
+from refundctl.operations.bookings.input_files import LoadResult, plain, read_plainly
 from refundctl.operations.desk import load_redemptions as operation
 from refundctl.operations.one_run import writing_run
 
@@ -39,10 +39,9 @@ def load_redemptions(
         )
         paths = places_of_rejects(staged, rejects)
         with writing_run(ledger, journal, keep=not common.dry_run, bulk=True) as run:
-            loaded = operation.load(ledger, staged, run.begun)
-            result = loaded.result
-            written = write_rejects(common, ledger, staged, paths, result, strict=strict)
-            if loaded.changed:
+            result = operation.load(ledger, staged, run.begun)
+            written = write_rejects(common, staged, paths, result, strict=strict)
+            if result.changed:
                 run.outcome = load_outcome(result, written)
     return report(common, load_report(_describe, result, run, written))
 

@@ -15,6 +15,7 @@ from refundctl.domain.basics.errors import ExitCode
 from refundctl.files.campaigns.plan_file import Plan, campaign_of, source_of
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
+from refundctl.operations.bookings import input_files
 from refundctl.operations.bookings import load as loading
 from refundctl.operations.delivery import hand_over
 from refundctl.operations.delivery.hand_over import HandedOver
@@ -91,7 +92,7 @@ def _apply(
     return replace(found, extra={**found.extra, **applied})
 
 
-def _chooser(applying: operation.Applying) -> loading.Choose:
+def _chooser(applying: operation.Applying) -> input_files.Choose:
     """By which source each file is read: as it was planned."""
     chosen = {file.path: (file.source, source_of(file, applying.name)) for file in applying.plan.files}
 

@@ -31,7 +31,7 @@ from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.plans import last_run
 from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.ledger.journal.seals import ledger_id
-from refundctl.operations.bookings import load
+from refundctl.operations.bookings import input_files, rejects_files
 from refundctl.operations.funding import plan as operation
 from refundctl.operations.funding import run as batch
 
@@ -76,7 +76,9 @@ def plan(
 
             def write_rejects(_: bool) -> list[RunFile]:
                 if rejects is not None:
-                    rejected[:] = load.write_rejects_files(copy, staged, load.rejects_paths(staged, rejects))
+                    rejected[:] = rejects_files.write_rejects_files(
+                        staged, rejects_files.rejects_paths(staged, rejects)
+                    )
                 return rejected
 
             with progress(common, "Trying it") as bar, _telling_of_rejects(files, rejects):
@@ -116,7 +118,7 @@ def _check_output(common: Common, files: Sequence[str], output: str, *, force: b
     refuse_existing(target, force=force, own=BEGINNING)
 
 
-def _remembering(choose: load.Choose, sources: "dict[str, Source]") -> load.Choose:
+def _remembering(choose: input_files.Choose, sources: "dict[str, Source]") -> input_files.Choose:
     """The same choice, of which it is remembered by which source each file is read."""
 
     def chosen(path: str, stream: BinaryIO) -> "tuple[str, Source]":
@@ -131,9 +133,9 @@ def _telling_of_rejects(files: Sequence[str], rejects: str | None) -> Iterator[N
     """Where --strict refuses rejected rows, say how they are to be seen."""
     try:
         yield
-    except load.StrictReject as error:
+    except rejects_files.StrictReject as error:
         if rejects is None:
-            error.advising(f"{load.NOTHING_LOADED}; to see them, {_with_rejects(files)}")
+            error.advising(f"{rejects_files.NOTHING_LOADED}; to see them, {_with_rejects(files)}")
         raise
 
 

@@ -14,7 +14,7 @@ from refundctl.files.safe_write import Other, make_folder
 from refundctl.ledger.campaigns.stored_campaigns import campaign_named
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, RunFile
-from refundctl.operations.bookings import load
+from refundctl.operations.bookings import load, rejects_files
 from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.delivery import hand_over as handover
 from refundctl.operations.delivery.hand_over import HandedOver
@@ -61,7 +61,7 @@ def run_and_hand_over(
         make_folder(folder)
         # Without a hand-over of its own, this run leaves those of an earlier one as they are.
         alone = not hands_over and (folder / handover.MANIFEST_FILE).exists()
-        written = load.write_rejects_files(ledger, task.staged, paths, other=Other.REFUSE if alone else Other.KEEP)
+        written = rejects_files.write_rejects_files(task.staged, paths, other=Other.REFUSE if alone else Other.KEEP)
         return [replace(file, path=_short(Path(file.path), folder)) for file in written]
 
     with progress(common, "Posting") as bar, ledger.writing(bulk=True) as writing:

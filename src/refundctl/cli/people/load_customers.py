@@ -11,7 +11,7 @@ from refundctl.cli.bookings.loaded_rows import describe_load, erased_rows, load_
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
 from refundctl.cli.shell.rendering import report
-from refundctl.operations.bookings.load import plain
+from refundctl.operations.bookings.input_files import plain
 from refundctl.operations.one_run import writing_run
 from refundctl.operations.people import load_customers as operation
 
@@ -43,10 +43,9 @@ def load_customers(
         )
         paths = places_of_rejects(found.staged, rejects)
         with writing_run(ledger, journal, keep=not common.dry_run, bulk=True) as run:
-            loaded = operation.load(ledger, found, run.begun)
-            result = loaded.result
-            written = write_rejects(common, ledger, found.staged, paths, result, strict=strict)
-            if loaded.changed:
+            result = operation.load(found, run.begun)
+            written = write_rejects(common, found.staged, paths, result, strict=strict)
+            if result.changed:
                 run.outcome = load_outcome(result, written)
     warn_erased(common, result)
     told = {**erased_rows(result), "sources": found.staged.sources}

@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Iterable
 
+from refundctl.ledger.bookings.staged_bookings import StagedBookings
+
 
 def new_line_totals(connection: sqlite3.Connection, versions_before: int) -> dict[str, dict[str, int]]:
     """Per currency, what the refund lines that came in after `versions_before` are owed, in minor units."""
@@ -17,10 +19,10 @@ def new_line_totals(connection: sqlite3.Connection, versions_before: int) -> dic
     )
 
 
-def staged_totals(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+def staged_totals(staged: StagedBookings) -> dict[str, dict[str, int]]:
     """The same for all staged rows that stand, new or known: what the files say."""
     return _totals(
-        connection.execute(
+        staged.connection.execute(
             """
             SELECT currency, sum(order_amount_minor), sum(refund_amount_minor)
             FROM staged WHERE id NOT IN (SELECT staged_id FROM set_aside) GROUP BY currency ORDER BY currency

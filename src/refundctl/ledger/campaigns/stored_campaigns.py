@@ -29,6 +29,11 @@ def campaign_named(connection: sqlite3.Connection, name: str) -> StoredCampaign 
     return next((campaign for campaign in campaigns(connection) if campaign.name == name), None)
 
 
+def campaign_numbered(connection: sqlite3.Connection, campaign_id: int) -> StoredCampaign:
+    """The campaign with this id, which there is."""
+    return next(campaign for campaign in campaigns(connection) if campaign.campaign_id == campaign_id)
+
+
 def campaigns(connection: sqlite3.Connection) -> list[StoredCampaign]:
     """All campaigns, oldest first."""
     rows = connection.execute(

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 
-from refundctl.ledger.bookings.posting_bookings import METADATA_TEXT, PERSON_TEXT, register_functions
+from refundctl.ledger.bookings.line_versions import newest_version
 from refundctl.ledger.checks import cards_in_order, cash_in_order, redemptions_in_order
 from refundctl.ledger.checks.findings import MOST_OF_ONE_KIND, Finding, broken
 from refundctl.ledger.checks.redemptions_in_order import MOVED_TO, register_days
@@ -13,6 +13,7 @@ from refundctl.ledger.funding.amounts_by_policy import BONUS_SLOT, FEE_SLOT
 from refundctl.ledger.funding.publishing import CODE_KEY
 from refundctl.ledger.funding.topping_up import BACK_SLOT, CASH_SLOT
 from refundctl.ledger.journal import seals
+from refundctl.ledger.journal.salted_digests import METADATA_TEXT, PERSON_TEXT, register_sha256
 from refundctl.ledger.people.finding_people import PSEUDONYMS
 
 
@@ -32,7 +33,7 @@ def check_file(connection: sqlite3.Connection) -> list[Finding]:
 
 def check_books(connection: sqlite3.Connection) -> Iterator[Finding]:
     """Everything that must be true of the rows, whatever campaign they belong to."""
-    register_functions(connection)
+    register_sha256(connection)
     for check in (
         _schema,
         _references,
@@ -183,16 +184,8 @@ def _credits(connection: sqlite3.Connection) -> Iterator[Finding]:
         f"""
         SELECT first.id
         FROM transactions AS first
-        -- Not the view refund_lines, all rows of which SQLite would put into a table for this.
         LEFT JOIN line_versions AS line ON line.id = first.line AND line.version = 1
-        LEFT JOIN line_versions AS now ON now.id = coalesce(
-            (
-                SELECT later.id FROM line_versions AS later
-                WHERE later.booking = line.booking AND later.refund_id = line.refund_id AND later.version > 1
-                ORDER BY later.version DESC LIMIT 1
-            ),
-            line.id
-        )
+        LEFT JOIN line_versions AS now ON now.id = {newest_version("line")}
         LEFT JOIN campaigns ON campaigns.id = first.campaign
         LEFT JOIN cards ON cards.id = first.card
         LEFT JOIN assignments ON assignments.card = first.card
@@ -434,13 +427,13 @@ def _balances(connection: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding("balance_negative", f"Card c{card} has less than nothing in its {bucket} bucket.")
 
 
-_LIFE_OF_CARDS = (*redemptions_in_order.RULES, *cards_in_order.RULES, *cash_in_order.RULES)
+_LIFE_OF_CARDS = (*redemptions_in_order.CHECKS, *cards_in_order.CHECKS, *cash_in_order.CHECKS)
 
 
 def _life_of_cards(connection: sqlite3.Connection) -> Iterator[Finding]:
     """What becomes of cards once they are funded: most ledgers have little of it, so only what there is is looked at."""
     register_days(connection)
     accounts = connection.execute("SELECT DISTINCT contra_account FROM transactions WHERE entry IS NULL").fetchall()
-    tables = {name for rule in _LIFE_OF_CARDS for name in rule.of} & {table.name for table in seals.TABLES}
+    tables = {name for check in _LIFE_OF_CARDS for name in check.of} & {table.name for table in seals.TABLES}
     present = {*(account for (account,) in accounts), *(table for table in tables if any_rows(connection, table))}
     yield from broken(connection, _LIFE_OF_CARDS, present)

@@ -1,6 +1,7 @@
-"""Handing over: credits are reserved for one batch per mail tool, and the batch is marked once its files are in place.
+"""Handing over: credits are reserved for one hand-over per mail tool, which is marked once its files are in place.
 
-A batch holds ranges of transaction ids, not a row for each credit: a million credits of one run are one range.
+What a hand-over holds is a batch in the schema: ranges of transaction ids, not a row for each credit. A million credits of
+one run are one range.
 """
 
 import json
@@ -29,10 +30,10 @@ HANDED = """
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """A batch as it was reserved. Balances in its file are as of `last_transaction`."""
+class HandOver:
+    """A hand-over as it was reserved. Balances in its file are as of `last_transaction`."""
 
-    batch_id: int
+    hand_over_id: int
     campaign: int
     tool: str
     directory: str
@@ -42,15 +43,15 @@ class Batch:
     run_id: int
 
 
-def open_batch(connection: sqlite3.Connection, campaign: int, tool: str) -> Batch | None:
-    """The batch whose files were not all written yet, if there is one."""
-    return next(iter(open_batches(connection, "campaign = ? AND tool = ?", (campaign, tool))), None)
+def open_hand_over(connection: sqlite3.Connection, campaign: int, tool: str) -> HandOver | None:
+    """The hand-over whose files were not all written yet, if there is one."""
+    return next(iter(open_hand_overs(connection, "campaign = ? AND tool = ?", (campaign, tool))), None)
 
 
-def open_batches(
+def open_hand_overs(
     connection: sqlite3.Connection, condition: str = "TRUE", parameters: Sequence[Any] = ()
-) -> list[Batch]:
-    """The batches whose files were not all written yet, and for which `condition` (SQL) holds, oldest first."""
+) -> list[HandOver]:
+    """The hand-overs whose files were not all written yet, and for which `condition` (SQL) holds, oldest first."""
     rows = connection.execute(
         f"""
         SELECT id, campaign, tool, directory, file_name, everyone, last_transaction, run_id
@@ -60,47 +61,40 @@ def open_batches(
         parameters,
     )
     return [
-        Batch(batch_id, campaign, tool, directory, file_name, bool(everyone), last_transaction, run_id)
-        for batch_id, campaign, tool, directory, file_name, everyone, last_transaction, run_id in rows
+        HandOver(hand_over_id, campaign, tool, directory, file_name, bool(everyone), last_transaction, run_id)
+        for hand_over_id, campaign, tool, directory, file_name, everyone, last_transaction, run_id in rows
     ]
 
 
-def open_batches_of(connection: sqlite3.Connection, undone: Sequence[int]) -> list[Batch]:
-    """The batches without their files that one of these runs has reserved, or that hold a credit of theirs."""
-    found = []
-    for batch in open_batches(connection):
-        if batch.run_id in undone or any(_holds(connection, batch, one) for one in undone):
-            found.append(batch)
-    return found
-
-
-def _holds(connection: sqlite3.Connection, batch: Batch, run_id: int) -> bool:
-    held = """
-        SELECT EXISTS (
+def open_hand_overs_of(connection: sqlite3.Connection, run_ids: Sequence[int]) -> list[HandOver]:
+    """Those without their files that one of these runs has reserved, or that hold a credit of theirs."""
+    condition = """
+        (run_id IN (SELECT value FROM json_each(?1)) OR EXISTS (
             SELECT 1 FROM batch_ranges
-            CROSS JOIN transactions ON transactions.id BETWEEN first_transaction AND last_transaction
-            WHERE batch = ? AND transactions.campaign = batch_ranges.campaign AND transactions.run_id = ?
-        )
+            CROSS JOIN transactions ON transactions.id BETWEEN first_transaction AND batch_ranges.last_transaction
+            WHERE batch = batches.id AND transactions.campaign = batch_ranges.campaign
+                AND transactions.run_id IN (SELECT value FROM json_each(?1))
+        ))
     """
-    return bool(connection.execute(held, (batch.batch_id, run_id)).fetchone()[0])
+    return open_hand_overs(connection, condition, (json.dumps(run_ids),))
 
 
-def open_batch_in(connection: sqlite3.Connection, directory: str, file_names: Sequence[str]) -> Batch | None:
-    """A batch of any campaign whose files are still to be written to this place."""
+def open_hand_over_in(connection: sqlite3.Connection, directory: str, file_names: Sequence[str]) -> HandOver | None:
+    """A hand-over of any campaign whose files are still to be written to this place."""
     condition = f"directory = ? AND file_name IN ({', '.join('?' * len(file_names))})"
-    return next(iter(open_batches(connection, condition, (directory, *file_names))), None)
+    return next(iter(open_hand_overs(connection, condition, (directory, *file_names))), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class LastHandOver:
     """The last hand-over to a place: its run, and the SHA-256 of its mail file in hexadecimal."""
 
     run_id: int
     sha256: str
 
 
-def last_delivered(connection: sqlite3.Connection, directory: str, file_name: str) -> Delivered | None:
-    """What was last written to this place, by any campaign; for a batch that an undo has closed, nothing was."""
+def last_delivered(connection: sqlite3.Connection, directory: str, file_name: str) -> LastHandOver | None:
+    """What was last written to this place, by any campaign; for one that an undo has closed, nothing was."""
     row = connection.execute(
         """
         SELECT batches.run_id, deliveries.files ->> '$[0].sha256'
@@ -110,7 +104,7 @@ def last_delivered(connection: sqlite3.Connection, directory: str, file_name: st
         """,
         (directory, file_name),
     ).fetchone()
-    return None if row is None else Delivered(*row)
+    return None if row is None else LastHandOver(*row)
 
 
 def last_handed(connection: sqlite3.Connection, campaign: int, tool: str) -> int:
@@ -128,10 +122,23 @@ def last_transaction(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0])
 
 
+@dataclass(frozen=True, slots=True)
+class NewCredits:
+    """A campaign's credits that a tool has not been handed yet, as find_new_credits() alone collects them in temp.new_ranges.
+
+    That has first_transaction and last_transaction of each range, both included. reserve() reads it; `found`: any at all.
+    """
+
+    connection: sqlite3.Connection
+    campaign: int
+    tool: str
+    found: bool
+
+
 def find_new_credits(
     connection: sqlite3.Connection, campaign: int, tool: str, *, fresh_after: int, considered_only: bool
-) -> bool:
-    """Collect the campaign's credits that this tool has not been handed yet, as ranges; tell whether there are any.
+) -> NewCredits:
+    """Collect the campaign's credits that this tool has not been handed yet, as ranges.
 
     Credits whose holder has no e-mail address wait until there is one; nobody is told of what was undone. All credits after
     `fresh_after` are known to be new; the others are looked at one by one, `considered_only` those of the cards that a
@@ -155,13 +162,13 @@ def find_new_credits(
     if _any_left(connection, parameters):
         asked_for = f"AND card IN ({_asked_for(connection)})" if considered_only else ""
         _collect(connection, parameters, f"id <= :after AND NOT ({HANDED}) {asked_for} {mailed}")
-    return bool(connection.execute("SELECT EXISTS (SELECT 1 FROM new_ranges)").fetchone()[0])
+    return NewCredits(connection, campaign, tool, any_rows(connection, "new_ranges"))
 
 
 def _mailed(connection: sqlite3.Connection, campaign: int) -> str:
     """SQL that leaves out the credits of which nobody is to be told, or not yet; nothing where there are none."""
     unreachable = find_unreachable(connection, campaign)
-    clauses = ["card NOT IN (SELECT card FROM unreachable_cards)"] if unreachable else []
+    clauses = [] if unreachable is None else [f"card NOT IN ({unreachable.cards})"]
     clauses += [f"NOT {ending}" for ending in endings(connection, "transactions.card")]
     if any_rows(connection, "undoings"):
         # Of an undone credit nothing is left; where its card has more on it, that is some other credit's.
@@ -217,24 +224,31 @@ def untold(connection: sqlite3.Connection, card: str) -> str | None:
     return f"({' OR '.join(clauses)})" if clauses else None
 
 
-def find_unreachable(connection: sqlite3.Connection, campaign: int) -> bool:
-    """Collect the campaign's cards whose holder has no e-mail address, dead ones left out; tell whether there are any."""
+@dataclass(frozen=True, slots=True)
+class UnreachableCards:
+    """A campaign's cards whose holder has no e-mail address: `cards` is SQL for them, of temp.unreachable_cards."""
+
+    campaign: int
+    cards: str = "SELECT card FROM unreachable_cards"
+
+
+def find_unreachable(connection: sqlite3.Connection, campaign: int) -> UnreachableCards | None:
+    """Collect the campaign's cards whose holder has no e-mail address, dead ones left out; None where there are none."""
     connection.execute("DROP TABLE IF EXISTS temp.unreachable_cards")
     connection.execute("CREATE TEMP TABLE unreachable_cards (card INTEGER PRIMARY KEY)")
-    if not connection.execute("SELECT EXISTS (SELECT 1 FROM customers WHERE email IS NULL)").fetchone()[0]:
-        return False
+    if not any_rows(connection, "customers WHERE email IS NULL"):
+        return None
     left_out = untold(connection, "held_cards.id")
     alive = f"AND NOT {left_out}" if left_out else ""
-    return bool(
-        connection.execute(
-            f"""
-            INSERT INTO unreachable_cards
-            SELECT held_cards.id FROM held_cards CROSS JOIN customers ON customers.id = held_cards.customer
-            WHERE campaign = ? AND email IS NULL {alive}
-            """,
-            (campaign,),
-        ).rowcount
-    )
+    found = connection.execute(
+        f"""
+        INSERT INTO unreachable_cards
+        SELECT held_cards.id FROM held_cards CROSS JOIN customers ON customers.id = held_cards.customer
+        WHERE campaign = ? AND email IS NULL {alive}
+        """,
+        (campaign,),
+    ).rowcount
+    return UnreachableCards(campaign) if found else None
 
 
 _CREDIT = "campaign = :campaign AND type = 'CREDITS_ADDITION' AND card IS NOT NULL"
@@ -290,53 +304,44 @@ def _any_left(connection: sqlite3.Connection, parameters: Mapping[str, Any]) -> 
     return not connection.execute(whole, found).fetchone()[0]
 
 
-def reserve(
-    connection: sqlite3.Connection,
-    *,
-    campaign: int,
-    tool: str,
-    directory: str,
-    file_name: str,
-    everyone: bool,
-    run_id: int,
-) -> Batch:
-    """Make a batch of the credits that find_new_credits() collected."""
-    batch_id, last_transaction = connection.execute(
+def reserve(new: NewCredits, *, directory: str, file_name: str, everyone: bool, run_id: int) -> HandOver:
+    """Reserve the new credits for one hand-over to this place, of which there may be none; `everyone`: of all cards."""
+    hand_over_id, last_transaction = new.connection.execute(
         """
         INSERT INTO batches (campaign, tool, directory, file_name, everyone, last_transaction, run_id)
         SELECT ?, ?, ?, ?, ?, coalesce(max(id), 0), ? FROM transactions
         RETURNING id, last_transaction
         """,
-        (campaign, tool, directory, file_name, everyone, run_id),
+        (new.campaign, new.tool, directory, file_name, everyone, run_id),
     ).fetchone()
-    connection.execute(
+    new.connection.execute(
         """
         INSERT INTO batch_ranges (batch, campaign, tool, first_transaction, last_transaction, run_id)
         SELECT ?, ?, ?, first_transaction, last_transaction, ? FROM new_ranges ORDER BY first_transaction
         """,
-        (batch_id, campaign, tool, run_id),
+        (hand_over_id, new.campaign, new.tool, run_id),
     )
-    return Batch(batch_id, campaign, tool, directory, file_name, everyone, last_transaction, run_id)
+    return HandOver(hand_over_id, new.campaign, new.tool, directory, file_name, everyone, last_transaction, run_id)
 
 
-def is_delivered(connection: sqlite3.Connection, batch: Batch) -> bool:
-    """Whether the batch's files were marked as in place, perhaps by another process."""
+def is_delivered(connection: sqlite3.Connection, hand_over: HandOver) -> bool:
+    """Whether its files were marked as in place, perhaps by another process."""
     found = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE batch = ?)"
-    return bool(connection.execute(found, (batch.batch_id,)).fetchone()[0])
+    return bool(connection.execute(found, (hand_over.hand_over_id,)).fetchone()[0])
 
 
 def mark_delivered(
-    connection: sqlite3.Connection, batch: Batch, files: Sequence[Mapping[str, Any]], run_id: int
+    connection: sqlite3.Connection, hand_over: HandOver, files: Sequence[Mapping[str, Any]], run_id: int
 ) -> None:
-    """The batch's files are complete and in place; `files` is what its manifest says of them, empty where an undo closes it.
+    """Its files are complete and in place; `files` is what its manifest says of them, empty where an undo closes it.
 
     Raises Busy where that was noted already: by the undo of its run, as commands that write files look before they begin.
     """
-    if is_delivered(connection, batch):
+    if is_delivered(connection, hand_over):
         raise Busy(
-            f"The run that {batch.directory}/{batch.file_name} was written for was undone meanwhile: mail nobody from there."
+            f"The run that {hand_over.directory}/{hand_over.file_name} was written for was undone meanwhile: mail nobody from there."
         )
     connection.execute(
         "INSERT INTO deliveries (batch, files, run_id) VALUES (?, ?, ?)",
-        (batch.batch_id, json.dumps(files, separators=(",", ":"), sort_keys=True), run_id),
+        (hand_over.hand_over_id, json.dumps(files, separators=(",", ":"), sort_keys=True), run_id),
     )

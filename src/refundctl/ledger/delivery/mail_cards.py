@@ -2,25 +2,106 @@
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaigns
+from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_numbered
 from refundctl.ledger.delivery.hand_overs import HANDED, find_unreachable, untold
 from refundctl.ledger.file.sql import any_rows
 
 CARDS_PER_READ = 5_000
 
 
-def batch_terms(connection: sqlite3.Connection, batch: int) -> tuple[StoredCampaign, int]:
-    """The campaign of a batch, and the last transaction that its balances count."""
-    campaign, last = connection.execute(
-        "SELECT campaign, last_transaction FROM batches WHERE id = ?", (batch,)
+@dataclass(frozen=True, slots=True)
+class MailCards:
+    """The cards that a hand-over is about, as find_mail_cards() has collected them in temp.batch_cards (card).
+
+    Those of which nobody is told any more are left out. Balances count up to `last_transaction`.
+    """
+
+    connection: sqlite3.Connection
+    hand_over_id: int
+    campaign: StoredCampaign
+    tool: str
+    last_transaction: int
+    count: int
+
+    def bounds(self) -> tuple[int, int, int]:
+        """The lowest card, the middle one and the highest; zeros where there is none."""
+        if not self.count:
+            return 0, 0, 0
+        lowest, highest = self.connection.execute("SELECT min(card), max(card) FROM batch_cards").fetchone()
+        middle = self.connection.execute(
+            "SELECT card FROM batch_cards ORDER BY card LIMIT 1 OFFSET ?", (self.count // 2,)
+        ).fetchone()[0]
+        return lowest, middle, highest
+
+    def blocks(self, cards: range) -> Iterator[list[tuple[Any, ...]]]:
+        """What the mail file says of those with ids in `cards`, block by block, in order.
+
+        Each row: email (None where there is none), name, code, balance in minor units, last valid day, bookings separated
+        by `;`, customer_id, locale. What was taken back since then of these credits counts: its holder must not be told of
+        it. Where later credits had to be spent for what is gone of these, nothing is left of them, and never less.
+        """
+        bookings, since = _MAILED_BOOKINGS, _TAKEN_SINCE
+        if any_rows(self.connection, "transfers"):
+            bookings, since = _MAILED_BOOKINGS_MOVED, _TAKEN_SINCE_MOVED
+        after = cards.start - 1
+        while True:
+            rows = self.connection.execute(
+                f"""
+                SELECT
+                    customers.email, customers.name, cards.code, max(0, sum(transactions.amount_minor)),
+                    coalesce(
+                        (SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), cards.expires_on
+                    ),
+                    {bookings}, customers.customer_id, customers.locale, cards.id
+                FROM (
+                    SELECT card FROM batch_cards WHERE card > :after AND card < :stop ORDER BY card LIMIT :limit
+                ) AS page
+                CROSS JOIN held_cards AS cards ON cards.id = page.card
+                CROSS JOIN customers ON customers.id = cards.customer
+                CROSS JOIN transactions
+                    ON transactions.card = cards.id AND (transactions.id <= :last OR ({since}))
+                LEFT JOIN line_versions
+                    ON line_versions.id = transactions.line AND transactions.entry IS NOT NULL
+                    AND transactions.run_id NOT IN (SELECT undone_run FROM undoings)
+                LEFT JOIN bookings ON bookings.id = line_versions.booking
+                GROUP BY cards.id
+                ORDER BY cards.id
+                """,
+                {"after": after, "stop": cards.stop, "limit": CARDS_PER_READ, "last": self.last_transaction},
+            ).fetchall()
+            if not rows:
+                return
+            after = rows[-1][-1]
+            yield [row[:-1] for row in rows]
+
+    def left_out(self) -> tuple[int, int]:
+        """How many cards are not here, and in no hand-over before, as their holder has no e-mail address; their balance."""
+        unreachable = find_unreachable(self.connection, self.campaign.campaign_id)
+        if unreachable is None:
+            return 0, 0
+        count, balance = self.connection.execute(
+            f"""
+            SELECT count(DISTINCT card), coalesce(sum(amount_minor), 0) FROM transactions
+            WHERE id <= :last AND card IN (
+                SELECT card FROM transactions
+                WHERE campaign = :campaign AND type = 'CREDITS_ADDITION' AND id <= :last
+                    AND card IN ({unreachable.cards})
+                    AND card NOT IN (SELECT card FROM batch_cards) AND NOT ({HANDED})
+            )
+            """,
+            {"campaign": self.campaign.campaign_id, "tool": self.tool, "last": self.last_transaction},
+        ).fetchone()
+        return count, balance
+
+
+def find_mail_cards(connection: sqlite3.Connection, hand_over_id: int) -> MailCards:
+    """Collect the cards that a hand-over is about; alone makes temp.batch_cards."""
+    campaign, tool, last_transaction = connection.execute(
+        "SELECT campaign, tool, last_transaction FROM batches WHERE id = ?", (hand_over_id,)
     ).fetchone()
-    return next(stored for stored in campaigns(connection) if stored.campaign_id == campaign), last
-
-
-def find_batch_cards(connection: sqlite3.Connection, batch: int) -> int:
-    """Collect the cards that a batch is about, those left out of which nobody is told any more; give their number."""
     connection.execute("DROP TABLE IF EXISTS temp.batch_cards")
     connection.execute("CREATE TEMP TABLE batch_cards (card INTEGER PRIMARY KEY)")
     connection.execute(
@@ -33,7 +114,7 @@ def find_batch_cards(connection: sqlite3.Connection, batch: int) -> int:
             AND transactions.campaign = batch_ranges.campaign
         WHERE batch_ranges.batch = ? AND transactions.type = 'CREDITS_ADDITION' AND transactions.card IS NOT NULL
         """,
-        (batch,),
+        (hand_over_id,),
     )
     connection.execute(
         """
@@ -44,54 +125,14 @@ def find_batch_cards(connection: sqlite3.Connection, batch: int) -> int:
             ON transactions.campaign = batches.campaign AND transactions.id <= batches.last_transaction
         WHERE batches.id = ? AND everyone AND transactions.card IS NOT NULL
         """,
-        (batch,),
+        (hand_over_id,),
     )
     left_out = untold(connection, "batch_cards.card")
     if left_out:
         connection.execute(f"DELETE FROM batch_cards WHERE {left_out}")
-    return int(connection.execute("SELECT count(*) FROM batch_cards").fetchone()[0])
-
-
-def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: range) -> Iterator[list[tuple[Any, ...]]]:
-    """The cards collected by find_batch_cards() with ids in `cards`, block by block, in order.
-
-    Each row: email (None where there is none), name, code, balance in minor units, last valid day, bookings separated
-    by `;`, customer_id, locale. What was taken back since then of these credits counts: its holder must not be told of it.
-    Where later credits had to be spent for what is gone of these, nothing is left of them, and never less.
-    """
-    bookings, since = _MAILED_BOOKINGS, _TAKEN_SINCE
-    if any_rows(connection, "transfers"):
-        bookings, since = _MAILED_BOOKINGS_MOVED, _TAKEN_SINCE_MOVED
-    after = cards.start - 1
-    while True:
-        rows = connection.execute(
-            f"""
-            SELECT
-                customers.email, customers.name, cards.code, max(0, sum(transactions.amount_minor)),
-                coalesce(
-                    (SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), cards.expires_on
-                ),
-                {bookings}, customers.customer_id, customers.locale, cards.id
-            FROM (
-                SELECT card FROM batch_cards WHERE card > :after AND card < :stop ORDER BY card LIMIT :limit
-            ) AS page
-            CROSS JOIN held_cards AS cards ON cards.id = page.card
-            CROSS JOIN customers ON customers.id = cards.customer
-            CROSS JOIN transactions
-                ON transactions.card = cards.id AND (transactions.id <= :last OR ({since}))
-            LEFT JOIN line_versions
-                ON line_versions.id = transactions.line AND transactions.entry IS NOT NULL
-                AND transactions.run_id NOT IN (SELECT undone_run FROM undoings)
-            LEFT JOIN bookings ON bookings.id = line_versions.booking
-            GROUP BY cards.id
-            ORDER BY cards.id
-            """,
-            {"after": after, "stop": cards.stop, "limit": CARDS_PER_READ, "last": last_transaction},
-        ).fetchall()
-        if not rows:
-            return
-        after = rows[-1][-1]
-        yield [row[:-1] for row in rows]
+    count = int(connection.execute("SELECT count(*) FROM batch_cards").fetchone()[0])
+    stored = campaign_numbered(connection, campaign)
+    return MailCards(connection, hand_over_id, stored, tool, last_transaction, count)
 
 
 _MAILED_BOOKINGS = "group_concat(bookings.booking_id, ';')"
@@ -139,40 +180,3 @@ _TAKEN_SINCE_MOVED = f"""
         )
     )
 """
-
-
-def batch_unreachable(connection: sqlite3.Connection, batch: int) -> tuple[int, int]:
-    """How many cards are not in this batch, and in none before, as their holder has no e-mail address; and their balance.
-
-    find_batch_cards() comes before.
-    """
-    campaign, tool, last = connection.execute(
-        "SELECT campaign, tool, last_transaction FROM batches WHERE id = ?", (batch,)
-    ).fetchone()
-    if not find_unreachable(connection, campaign):
-        return 0, 0
-    count, balance = connection.execute(
-        f"""
-        SELECT count(DISTINCT card), coalesce(sum(amount_minor), 0) FROM transactions
-        WHERE id <= :last AND card IN (
-            SELECT card FROM transactions
-            WHERE campaign = :campaign AND type = 'CREDITS_ADDITION' AND id <= :last
-                AND card IN (SELECT card FROM unreachable_cards)
-                AND card NOT IN (SELECT card FROM batch_cards) AND NOT ({HANDED})
-        )
-        """,
-        {"campaign": campaign, "tool": tool, "last": last},
-    ).fetchone()
-    return count, balance
-
-
-def batch_card_bounds(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    """The lowest card, the middle one and the highest of find_batch_cards(); zeros where there is none."""
-    count = connection.execute("SELECT count(*) FROM batch_cards").fetchone()[0]
-    if not count:
-        return 0, 0, 0
-    lowest, highest = connection.execute("SELECT min(card), max(card) FROM batch_cards").fetchone()
-    middle = connection.execute(
-        "SELECT card FROM batch_cards ORDER BY card LIMIT 1 OFFSET ?", (count // 2,)
-    ).fetchone()[0]
-    return lowest, middle, highest

@@ -151,8 +151,8 @@ class Ledger:
                 copy.close()
 
     @contextmanager
-    def private_copy(self) -> Iterator["Ledger"]:
-        """A copy to read much from, so that nobody who writes has to wait. It is gone after the block."""
+    def private_copy(self, *, to_try: bool = False) -> Iterator["Ledger"]:
+        """A copy to read much from, so that nobody who writes has to wait, or `to_try` things on. It is gone after the block."""
         with self.reading():
             pass
         with tempfile.TemporaryDirectory(prefix="refundctl-") as folder, translated(self.path):
@@ -163,6 +163,9 @@ class Ledger:
                 # Nameless before anything is in it: it holds codes, and must not stay behind when this is killed.
                 path.unlink()
                 self.connection.backup(connection)
+                if to_try:  # codes are drawn under a savepoint, which needs a journal
+                    connection.execute("PRAGMA journal_mode = MEMORY")
+                    connection.execute("PRAGMA synchronous = OFF")
                 yield copy
 
     @property

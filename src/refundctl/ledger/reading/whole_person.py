@@ -1,4 +1,4 @@
-"""Customers for the desk: all that the ledger holds on one person. Nothing here changes a fact."""
+"""All that the ledger holds on one person, for the command `customer`; the capability is people."""
 
 import json
 import sqlite3

@@ -10,7 +10,7 @@ from refundctl.ledger.undo.undone_runs import FUNDED_BY, MOST_LISTED
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Staying:
     """Something that stays as it is, as the run `held_by` stands on it: a card, or a refund line (its two ids)."""
 
     card: int | None
@@ -28,7 +28,7 @@ class Withdrawn:
 
     undone: int
     kept_count: int
-    kept: Sequence[Kept]
+    kept: Sequence[Staying]
     restored: int = 0
     overwritten: int = 0
 
@@ -42,6 +42,42 @@ def deactivate(
     a booking its lines, for a customer's one card all lines of the customer in the campaign's currency. A goodwill card was
     for none.
     """
+    found = _find_cards(connection, undone)
+    deactivated = connection.execute(
+        """
+        INSERT INTO card_events (card, event, reason, run_id)
+        SELECT card, 'deactivated', ?, ? FROM undone_cards WHERE balance_minor = 0 ORDER BY card
+        """,
+        (reason, run_id),
+    ).rowcount
+    if deactivated and with_lines:
+        _undo_published_lines(found, run_id)
+    count = connection.execute("SELECT count(*) FROM undone_cards WHERE balance_minor > 0").fetchone()[0]
+    kept = connection.execute(
+        f"""
+        SELECT card, NULL, NULL, (
+            SELECT max(run_id) FROM ({_LINEAGE}) AS lineage CROSS JOIN transactions ON transactions.card = lineage.card
+            WHERE type = 'CREDITS_ADDITION' AND (entry IS NOT NULL OR contra_account = 'goodwill')
+                AND run_id NOT IN (SELECT undone_run FROM undoings)
+        )
+        FROM undone_cards WHERE balance_minor > 0 ORDER BY card LIMIT {MOST_LISTED}
+        """
+    )
+    return Withdrawn(deactivated, count, [Staying(*row) for row in kept])
+
+
+@dataclass(frozen=True, slots=True)
+class _UndoneCards:
+    """The live cards that the run `undone` published, with their holders and balances.
+
+    They stand in temp.undone_cards, which _find_cards() makes, for deactivate() and _undo_published_lines().
+    """
+
+    connection: sqlite3.Connection
+    undone: int
+
+
+def _find_cards(connection: sqlite3.Connection, undone: int) -> _UndoneCards:
     run_script(connection, _CARDS_TABLE)
     # What is dead already is left as it is. So is what is frozen: were its cash-out cancelled, the money would be on a dead
     # card; a later undo finds it alive or paid out.
@@ -58,27 +94,7 @@ def deactivate(
         """,
         {"undone": undone},
     )
-    deactivated = connection.execute(
-        """
-        INSERT INTO card_events (card, event, reason, run_id)
-        SELECT card, 'deactivated', ?, ? FROM undone_cards WHERE balance_minor = 0 ORDER BY card
-        """,
-        (reason, run_id),
-    ).rowcount
-    if deactivated and with_lines:
-        _undo_published_lines(connection, undone, run_id)
-    count = connection.execute("SELECT count(*) FROM undone_cards WHERE balance_minor > 0").fetchone()[0]
-    kept = connection.execute(
-        f"""
-        SELECT card, NULL, NULL, (
-            SELECT max(run_id) FROM ({_LINEAGE}) AS lineage CROSS JOIN transactions ON transactions.card = lineage.card
-            WHERE type = 'CREDITS_ADDITION' AND (entry IS NOT NULL OR contra_account = 'goodwill')
-                AND run_id NOT IN (SELECT undone_run FROM undoings)
-        )
-        FROM undone_cards WHERE balance_minor > 0 ORDER BY card LIMIT {MOST_LISTED}
-        """
-    )
-    return Withdrawn(deactivated, count, [Kept(*row) for row in kept])
+    return _UndoneCards(connection, undone)
 
 
 _CARDS_TABLE = """
@@ -116,13 +132,13 @@ _LINEAGE = """
 """
 
 
-def _undo_published_lines(connection: sqlite3.Connection, undone: int, run_id: int) -> None:
+def _undo_published_lines(found: _UndoneCards, run_id: int) -> None:
     open_then = f"""
         first.run_id < :undone AND {FUNDED_BY.format(line="first.id")} IS NULL
         AND NOT EXISTS (SELECT 1 FROM undone_lines WHERE undone_lines.line = first.id AND undone_run = :undone)
     """
-    parameters = {"undone": undone, "run": run_id}
-    connection.execute(
+    parameters = {"undone": found.undone, "run": run_id}
+    found.connection.execute(
         f"""
         INSERT INTO undone_lines (line, undone_run, run_id)
         SELECT first.id, :undone, :run
@@ -133,10 +149,10 @@ def _undo_published_lines(connection: sqlite3.Connection, undone: int, run_id: i
         """,
         parameters,
     )
-    if not connection.execute("SELECT EXISTS (SELECT 1 FROM undone_cards WHERE booking IS NULL)").fetchone()[0]:
+    if not any_rows(found.connection, "undone_cards WHERE booking IS NULL"):
         return
-    connection.execute("CREATE INDEX temp.undone_cards_customer ON undone_cards (customer)")
-    connection.execute(
+    found.connection.execute("CREATE INDEX temp.undone_cards_customer ON undone_cards (customer)")
+    found.connection.execute(
         f"""
         INSERT INTO undone_lines (line, undone_run, run_id)
         SELECT first.id, :undone, :run

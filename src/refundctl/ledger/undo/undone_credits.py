@@ -20,7 +20,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
-class TakenBack:
+class CreditsTakenBack:
     """What was taken back, by bucket, in minor units of `currency`; of how many refund lines; and what was spent.
 
     `spent` are the first cards and debts in cash only; `spent_cards`, `spent_debts` and `spent_minor` count all of them.
@@ -38,13 +38,31 @@ class TakenBack:
     spent: Sequence[Spent]
 
 
-def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, run_id: int) -> TakenBack | None:
+def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, run_id: int) -> CreditsTakenBack | None:
     """Take the credits of the run `undone` back, where its cards still hold them; None where it has none.
 
     At most a bucket's balance, so that what was spent stays: taken from the first credits of the run first. Where a card was
     transferred since, its money is taken off the card that it has moved to in the end. What was owed in cash or kept as a fee
-    goes whole, but for cash that is paid or with the bank: that is spent. The lines are undone, also those of which all is spent.
+    goes whole, but for cash that is paid or with the bank: that is spent. The lines are undone, also those of which all is
+    spent.
     """
+    found = _find_credits(connection, undone)
+    _post_removals(found, reason, run_id)
+    return _told(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _UndoneCredits:
+    """The credits of the run `undone`, each with the card that has its money now, and what of it is taken back.
+
+    They stand in temp.undone_credits, which _find_credits() makes; the functions below read it.
+    """
+
+    connection: sqlite3.Connection
+    undone: int
+
+
+def _find_credits(connection: sqlite3.Connection, undone: int) -> _UndoneCredits:
     run_script(connection, _CREDITS_TABLES)
     # Only then, as an undo of a million credits must not look for the heir of each.
     card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
@@ -86,7 +104,11 @@ def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, r
         """,
         (undone,),
     )
-    connection.execute(
+    return _UndoneCredits(connection, undone)
+
+
+def _post_removals(found: _UndoneCredits, reason: str | None, run_id: int) -> None:
+    found.connection.execute(
         """
         INSERT INTO transactions (
             campaign, card, line, type, bucket, amount_minor, contra_account, reason, related_transaction, run_id
@@ -99,14 +121,13 @@ def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, r
         """,
         {"reason": reason, "run": run_id},
     )
-    connection.execute(
+    found.connection.execute(
         """
         INSERT INTO undone_lines (line, undone_run, run_id)
         SELECT line, :undone, :run FROM transactions WHERE run_id = :undone AND entry = 1 ORDER BY line
         """,
-        {"undone": undone, "run": run_id},
+        {"undone": found.undone, "run": run_id},
     )
-    return _taken_back(connection)
 
 
 _CREDITS_TABLES = """
@@ -126,10 +147,10 @@ _SPENT = """
 """
 
 
-def _taken_back(connection: sqlite3.Connection) -> TakenBack | None:
+def _told(found: _UndoneCredits) -> CreditsTakenBack | None:
     buckets = ("paid", "bonus", "cash", "fee")
     sums = ", ".join(f"coalesce(sum(taken_minor) FILTER (WHERE bucket = '{name}'), 0)" for name in buckets)
-    refunds, currency, paid, bonus, cash, fee = connection.execute(
+    refunds, currency, paid, bonus, cash, fee = found.connection.execute(
         f"""
         SELECT count(DISTINCT line) FILTER (WHERE taken_minor > 0 AND bucket <> 'fee'), max(campaigns.currency), {sums}
         FROM undone_credits
@@ -140,6 +161,6 @@ def _taken_back(connection: sqlite3.Connection) -> TakenBack | None:
     if currency is None:
         return None
     of_all = f"SELECT count(card), count(debt), coalesce(sum(spent_minor), 0) FROM ({_SPENT})"
-    cards, debts, minor = connection.execute(of_all).fetchone()
-    listed = [Spent(*row) for row in connection.execute(f"{_SPENT} ORDER BY card, debt LIMIT {MOST_LISTED}")]
-    return TakenBack(refunds, currency, paid, bonus, cash, fee, cards, debts, minor, listed)
+    cards, debts, minor = found.connection.execute(of_all).fetchone()
+    listed = [Spent(*row) for row in found.connection.execute(f"{_SPENT} ORDER BY card, debt LIMIT {MOST_LISTED}")]
+    return CreditsTakenBack(refunds, currency, paid, bonus, cash, fee, cards, debts, minor, listed)

@@ -1,9 +1,11 @@
 """Withdrawing the refund lines that a load brought, and giving those that it changed their earlier words back."""
 
 import sqlite3
+from dataclasses import dataclass
 
+from refundctl.ledger.bookings.line_versions import newest_version
 from refundctl.ledger.file.sql import run_script
-from refundctl.ledger.undo.undone_cards import Kept, Withdrawn
+from refundctl.ledger.undo.undone_cards import Staying, Withdrawn
 from refundctl.ledger.undo.undone_runs import CONTRADICTING, FUNDED_BY, MOST_LISTED
 
 
@@ -13,17 +15,7 @@ def withdraw(connection: sqlite3.Connection, undone: int, run_id: int) -> Withdr
     Lines that another run has funded stay, as do changed ones that would contradict other lines of their booking. What a
     later file has said of a changed line counts.
     """
-    run_script(connection, _LINES_TABLES)
-    connection.execute(
-        f"""
-        INSERT INTO loaded_lines
-        SELECT id, {FUNDED_BY.format(line="line_versions.id")} FROM line_versions
-        WHERE run_id = :undone AND version = 1
-            AND NOT EXISTS (SELECT 1 FROM undone_lines WHERE line = line_versions.id AND undone_run = :undone)
-        ORDER BY id
-        """,
-        {"undone": undone},
-    )
+    found = _find_lines(connection, undone)
     lines = connection.execute(
         """
         INSERT INTO undone_lines (line, undone_run, run_id)
@@ -31,8 +23,7 @@ def withdraw(connection: sqlite3.Connection, undone: int, run_id: int) -> Withdr
         """,
         (undone, run_id),
     ).rowcount
-    overwritten = _find_changed_lines(connection, undone)
-    restored = _restore(connection, run_id)
+    restored = _restore(found, run_id)
     stay = """
         SELECT line, held_by FROM loaded_lines WHERE held_by IS NOT NULL
         UNION
@@ -46,7 +37,39 @@ def withdraw(connection: sqlite3.Connection, undone: int, run_id: int) -> Withdr
         ORDER BY stay.line
         """
     )
-    return Withdrawn(lines, count, [Kept(*row) for row in kept], restored, overwritten)
+    return Withdrawn(lines, count, [Staying(*row) for row in kept], restored, found.overwritten)
+
+
+@dataclass(frozen=True, slots=True)
+class _LoadedLines:
+    """What a load brought and changed, in temp.loaded_lines and temp.changed_lines, which _find_lines() makes.
+
+    Of `overwritten` lines a later file has the last word: they are in neither. withdraw() and _restore() read both tables.
+    """
+
+    connection: sqlite3.Connection
+    overwritten: int
+
+
+def _find_lines(connection: sqlite3.Connection, undone: int) -> _LoadedLines:
+    run_script(connection, _LINES_TABLES)
+    connection.execute(
+        f"""
+        INSERT INTO loaded_lines
+        SELECT id, {FUNDED_BY.format(line="line_versions.id")} FROM line_versions
+        WHERE run_id = :undone AND version = 1
+            AND NOT EXISTS (SELECT 1 FROM undone_lines WHERE line = line_versions.id AND undone_run = :undone)
+        ORDER BY id
+        """,
+        {"undone": undone},
+    )
+    changed = _find_changed_lines(connection, undone)
+    # Funded before this load: what the line was funded by is what it said then, so that is brought back.
+    connection.execute("UPDATE changed_lines SET held_by = NULL WHERE held_by < ?", (undone,))
+    _keep_in_its_currency(connection)
+    _keep_contradicting(connection)
+    said = "SELECT count(*) FROM line_versions WHERE run_id = ? AND version > 1"
+    return _LoadedLines(connection, connection.execute(said, (undone,)).fetchone()[0] - changed)
 
 
 _LINES_TABLES = """
@@ -69,23 +92,19 @@ _BY_AN_UNDO = "(SELECT command = 'undo' FROM runs WHERE runs.id = {version}.run_
 
 
 def _find_changed_lines(connection: sqlite3.Connection, undone: int) -> int:
-    """Find the lines that say what the load said of them, and what they said before it; give the number of the others.
+    """Find the lines that say what the load said of them, and what they said before it; give their number.
 
     That is its own version, or one with which the undo of a later load has brought it back; and before it, the last one
     that is neither such nor of an undone load.
     """
-    found = connection.execute(
+    return connection.execute(
         f"""
         INSERT INTO changed_lines
         SELECT first.id, first.booking, now.id, before.id, {FUNDED_BY.format(line="first.id")}
         FROM line_versions AS said
         CROSS JOIN line_versions AS first
             ON first.booking = said.booking AND first.refund_id = said.refund_id AND first.version = 1
-        CROSS JOIN line_versions AS now ON now.id = (
-            SELECT later.id FROM line_versions AS later
-            WHERE later.booking = said.booking AND later.refund_id = said.refund_id AND later.version > 1
-            ORDER BY later.version DESC LIMIT 1
-        )
+        CROSS JOIN line_versions AS now ON now.id = {newest_version("said")}
         CROSS JOIN line_versions AS before ON before.id = coalesce(
             (
                 SELECT earlier.id FROM line_versions AS earlier
@@ -104,12 +123,6 @@ def _find_changed_lines(connection: sqlite3.Connection, undone: int) -> int:
         """,
         (undone,),
     ).rowcount
-    # Funded before this load: what the line was funded by is what it said then, so that is brought back.
-    connection.execute("UPDATE changed_lines SET held_by = NULL WHERE held_by < ?", (undone,))
-    _keep_in_its_currency(connection)
-    _keep_contradicting(connection)
-    said = "SELECT count(*) FROM line_versions WHERE run_id = ? AND version > 1"
-    return int(connection.execute(said, (undone,)).fetchone()[0]) - found
 
 
 def _keep_in_its_currency(connection: sqlite3.Connection) -> None:
@@ -153,7 +166,8 @@ def _keep_contradicting(connection: sqlite3.Connection) -> None:
     )
 
 
-def _restore(connection: sqlite3.Connection, run_id: int) -> int:
+def _restore(found: _LoadedLines, run_id: int) -> int:
+    connection = found.connection
     before = connection.execute("SELECT coalesce(max(id), 0) FROM line_versions").fetchone()[0]
     said = ", ".join(f"before.{name.strip()}" for name in _SAID.split(","))
     restored = connection.execute(

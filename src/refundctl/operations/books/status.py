@@ -46,7 +46,7 @@ class BudgetStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CampaignStanding:
     """One campaign in figures; totals in minor units of its currency."""
 
     campaign: str
@@ -78,7 +78,7 @@ class Status:
     """The whole ledger."""
 
     rehearsal: bool
-    campaigns: Sequence[Standing]
+    campaigns: Sequence[CampaignStanding]
 
     def as_json(self) -> dict[str, Any]:
         """What is true of the file itself."""
@@ -98,7 +98,7 @@ def status(ledger: Ledger | None, campaign: str | None) -> Status:
         return Status(rehearsal, [_standing(ledger, terms) for terms in wanted])
 
 
-def _standing(ledger: Ledger, terms: Terms) -> Standing:
+def _standing(ledger: Ledger, terms: Terms) -> CampaignStanding:
     consider(ledger, terms)
     lines, bookings = (
         considered_lines.count_lines(ledger.connection),
@@ -107,7 +107,7 @@ def _standing(ledger: Ledger, terms: Terms) -> Standing:
     today = terms.today(ledger.clock.now).isoformat()
     figures = campaign_figures.campaign_figures(ledger.connection, terms.stored.campaign_id, today)
     budget, pause = _budget(ledger, terms), pause_of(ledger.connection, terms.stored.campaign_id)
-    return Standing(
+    return CampaignStanding(
         campaign=terms.stored.name,
         state="paused" if pause is not None else _state(terms, today),
         currency=terms.stored.currency,

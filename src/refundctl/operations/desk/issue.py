@@ -14,7 +14,7 @@ from refundctl.ledger.desk.giving_a_card import Recipient, hand_out
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding import budgets
 from refundctl.ledger.journal.run_journal import Journal
-from refundctl.ledger.people.finding_people import find_customers_in, is_among_found
+from refundctl.ledger.people.finding_people import find_customers_in
 from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.campaigns.terms import CampaignUnknown, Terms, terms_of
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
@@ -121,8 +121,9 @@ def _last_day(desk: Desk, terms: Terms, customer: int) -> str | None:
     last_day = terms.holding(desk.now).expires_on[0]
     places = terms.stored.terms["no_expiry_in"]
     if places:
-        find_customers_in(desk.ledger.connection, lambda country: expiry_forbidden(country, places))
-    return None if places and is_among_found(desk.ledger.connection, customer) else last_day
+        there = find_customers_in(desk.ledger.connection, lambda country: expiry_forbidden(country, places))
+        return None if there.has(customer) else last_day
+    return last_day
 
 
 def _refuse_capped(ledger: Ledger, terms: Terms, customer: int, amount_minor: int) -> None:

@@ -227,7 +227,7 @@ def state_named(text: str) -> CardState:
 
 def _address(text: str) -> str:
     """An e-mail address in the form in which files' are kept."""
-    from refundctl.domain.bookings.booking_values import read_email
+    from refundctl.domain.bookings.booking_cells import read_email
 
     read = read_email(text)
     return read if isinstance(read, str) else text.strip()

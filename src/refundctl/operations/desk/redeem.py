@@ -47,6 +47,10 @@ class WrongCustomer(Refused, code="customer_rules_violated"):
     """Somebody else than the card's holder, or nobody, was named."""
 
 
+class CustomerMissing(WrongCustomer):
+    """Nobody was named: a door gives the advice how."""
+
+
 class PinRequired(Refused, code="pin_required"):
     """The card has a PIN, and none was given."""
 
@@ -67,6 +71,10 @@ class InvoiceUsed(Refused, code="invoice_already_used"):
 
 class OrderRefused(Refused, code="order_rules_violated"):
     """The order's total is missing, too small, or less than what is to be taken."""
+
+
+class OrderTotalMissing(OrderRefused):
+    """No total was named: a door gives the advice how."""
 
 
 class QuantityExceeded(Refused, code="quantity_exceeded"):
@@ -307,7 +315,7 @@ def _refuse_customer(card: Card, customer: int | None) -> None:
             "`refundctl card assign`."
         )
     if customer is None:
-        raise WrongCustomer(f"Only the holder of card {card.card_id} may redeem it: name who buys with --customer.")
+        raise CustomerMissing(f"Only the holder of card {card.card_id} may redeem it", "name who buys with --customer")
     raise WrongCustomer(f"Card {card.card_id} belongs to another customer: only its holder may redeem it.")
 
 
@@ -342,14 +350,10 @@ def _refuse_invoice(ledger: Ledger, card: Card, invoice: str | None) -> None:
 def _refuse_order(card: Card, bought: Purchase) -> None:
     minimum, total = card.rules.minimum_order_minor, bought.order_total_minor
     if minimum is not None and (total is None or total < minimum):
-        given = (
-            "name the order's total with --order-total"
-            if total is None
-            else f"this one is {money(total, card.currency)}"
-        )
-        raise OrderRefused(
-            f"{card.campaign_name} takes its cards for orders of {money(minimum, card.currency)} and above: {given}."
-        )
+        what = f"{card.campaign_name} takes its cards for orders of {money(minimum, card.currency)} and above"
+        if total is None:
+            raise OrderTotalMissing(what, "name the order's total with --order-total")
+        raise OrderRefused(f"{what}: this one is {money(total, card.currency)}.")
     if total is not None and bought.amount_minor is not None and bought.amount_minor > total:
         raise OrderRefused(
             f"{money(bought.amount_minor, card.currency)} is more than the order's total of {money(total, card.currency)}: "

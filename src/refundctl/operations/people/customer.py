@@ -1,4 +1,7 @@
-"""People: one view of all that is held on a customer, a copy of it for them, and erasing them."""
+"""The command `customer`, of the capability people: all that is held on a person, a copy of it for them, and erasing them.
+
+What the ledger holds on one person is read by ledger/reading/whole_person.py.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +62,7 @@ def find(ledger: Ledger, named: str) -> Customer:
 
 
 def _at_address(ledger: Ledger, text: str) -> int | None:
-    from refundctl.domain.bookings.booking_values import read_email
+    from refundctl.domain.bookings.booking_cells import read_email
 
     read = read_email(text)
     email = read if isinstance(read, str) else text

@@ -10,7 +10,7 @@ from refundctl.domain.basics.currency_signs import currencies_of, is_sign
 from refundctl.domain.basics.money import AmountError, is_currency, parse_amount
 from refundctl.domain.basics.payment_card_numbers import holds_card_number
 from refundctl.domain.basics.validity import moment_of
-from refundctl.domain.bookings.booking_values import (
+from refundctl.domain.bookings.booking_cells import (
     WHITESPACE,
     Fault,
     RejectCode,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refundctl.domain.basics.errors import BadInput, UsageError
-from refundctl.domain.bookings.booking_values import RejectedRow
-from refundctl.files.desk.till_csv import RedemptionsFile, open_redemptions
+from refundctl.domain.bookings.booking_cells import RejectedRow
+from refundctl.files.desk.redemptions_csv import RedemptionsFile, open_redemptions
 from refundctl.files.tables import csv_rows
 
 HEADER = "code,amount,invoice,customer_id,order_total,redeemed_at,currency"

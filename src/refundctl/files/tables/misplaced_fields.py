@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from refundctl.domain.bookings.booking_values import WHITESPACE, RejectCode, RejectedRow
+from refundctl.domain.bookings.booking_cells import WHITESPACE, RejectCode, RejectedRow
 from refundctl.files.tables.csv_rows import Columns, Row, Span, first_row
 from refundctl.files.tables.headers import fingerprint, own_positions
 

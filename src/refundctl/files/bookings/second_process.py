@@ -1,6 +1,6 @@
 """Reading a large file of bookings in a second process, so that checking rows and storing them go on at the same time.
 
-`python -m refundctl.files.bookings.read_ahead` is the second process: the file is its stdin, the blocks go to its stdout. They are
+`python -m refundctl.files.bookings.second_process` is the second process: the file is its stdin, the blocks go to its stdout. They are
 marshalled, which both ends understand as they are the same program in the same Python.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from refundctl.domain.basics.errors import BadInput, RefundctlError, UsageError, WriteFailed
-from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.files.bookings.bookings_csv import Block, BookingsFile, open_bookings
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class _Ahead:
         os.lseek(stream.fileno(), 0, os.SEEK_SET)  # whatever this process has looked at before
         asked = json.dumps({"name": name, "source": source.definition(), "encoding": encoding})
         self._reader = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-P", "-m", "refundctl.files.bookings.read_ahead", asked],
+            [sys.executable, "-P", "-m", "refundctl.files.bookings.second_process", asked],
             stdin=stream,
             stdout=subprocess.PIPE,
             bufsize=1 << 20,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.cards.code_guesswork import Guesswork
+from refundctl.domain.cards.code_strength import Guesswork
 from refundctl.domain.cards.codes import DEFAULT_CHARSET, CodePattern
 
 DIGITS = string.digits

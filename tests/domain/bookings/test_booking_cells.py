@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refundctl.domain.bookings.booking_values import (
+from refundctl.domain.bookings.booking_cells import (
     FIELDS,
     Fault,
     RejectCode,

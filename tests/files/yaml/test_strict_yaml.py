@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refundctl.files.campaigns.strict_yaml import (
+from refundctl.files.yaml.strict_yaml import (
     DEPTH_MAX,
     SIZE_BYTES_MAX,
     Document,

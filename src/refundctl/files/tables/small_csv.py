@@ -6,10 +6,10 @@ from typing import BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import did_you_mean, folded
-from refundctl.domain.bookings.booking_values import WHITESPACE
+from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.files.tables.csv_rows import CsvRows
+from refundctl.files.tables.encoded_text import TextBytes, find_encoding
 from refundctl.files.tables.headers import likely_delimiter, names_in
-from refundctl.files.tables.text_bytes import TextBytes, find_encoding
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import shown
-from refundctl.domain.bookings.booking_values import WHITESPACE, RejectedRow
-from refundctl.domain.cards.till_columns import CARD_COLUMNS, COLUMNS, REQUIRED, Cells, read_columns
+from refundctl.domain.bookings.booking_cells import WHITESPACE, RejectedRow
+from refundctl.domain.cards.redemption_columns import CARD_COLUMNS, COLUMNS, REQUIRED, Cells, read_columns
 from refundctl.files.tables.csv_rows import CsvRows, Rows
+from refundctl.files.tables.encoded_text import TextBytes, find_encoding
 from refundctl.files.tables.headers import REJECT_COLUMNS, Match, likely_delimiter, names_in
-from refundctl.files.tables.text_bytes import TextBytes, find_encoding
-from refundctl.files.tables.twisted_rows import Shape
+from refundctl.files.tables.misplaced_fields import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class RedemptionsBlock:
     lines: Sequence[int]
     columns: Mapping[str, Cells]
     rejected: Sequence[RejectedRow]
+    filtered: int = 0
 
     @property
     def rows(self) -> int:

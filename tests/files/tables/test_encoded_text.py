@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refundctl.domain.basics.errors import BadInput, UsageError
-from refundctl.files.tables.text_bytes import TextBytes, Undecodable, find_encoding, known_encoding
+from refundctl.files.tables.encoded_text import TextBytes, Undecodable, find_encoding, known_encoding
 
 
 def read_all(raw: bytes, fallback: str | None = None, size: int = 1 << 16) -> tuple[str, str]:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refundctl.domain.basics.money import format_amount
-from refundctl.domain.bookings.booking_values import Fault
+from refundctl.domain.bookings.booking_cells import Fault
+from refundctl.domain.cards.redemption_columns import is_ahead, moment_of_purchase, read_amount, read_columns
 from refundctl.domain.cards.redemption_rules import Hours, Rules
-from refundctl.domain.cards.till_columns import is_ahead, moment_of_purchase, read_amount, read_columns
 
 WARSAW = "Europe/Warsaw"
 NOON_IN_WARSAW = datetime(2020, 5, 4, 10, tzinfo=UTC)
