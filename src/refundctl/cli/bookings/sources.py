@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from refundctl.cli.bookings.load import DEFAULT, known_sources, recognised_source
+from refundctl.cli.bookings.input_files import DEFAULT, known_sources, recognised_source
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group
 from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural, report
@@ -161,7 +161,8 @@ def _listed(texts: Sequence[str]) -> str:
 def _describe_unknown(out: Screen, file: str, found: operation.Unknown) -> None:
     out.print(found.refusal.message)
     out.print(
-        f"A source to start from, for the campaigns file; check it with `refundctl sources check {file} --source my-source`:"
+        "A source to start from, for the campaigns file; check it with "
+        f"`refundctl sources check {file} --source my-source`:"
     )
     for line in found.yaml.splitlines():
         out.print(line)

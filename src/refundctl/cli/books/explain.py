@@ -7,6 +7,7 @@ import typer
 
 from refundctl.cli.shell.common import Common, command, existing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, plural, report
+from refundctl.cli.shell.wording import in_words
 from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS
 from refundctl.domain.campaigns.refund_policy import GIFT_CARD
 from refundctl.domain.cards.codes import mask
@@ -52,7 +53,7 @@ def _describe(out: Screen, found: Explanation) -> None:
 
 def _describe_line(out: Screen, line: Line) -> None:
     out.print("")
-    state = "no campaign yet" if line.state is None else _SAID.get(line.state, line.state.label.replace("_", " "))
+    state = "no campaign yet" if line.state is None else _SAID.get(line.state, in_words(line.state.label))
     out.print(f"Refund {line.now.refund_id}: {state}")
     for funding in line.fundings:
         _describe_funding(out, line, funding)
@@ -116,7 +117,7 @@ def _sum_of(amounts: Amounts, currency: str) -> str:
 def _describe_standing(out: Screen, line: Line, standing: LineStanding) -> None:
     because = "but" if standing.state in {State.OPEN, State.CASH_ONLY} else "as"
     why = "" if standing.why is None else f", {because} {standing.why}"
-    out.print(f"Now in {standing.campaign}: {_SAID.get(standing.state, standing.state.label.replace('_', ' '))}{why}.")
+    out.print(f"Now in {standing.campaign}: {_SAID.get(standing.state, in_words(standing.state.label))}{why}.")
     if standing.amounts is None:
         return
     out.print(f"The next top-up would give, under definition {standing.definition.number}:")

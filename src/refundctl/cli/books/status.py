@@ -6,6 +6,7 @@ import typer
 
 from refundctl.cli.shell.common import Common, command, reading_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, report
+from refundctl.cli.shell.wording import in_words
 from refundctl.operations.books import status as operation
 from refundctl.operations.funding.budget import Limit
 
@@ -69,7 +70,7 @@ def _describe_campaign(out: Screen, standing: operation.CampaignStanding) -> Non
     out.print(f"  {'█' * filled}{'░' * (BAR_WIDTH - filled)}  {number(done)} of {number(total)} refunds funded")
     rows = [("bookings", number(counts["bookings"])), ("published", number(counts["published"]))]
     rows += [
-        (_TITLES.get(name, name.replace("_", " ")), amount(minor, currency))
+        (_TITLES.get(name, in_words(name)), amount(minor, currency))
         for name, minor in standing.totals.items()
         if (minor or name not in _UNUSUAL) and not name.startswith("budget_")
     ]
@@ -77,7 +78,7 @@ def _describe_campaign(out: Screen, standing: operation.CampaignStanding) -> Non
     rows.append(("next expiry", standing.next_expiry or "none"))
     for name in _NOTED:
         if counts.get(name):
-            rows.append((name.replace("_", " "), number(counts[name])))
+            rows.append((in_words(name), number(counts[name])))
     figures(out, rows)
     if standing.pause is not None:
         out.print(f"  Paused {standing.pause}: `refundctl resume {standing.campaign}` lets it go on.")

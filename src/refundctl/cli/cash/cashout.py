@@ -8,7 +8,7 @@ import typer
 from refundctl.cli.desk import deeds
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group, existing_ledger, refuse_ledger, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, number, plural, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, number, plural, report, table
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.ledger.cash.debts import Debt, DebtState
 from refundctl.operations.cash import cashout as operation
@@ -125,10 +125,7 @@ def _tell_list(out: Screen, found: operation.CashoutList, state: str) -> None:
             "There are no debts in cash." if state == ALL else f"No debt in cash is {state}; `--state all` lists all."
         )
         return
-    rows = [_COLUMNS, *map(_shown, found.debts)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        out.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    table(out, [_COLUMNS, *map(_shown, found.debts)])
     for currency, sums in found.totals.items():
         out.print(f"Together {amount(sums['cash'], currency)}.")
 

@@ -219,8 +219,6 @@ def tell_answer(
         )
     elif answer.repeated:
         warn(common, f"This key was used before, by run {answer.run_id}: this is its answer, and nothing was done now.")
-    for warning in answer.warnings:
-        warn(common, warning)
     return report(
         common,
         Report(

@@ -1,6 +1,6 @@
 """refundctl card show, validate and find: what the desk looks at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +8,8 @@ import typer
 from refundctl.cli.desk import deeds as take
 from refundctl.cli.shell.arguments import Where, where_condition
 from refundctl.cli.shell.common import Common, command, existing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, plural, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, plural, report, table
+from refundctl.cli.shell.wording import in_words
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.operations.desk import look as operation
@@ -127,7 +128,7 @@ def _balance(facts: Facts) -> str:
 
 def _describe(out: Screen, found: operation.Shown) -> None:
     facts = found.facts
-    out.print(f"Card {facts['card_id']} of {facts['campaign']}: {_words(facts['state'])}")
+    out.print(f"Card {facts['card_id']} of {facts['campaign']}: {in_words(facts['state'])}")
     if found.refusal is not None:
         out.print(f"Not redeemable now: {found.refusal.message}")
     figures(out, [(name, text) for name, text in _rows(facts) if text])
@@ -138,7 +139,7 @@ def _describe(out: Screen, found: operation.Shown) -> None:
         out.print("No transactions yet.")
         return
     out.print("Transactions:")
-    _table(out, _COLUMNS, [_transaction(row) for row in found.transactions])
+    table(out, [_COLUMNS, *map(_transaction, found.transactions)])
 
 
 def _rows(facts: Facts) -> list[tuple[str, str]]:
@@ -207,10 +208,6 @@ def _transaction(row: Facts) -> tuple[str, ...]:
     )
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
 # card validate
 
 
@@ -240,7 +237,7 @@ def _list(out: Screen, found: operation.Found) -> None:
     if not found.cards:
         out.print("No card is like that.")
         return
-    _table(out, _CARD_COLUMNS, [_card(facts) for facts in found.cards])
+    table(out, [_CARD_COLUMNS, *map(_card, found.cards)])
     if found.more:
         out.print(f"These are the first {plural(len(found.cards), 'card')}: --limit shows more.")
 
@@ -250,16 +247,9 @@ def _card(facts: Facts) -> tuple[str, ...]:
         facts["card_id"],
         facts["code"],
         facts["campaign"],
-        _words(facts["state"]),
+        in_words(facts["state"]),
         amount(facts["balance"], facts["currency"]),
         facts["expires_on"] or "",
         facts["customer_id"] or "",
         ", ".join(facts["booking_ids"]),
     )
-
-
-def _table(out: Screen, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    lines = [columns, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        out.print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from refundctl import __version__
 
-#: The capability that each command belongs to, in the order in which an operator meets them, and in which help lists them.
+#: The capability that each command belongs to, in the order in which an operator meets them and help lists them.
 COMMANDS = {
     "init": "campaigns",
     "sources": "bookings",
@@ -41,7 +41,7 @@ VERSION = "--version"
 
 
 def in_order(names: Sequence[str]) -> type[TyperGroup]:
-    """A group whose commands are listed in this order: Typer lists groups last, and else in the order of their imports."""
+    """A group whose commands are listed in this order: Typer lists groups last, else as they were imported."""
 
     class InOrder(TyperGroup):
         def list_commands(self, ctx: Any) -> list[str]:
@@ -80,8 +80,8 @@ def _refundctl(
 def load(words: Sequence[str]) -> None:
     """Import the module of the command that these words of the command line mean, or else all: each registers its own.
 
-    Only one, as a single card's redemption must not wait for the others; none where only the version is asked for. A group
-    of commands does so once more.
+    Only one, as a single card's redemption must not wait for the others; none where only the version is asked for. A
+    group of commands does so once more.
     """
     if words[:1] == [VERSION]:  # read first, whatever follows
         return

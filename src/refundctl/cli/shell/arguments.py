@@ -116,7 +116,7 @@ def where_condition(texts: Sequence[str] | None) -> "Condition":
 
 
 def where_kept(texts: Sequence[str] | None) -> list[str] | None:
-    """What --where asked for, as the journal keeps it: which person was asked for is left out, as it outlives their erasure."""
+    """What --where asked for, as the journal keeps it: without the person, as it outlives their erasure."""
     return None if texts is None else [f"{key}={value}" for key, value in map(_without_person, texts)]
 
 

@@ -92,7 +92,7 @@ def _usage_message(error: typer.TyperException) -> str:
     return f"{message}{'' if message.endswith('?') else ';'} `{hint}` shows what there is."
 
 
-# Typer lets pydantic say what is wrong with a value, in a programmer's words.
+# Typer lets pydantic say what is wrong with a value, in a programmer's words: translated here, and nowhere else.
 _PLAINER = {
     "Value error, ": "",
     "Input should be a valid integer, unable to parse string as an integer": "it should be a whole number",
@@ -136,7 +136,7 @@ def _open_closed_streams() -> None:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[list[int]]:
-    """End on Ctrl-C and SIGTERM alike: roll back, and say so. Gives the signals received; the caller's handlers come back."""
+    """End on Ctrl-C and SIGTERM alike: roll back, and say so. Gives the signals received; puts the handlers back."""
     received: list[int] = []
 
     def end(number: int, _frame: FrameType | None) -> None:

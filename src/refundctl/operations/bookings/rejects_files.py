@@ -15,6 +15,8 @@ from refundctl.ledger.bookings.staged_rows import Reject, StagedRows
 from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.operations.bookings.input_files import LoadResult, StagedFile, StagedFiles
 
+NOTHING_LOADED = "nothing was loaded"
+
 
 class StrictReject(BadInput, code="rows_rejected"):
     """--strict, and a row was rejected: nothing is loaded."""
@@ -24,7 +26,7 @@ def check_strict(result: LoadResult, places: Sequence[str]) -> None:
     """With --strict, one reject refuses all. Raises StrictReject."""
     if result.rejected:
         where = f"; see {', '.join(places)}" if places else ""
-        raise StrictReject(f"{result.rejected} row(s) were rejected and --strict was given: nothing was loaded{where}.")
+        raise StrictReject(f"{result.rejected} row(s) were rejected and --strict was given", f"{NOTHING_LOADED}{where}")
 
 
 def rejects_paths(staged: StagedFiles[StagedRows], named: str | None) -> dict[int, Path]:

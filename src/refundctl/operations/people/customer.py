@@ -32,8 +32,9 @@ class SeveralCustomers(Refused, code="resource_not_found"):
     """Several customers have the address that was named; their ids are told, but not in what the journal keeps."""
 
     def __init__(self, customer_ids: Sequence[str]) -> None:
-        what = f"{len(customer_ids)} customers have this e-mail address"
-        super().__init__(what, "name one of them by its customer_id")
+        super().__init__(
+            f"{len(customer_ids)} customers have this e-mail address", "name one of them by its customer_id"
+        )
         self.customer_ids = customer_ids
         self.problems = [f"customer_id {customer_id}" for customer_id in customer_ids]
 
@@ -254,8 +255,7 @@ def erase(ledger: Ledger, journal: Journal, named: str, reason: str | None) -> E
         return ErasedCustomer(found, None, None, OutOfReach({}, {}, {}, 0))
     _refuse_naming(found, reason)
     left = _out_of_reach(ledger, view(ledger, found))
-    kept = replace(journal, arguments={"customer": found.number, "reason": reason})
-    with one_run(kept) as run:
+    with one_run(replace(journal, arguments={"customer": found.number, "reason": reason})) as run:
         erased = erasing.erase(ledger.connection, found.number, run.run_id)
         result = ErasedCustomer(whole_person.customer(ledger.connection, found.number), run.run_id, erased, left)
         run.outcome = Outcome(result.counts)
