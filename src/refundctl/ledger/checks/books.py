@@ -103,7 +103,7 @@ def _seals(connection: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def _people(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """Each person is as the last run that spoke of them sealed it; of one who was erased nothing is left but a pseudonym."""
+    """Each person is as the last run that spoke of them sealed it; of who was erased only a pseudonym is left."""
     rows = connection.execute(
         f"""
         SELECT customers.id
@@ -169,14 +169,14 @@ def _codes(connection: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding("code_index_broken", f"The code of card c{card} and the index of codes disagree.")
 
 
-# What a refund line is given settles the refund, but for bonuses; what a rule gives or keeps has the rule's name as reason.
+# What a refund line is given settles the refund, but for bonuses; the reason of what a rule makes is the rule's name.
 _SETTLED = "{row}.bucket <> 'bonus'"
 _BACK = "{row}.bucket = 'bonus' AND {row}.reason IS NULL"
 _CASH = "{row}.bucket = 'cash'"
 
 
 def _credits(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """What a refund line was given is what it is owed, in the campaign's currency, on cards of that campaign and customer.
+    """What a refund line was given is what it is owed, in the campaign's currency, on that campaign's and customer's card.
 
     Asked of the funding that stands, as files may say something else after an undo.
     """
@@ -224,7 +224,7 @@ def _given(kind: str) -> str:
 
 
 def _still_owed(owed: str, kind: str) -> str:
-    """SQL for what is owed when a line is funded: the next time, less what is left of the times before, as it was spent."""
+    """SQL for what is owed when a line is funded: the next time, less what was spent of the times before."""
     left = " + ".join(
         f"""coalesce((
             SELECT sum(own.amount_minor)
@@ -238,7 +238,7 @@ def _still_owed(owed: str, kind: str) -> str:
 
 
 def _fundings(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """A refund line is funded by one run onto one card; each part and each rule's share has its entry and account, once."""
+    """A refund line is funded by one run onto one card; each part and rule's share has one entry and account."""
     rows = connection.execute(
         f"""
         SELECT own.id
@@ -431,7 +431,7 @@ _LIFE_OF_CARDS = (*redemptions_in_order.CHECKS, *cards_in_order.CHECKS, *cash_in
 
 
 def _life_of_cards(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """What becomes of cards once they are funded: most ledgers have little of it, so only what there is is looked at."""
+    """What becomes of cards once they are funded: most ledgers have little of it, and only that is looked at."""
     register_days(connection)
     accounts = connection.execute("SELECT DISTINCT contra_account FROM transactions WHERE entry IS NULL").fetchall()
     tables = {name for check in _LIFE_OF_CARDS for name in check.of} & {table.name for table in seals.TABLES}

@@ -12,7 +12,7 @@ from refundctl.ledger.undo.undone_runs import MOST_LISTED
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What can't be taken back any more, in minor units: from a card, or of a debt in cash that is paid or with the bank."""
+    """What can't be taken back any more, in minor units: from a card, or of cash that is paid or with the bank."""
 
     card: int | None
     amount_minor: int
@@ -23,7 +23,7 @@ class Spent:
 class CreditsTakenBack:
     """What was taken back, by bucket, in minor units of `currency`; of how many refund lines; and what was spent.
 
-    `spent` are the first cards and debts in cash only; `spent_cards`, `spent_debts` and `spent_minor` count all of them.
+    `spent` are the first cards and debts in cash only; `spent_cards`, `spent_debts` and `spent_minor` count all.
     """
 
     refunds: int
@@ -41,10 +41,10 @@ class CreditsTakenBack:
 def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, run_id: int) -> CreditsTakenBack | None:
     """Take the credits of the run `undone` back, where its cards still hold them; None where it has none.
 
-    At most a bucket's balance, so that what was spent stays: taken from the first credits of the run first. Where a card was
-    transferred since, its money is taken off the card that it has moved to in the end. What was owed in cash or kept as a fee
-    goes whole, but for cash that is paid or with the bank: that is spent. The lines are undone, also those of which all is
-    spent.
+    At most a bucket's balance, so that what was spent stays: taken from the first credits of the run first. Where a
+    card was transferred since, its money is taken off the card that it has moved to in the end. What was owed in cash
+    or kept as a fee goes whole, but for cash that is paid or with the bank: that is spent. The lines are undone, also
+    those of which all is spent.
     """
     found = _find_credits(connection, undone)
     _post_removals(found, reason, run_id)

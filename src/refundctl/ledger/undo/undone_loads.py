@@ -10,10 +10,10 @@ from refundctl.ledger.undo.undone_runs import CONTRADICTING, FUNDED_BY, MOST_LIS
 
 
 def withdraw(connection: sqlite3.Connection, undone: int, run_id: int) -> Withdrawn:
-    """Undo what the load `undone` said: its new lines are undone, and lines that it changed say again what they said before.
+    """Undo what the load `undone` said: its new lines are undone, and lines that it changed say what they said before.
 
-    Lines that another run has funded stay, as do changed ones that would contradict other lines of their booking. What a
-    later file has said of a changed line counts.
+    Lines that another run has funded stay, as do changed ones that would contradict other lines of their booking. What
+    a later file has said of a changed line counts.
     """
     found = _find_lines(connection, undone)
     lines = connection.execute(
@@ -44,7 +44,7 @@ def withdraw(connection: sqlite3.Connection, undone: int, run_id: int) -> Withdr
 class _LoadedLines:
     """What a load brought and changed, in temp.loaded_lines and temp.changed_lines, which _find_lines() makes.
 
-    Of `overwritten` lines a later file has the last word: they are in neither. withdraw() and _restore() read both tables.
+    Of `overwritten` lines a later file has the last word: they are in neither. withdraw() and _restore() read both.
     """
 
     connection: sqlite3.Connection

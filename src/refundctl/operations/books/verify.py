@@ -50,5 +50,6 @@ def _not_eligible(ledger: Ledger) -> Iterator[Finding]:
         for booking_id in considered_lines.bookings_in_state(ledger.connection, State.FUNDED_NOT_ELIGIBLE):
             yield Finding(
                 State.FUNDED_NOT_ELIGIBLE.label,
-                f"Booking {booking_id} was funded by {campaign.name} and is no longer eligible: decide what is to be done.",
+                f"Booking {booking_id} was funded by {campaign.name} and is no longer eligible: decide what is "
+                "to be done.",
             )
