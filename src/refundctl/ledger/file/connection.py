@@ -152,7 +152,7 @@ class Ledger:
 
     @contextmanager
     def private_copy(self, *, to_try: bool = False) -> Iterator["Ledger"]:
-        """A copy to read much from, or `to_try` things on, so that no writer has to wait. It is gone after the block."""
+        """A copy to read much from, or `to_try` things on, so that no writer waits. It is gone after the block."""
         with self.reading():
             pass
         with tempfile.TemporaryDirectory(prefix="refundctl-") as folder, translated(self.path):

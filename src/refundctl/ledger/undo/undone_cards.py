@@ -23,7 +23,7 @@ class Staying:
 class Withdrawn:
     """What of a publication or a load was undone, how many rows of it stay, and the first of these.
 
-    Of lines that a load changed, `restored` say again what they said before; `overwritten` are those that a later file changed.
+    Of lines that a load changed, `restored` say again what they said before; a later file has changed `overwritten`.
     """
 
     undone: int
