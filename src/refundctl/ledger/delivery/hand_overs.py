@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.basics.errors import Busy
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import State
 from refundctl.ledger.funding.publishing import endings
 
@@ -146,8 +146,7 @@ def find_new_credits(
     so nothing of it is left to be mailed again. What the desk has given is for no booking, so it goes out with whatever
     goes out next.
     """
-    connection.execute("DROP TABLE IF EXISTS temp.new_ranges")
-    connection.execute("CREATE TEMP TABLE new_ranges (first_transaction INTEGER, last_transaction INTEGER)")
+    make_temporary(connection, "CREATE TEMP TABLE new_ranges (first_transaction INTEGER, last_transaction INTEGER);")
     parameters = {"campaign": campaign, "tool": tool, "after": fresh_after}
     mailed = _mailed(connection, campaign)
     if mailed:
@@ -235,8 +234,7 @@ class UnreachableCards:
 
 def find_unreachable(connection: sqlite3.Connection, campaign: int) -> UnreachableCards | None:
     """Collect the campaign's live cards whose holder has no e-mail address; None where there are none."""
-    connection.execute("DROP TABLE IF EXISTS temp.unreachable_cards")
-    connection.execute("CREATE TEMP TABLE unreachable_cards (card INTEGER PRIMARY KEY)")
+    make_temporary(connection, "CREATE TEMP TABLE unreachable_cards (card INTEGER PRIMARY KEY);")
     if not any_rows(connection, "customers WHERE email IS NULL"):
         return None
     left_out = untold(connection, "held_cards.id")

@@ -7,7 +7,7 @@ from typing import Any
 
 from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_numbered
 from refundctl.ledger.delivery.hand_overs import HANDED, find_unreachable, untold
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.file.sql import any_rows, make_temporary
 
 CARDS_PER_READ = 5_000
 
@@ -103,8 +103,7 @@ def find_mail_cards(connection: sqlite3.Connection, hand_over_id: int) -> MailCa
     campaign, tool, last_transaction = connection.execute(
         "SELECT campaign, tool, last_transaction FROM batches WHERE id = ?", (hand_over_id,)
     ).fetchone()
-    connection.execute("DROP TABLE IF EXISTS temp.batch_cards")
-    connection.execute("CREATE TEMP TABLE batch_cards (card INTEGER PRIMARY KEY)")
+    make_temporary(connection, "CREATE TEMP TABLE batch_cards (card INTEGER PRIMARY KEY);")
     connection.execute(
         """
         INSERT OR IGNORE INTO batch_cards

@@ -6,7 +6,7 @@ from typing import Any
 
 from refundctl.ledger.cards.card_now import REDEMPTIONS, many_cards
 from refundctl.ledger.desk.card_lists import BALANCE_AFTER, INVOICE
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.file.sql import any_rows, make_temporary
 
 
 def _booking_ids(connection: sqlite3.Connection, card: str) -> str:
@@ -198,13 +198,13 @@ def booking_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[tupl
 
     What it was given by the campaign is paid, bonus and fee, in minor units.
     """
-    connection.execute("DROP TABLE IF EXISTS temp.given_lines")
-    connection.execute(
+    make_temporary(
+        connection,
         """
         CREATE TEMP TABLE given_lines (
             line INTEGER PRIMARY KEY, card INTEGER, paid_minor INTEGER, bonus_minor INTEGER, fee_minor INTEGER
-        )
-        """
+        );
+        """,
     )
     connection.execute(
         """

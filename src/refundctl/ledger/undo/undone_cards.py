@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from refundctl.ledger.file.sql import any_rows, run_script
+from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.publishing import endings
 from refundctl.ledger.undo.undone_runs import FUNDED_BY, MOST_LISTED
 
@@ -78,7 +78,7 @@ class _UndoneCards:
 
 
 def _find_cards(connection: sqlite3.Connection, undone: int) -> _UndoneCards:
-    run_script(connection, _CARDS_TABLE)
+    make_temporary(connection, _CARDS_TABLE)
     # What is dead already is left as it is. So is what is frozen: were its cash-out cancelled, the money would be on a
     # dead card; a later undo finds it alive or paid out.
     alive = " ".join(f"AND NOT {ending}" for ending in endings(connection, "held_cards.id"))
@@ -98,7 +98,6 @@ def _find_cards(connection: sqlite3.Connection, undone: int) -> _UndoneCards:
 
 
 _CARDS_TABLE = """
-    DROP TABLE IF EXISTS temp.undone_cards;
     CREATE TEMP TABLE undone_cards (
         card INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, customer INTEGER NOT NULL, booking INTEGER,
         balance_minor INTEGER NOT NULL

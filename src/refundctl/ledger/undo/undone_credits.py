@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from refundctl.ledger.cards.transfers import find_heirs, heir_of
 from refundctl.ledger.cash.debts import WITH_THE_BANK
-from refundctl.ledger.file.sql import run_script
+from refundctl.ledger.file.sql import make_temporary
 from refundctl.ledger.undo.undone_runs import MOST_LISTED
 
 
@@ -63,7 +63,7 @@ class _UndoneCredits:
 
 
 def _find_credits(connection: sqlite3.Connection, undone: int) -> _UndoneCredits:
-    run_script(connection, _CREDITS_TABLES)
+    make_temporary(connection, _CREDITS_TABLES)
     # Only then, as an undo of a million credits must not look for the heir of each.
     card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
     credits_ = f"""
@@ -131,8 +131,6 @@ def _post_removals(found: _UndoneCredits, reason: str | None, run_id: int) -> No
 
 
 _CREDITS_TABLES = """
-    DROP TABLE IF EXISTS temp.undone_balances;
-    DROP TABLE IF EXISTS temp.undone_credits;
     -- what the buckets of the cards concerned hold; once for each, as a card may have thousands of credits
     CREATE TEMP TABLE undone_balances (
         card INTEGER NOT NULL, bucket TEXT NOT NULL, balance_minor INTEGER NOT NULL, PRIMARY KEY (card, bucket)
