@@ -175,6 +175,12 @@ def test_imports_point_down_only(path: Path) -> None:
     assert wrong == []
 
 
+def test_every_folder_has_its_place_in_the_table() -> None:
+    folders = {path.relative_to(SOURCE / PACKAGE).parts[:2] for path in MODULES if path.parent.parent != SOURCE}
+    named = {(room, folder) for room, order in FOLDERS.items() for folder in order}
+    assert {(room, folder) for room, folder in folders if not folder.endswith(".py")} <= named
+
+
 def test_folders_import_those_below_them_only() -> None:
     upwards = set()
     for path in MODULES:

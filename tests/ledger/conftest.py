@@ -1,6 +1,7 @@
 """A ledger with rows in every table, made once and copied for each test that damages it."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
 from refundctl.operations.funding.approve import approve
 from support.books import LEDGER, copy_to, make_full_books
 from support.command_line import CommandLine, ThisProcess, small_campaigns
+from support.desks.funded_desk import FundedDesk, at_funded_desk, make_funded_ledger
 from support.desks.life_of_cards import make_an_autumn
 from support.desks.spending import spend
 
@@ -52,6 +54,18 @@ def books_made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_a_summer(cli, folder)
     make_an_autumn(cli, folder)
     return folder / LEDGER
+
+
+@pytest.fixture(scope="session")
+def funded_made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_funded_ledger(tmp_path_factory.mktemp("funded"))
+
+
+@pytest.fixture
+def desk(funded_made_once: Path) -> Iterator[FundedDesk]:
+    """Three bookings, funded by one run, in memory; see there."""
+    with at_funded_desk(funded_made_once) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What may be wrong with the books: a finding, and checks of which each is one query that finds nothing in books that are in order."""
+"""What may be wrong with the books: findings, and checks, each a query that finds nothing while all is in order."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """Handing over: credits are reserved for one hand-over per mail tool, which is marked once its files are in place.
 
-What a hand-over holds is a batch in the schema: ranges of transaction ids, not a row for each credit. A million credits of
-one run are one range.
+What a hand-over holds is a batch in the schema: ranges of transaction ids, not a row for each credit. A million credits
+of one run are one range.
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.basics.errors import Busy
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import State
 from refundctl.ledger.funding.publishing import endings
 
@@ -124,9 +124,9 @@ def last_transaction(connection: sqlite3.Connection) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NewCredits:
-    """A campaign's credits that a tool has not been handed yet, as find_new_credits() alone collects them in temp.new_ranges.
+    """A campaign's credits that a tool has not been handed yet; `found` says whether there are any.
 
-    That has first_transaction and last_transaction of each range, both included. reserve() reads it; `found`: any at all.
+    They stand in temp.new_ranges, first_transaction to last_transaction, which find_new_credits() makes for reserve().
     """
 
     connection: sqlite3.Connection
@@ -140,13 +140,13 @@ def find_new_credits(
 ) -> NewCredits:
     """Collect the campaign's credits that this tool has not been handed yet, as ranges.
 
-    Credits whose holder has no e-mail address wait until there is one; nobody is told of what was undone. All credits after
-    `fresh_after` are known to be new; the others are looked at one by one, `considered_only` those of the cards that a
-    considered line is on, or has moved to, or that have a new credit: a card is mailed with all that is on it, so nothing of
-    it is left to be mailed again. What the desk has given is for no booking, so it goes out with whatever goes out next.
+    Credits whose holder has no e-mail address wait until there is one; nobody is told of what was undone. All credits
+    after `fresh_after` are known to be new; the others are looked at one by one, `considered_only` those of the cards
+    that a considered line is on, or has moved to, or that have a new credit: a card is mailed with all that is on it,
+    so nothing of it is left to be mailed again. What the desk has given is for no booking, so it goes out with whatever
+    goes out next.
     """
-    connection.execute("DROP TABLE IF EXISTS temp.new_ranges")
-    connection.execute("CREATE TEMP TABLE new_ranges (first_transaction INTEGER, last_transaction INTEGER)")
+    make_temporary(connection, "CREATE TEMP TABLE new_ranges (first_transaction INTEGER, last_transaction INTEGER);")
     parameters = {"campaign": campaign, "tool": tool, "after": fresh_after}
     mailed = _mailed(connection, campaign)
     if mailed:
@@ -233,9 +233,8 @@ class UnreachableCards:
 
 
 def find_unreachable(connection: sqlite3.Connection, campaign: int) -> UnreachableCards | None:
-    """Collect the campaign's cards whose holder has no e-mail address, dead ones left out; None where there are none."""
-    connection.execute("DROP TABLE IF EXISTS temp.unreachable_cards")
-    connection.execute("CREATE TEMP TABLE unreachable_cards (card INTEGER PRIMARY KEY)")
+    """Collect the campaign's live cards whose holder has no e-mail address; None where there are none."""
+    make_temporary(connection, "CREATE TEMP TABLE unreachable_cards (card INTEGER PRIMARY KEY);")
     if not any_rows(connection, "customers WHERE email IS NULL"):
         return None
     left_out = untold(connection, "held_cards.id")
@@ -289,7 +288,7 @@ def _collect(connection: sqlite3.Connection, parameters: Mapping[str, Any], want
 
 
 def _any_left(connection: sqlite3.Connection, parameters: Mapping[str, Any]) -> bool:
-    """Whether a credit up to :after may not have been handed over; the usual case, one range for all, is seen at once."""
+    """Whether a credit up to :after may not have been handed over; one range for all, the usual case, shows at once."""
     bounds = f"SELECT min(id), max(id) FROM transactions WHERE id <= :after AND {_CREDIT}"
     lowest, highest = connection.execute(bounds, parameters).fetchone()
     if lowest is None:
@@ -335,11 +334,12 @@ def mark_delivered(
 ) -> None:
     """Its files are complete and in place; `files` is what its manifest says of them, empty where an undo closes it.
 
-    Raises Busy where that was noted already: by the undo of its run, as commands that write files look before they begin.
+    Raises Busy where that was noted already: by the undo of its run, as commands that write files look first.
     """
     if is_delivered(connection, hand_over):
         raise Busy(
-            f"The run that {hand_over.directory}/{hand_over.file_name} was written for was undone meanwhile: mail nobody from there."
+            f"The run that {hand_over.directory}/{hand_over.file_name} was written for was undone meanwhile: "
+            "mail nobody from there."
         )
     connection.execute(
         "INSERT INTO deliveries (batch, files, run_id) VALUES (?, ?, ?)",

@@ -7,7 +7,7 @@ from typing import Any
 
 from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_numbered
 from refundctl.ledger.delivery.hand_overs import HANDED, find_unreachable, untold
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.file.sql import any_rows, make_temporary
 
 CARDS_PER_READ = 5_000
 
@@ -39,9 +39,10 @@ class MailCards:
     def blocks(self, cards: range) -> Iterator[list[tuple[Any, ...]]]:
         """What the mail file says of those with ids in `cards`, block by block, in order.
 
-        Each row: email (None where there is none), name, code, balance in minor units, last valid day, bookings separated
-        by `;`, customer_id, locale. What was taken back since then of these credits counts: its holder must not be told of
-        it. Where later credits had to be spent for what is gone of these, nothing is left of them, and never less.
+        Each row: email (None where there is none), name, code, balance in minor units, last valid day, bookings
+        separated by `;`, customer_id, locale. What was taken back since then of these credits counts: its holder must
+        not be told of it. Where later credits had to be spent for what is gone of these, nothing is left of them, and
+        never less.
         """
         bookings, since = _MAILED_BOOKINGS, _TAKEN_SINCE
         if any_rows(self.connection, "transfers"):
@@ -78,7 +79,7 @@ class MailCards:
             yield [row[:-1] for row in rows]
 
     def left_out(self) -> tuple[int, int]:
-        """How many cards are not here, and in no hand-over before, as their holder has no e-mail address; their balance."""
+        """How many cards are in no hand-over, as their holder has no e-mail address, and the balance on them."""
         unreachable = find_unreachable(self.connection, self.campaign.campaign_id)
         if unreachable is None:
             return 0, 0
@@ -102,8 +103,7 @@ def find_mail_cards(connection: sqlite3.Connection, hand_over_id: int) -> MailCa
     campaign, tool, last_transaction = connection.execute(
         "SELECT campaign, tool, last_transaction FROM batches WHERE id = ?", (hand_over_id,)
     ).fetchone()
-    connection.execute("DROP TABLE IF EXISTS temp.batch_cards")
-    connection.execute("CREATE TEMP TABLE batch_cards (card INTEGER PRIMARY KEY)")
+    make_temporary(connection, "CREATE TEMP TABLE batch_cards (card INTEGER PRIMARY KEY);")
     connection.execute(
         """
         INSERT OR IGNORE INTO batch_cards
@@ -137,7 +137,7 @@ def find_mail_cards(connection: sqlite3.Connection, hand_over_id: int) -> MailCa
 
 _MAILED_BOOKINGS = "group_concat(bookings.booking_id, ';')"
 _TAKEN_SINCE = "transactions.type = 'CREDITS_REMOVAL' AND transactions.related_transaction <= :last"
-# Of a card that others were replaced by, the bookings whose credits were theirs; where nothing has moved, the card's own.
+# Of a card that others were replaced by, the bookings whose credits were theirs; where nothing has moved, its own.
 _MAILED_BOOKINGS_MOVED = """
     coalesce(
         iif(

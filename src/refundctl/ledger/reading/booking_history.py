@@ -246,8 +246,9 @@ def definitions(connection: sqlite3.Connection, campaign: int) -> list[Definitio
 def card_for(
     connection: sqlite3.Connection, campaign: int, version: Version, booking: Booking, today: str, *, per_customer: bool
 ) -> LineCard | None:
-    """The card on which a top-up on the day `today` would put the booking: its own, or where a campaign is `per_customer`,
-    its customer's; None where none of them is live."""
+    """The card on which a top-up on the day `today` would put the booking: its own, or where a campaign is
+    `per_customer`, its customer's; None where none of them is live.
+    """
     own = "booking IS NULL" if per_customer else "booking = :booking"
     row = connection.execute(
         f"""

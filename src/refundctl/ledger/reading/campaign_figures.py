@@ -17,9 +17,9 @@ from refundctl.ledger.funding.topping_up import BUCKETS
 class CampaignFigures:
     """What a campaign has come to, net of undo, in minor units of its currency.
 
-    What lies on cards whose last day is over counts as expired, booked as breakage or not. So outstanding_minor, which can
-    still be spent, is paid + bonus + adjusted - redeemed - expired - cashed_out - lapsed. `states` counts the cards to which
-    something was done at the desk; `activated` are those alive without a holder.
+    What lies on cards whose last day is over counts as expired, booked as breakage or not. So outstanding_minor, which
+    can still be spent, is paid + bonus + adjusted - redeemed - expired - cashed_out - lapsed. `states` counts the cards
+    to which something was done at the desk; `activated` are those alive without a holder.
     """
 
     published: int
@@ -108,7 +108,7 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
     )
 
 
-# What is given for bookings or out of goodwill, and what takes it back; corrections stand by themselves. OR: see the schema.
+# What is given for bookings or out of goodwill, and what takes it back; corrections stand apart. OR: see the schema.
 _FUNDING = "(contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'goodwill')"
 
 

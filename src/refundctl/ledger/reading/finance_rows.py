@@ -1,4 +1,4 @@
-"""The rows of the journals for finance and of `export bookings`: cards, transactions, publications, redemptions, bookings."""
+"""The rows of the files for finance and the desk: cards, transactions, publications, redemptions, bookings."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 from refundctl.ledger.cards.card_now import REDEMPTIONS, many_cards
 from refundctl.ledger.desk.card_lists import BALANCE_AFTER, INVOICE
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.file.sql import any_rows, make_temporary
 
 
 def _booking_ids(connection: sqlite3.Connection, card: str) -> str:
@@ -59,7 +59,7 @@ _HELD = {"booking": "held_cards.booking", "customer": "held_cards.customer"}
 def card_rows(
     connection: sqlite3.Connection, campaign: int, today: str, *, considered_only: bool = False
 ) -> Iterator[tuple[Any, ...]]:
-    """All cards of a campaign: id, code, customer, bookings, state, balance (minor units), when published, last day, uses.
+    """All cards of a campaign: id, code, customer, bookings, state, balance (minor units), since when, last day, uses.
 
     A card that was handed out without a holder counts as published then.
     """
@@ -93,7 +93,7 @@ def transaction_rows(
 ) -> Iterator[tuple[Any, ...]]:
     """All transactions of a campaign: id, card, type, bucket, amount, the card's balance after it, booking, source, ...
 
-    What is done at the desk is for no refund line: its booking is that of its card, and its source a redemption's invoice.
+    What is done at the desk is for no refund line: its booking is its card's, its source a redemption's invoice.
     """
     at_desk = any_rows(connection, "transactions WHERE line IS NULL")
     own = "iif(line IS NULL, (SELECT booking FROM held_cards WHERE held_cards.id = transactions.card), line_versions.booking)"
@@ -153,7 +153,8 @@ def publication_rows(
 def redemption_rows(
     connection: sqlite3.Connection, campaign: int, *, considered_only: bool = False
 ) -> Iterator[tuple[Any, ...]]:
-    """All redemptions of a campaign: id, card, who bought, invoice, paid and bonus that were taken, the order, given back, when.
+    """All redemptions of a campaign: id, card, who bought, invoice, paid and bonus that were taken, the order, given
+    back, when.
 
     Where nobody was named as buying, it is the card's holder, if there is one.
     """
@@ -197,13 +198,13 @@ def booking_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[tupl
 
     What it was given by the campaign is paid, bonus and fee, in minor units.
     """
-    connection.execute("DROP TABLE IF EXISTS temp.given_lines")
-    connection.execute(
+    make_temporary(
+        connection,
         """
         CREATE TEMP TABLE given_lines (
             line INTEGER PRIMARY KEY, card INTEGER, paid_minor INTEGER, bonus_minor INTEGER, fee_minor INTEGER
-        )
-        """
+        );
+        """,
     )
     connection.execute(
         """

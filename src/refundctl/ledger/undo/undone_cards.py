@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from refundctl.ledger.file.sql import any_rows, run_script
+from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.publishing import endings
 from refundctl.ledger.undo.undone_runs import FUNDED_BY, MOST_LISTED
 
@@ -23,7 +23,7 @@ class Staying:
 class Withdrawn:
     """What of a publication or a load was undone, how many rows of it stay, and the first of these.
 
-    Of lines that a load changed, `restored` say again what they said before; of `overwritten` a later file has the last word.
+    Of lines that a load changed, `restored` say again what they said before; a later file has changed `overwritten`.
     """
 
     undone: int
@@ -38,9 +38,9 @@ def deactivate(
 ) -> Withdrawn:
     """Deactivate the cards that the run `undone` published, for good; those with money of other top-ups on them stay.
 
-    The lines that they were for are undone if they were known then and nothing else has funded them: for a card of
-    a booking its lines, for a customer's one card all lines of the customer in the campaign's currency. A goodwill card was
-    for none.
+    The lines that they were for are undone if they were known then and nothing else has funded them: for a card of a
+    booking its lines, for a customer's one card all lines of the customer in the campaign's currency. A goodwill card
+    was for none.
     """
     found = _find_cards(connection, undone)
     deactivated = connection.execute(
@@ -78,9 +78,9 @@ class _UndoneCards:
 
 
 def _find_cards(connection: sqlite3.Connection, undone: int) -> _UndoneCards:
-    run_script(connection, _CARDS_TABLE)
-    # What is dead already is left as it is. So is what is frozen: were its cash-out cancelled, the money would be on a dead
-    # card; a later undo finds it alive or paid out.
+    make_temporary(connection, _CARDS_TABLE)
+    # What is dead already is left as it is. So is what is frozen: were its cash-out cancelled, the money would be on a
+    # dead card; a later undo finds it alive or paid out.
     alive = " ".join(f"AND NOT {ending}" for ending in endings(connection, "held_cards.id"))
     stands_in = f"OR id IN ({_STANDS_IN})" if any_rows(connection, "transfers") else ""
     connection.execute(
@@ -98,7 +98,6 @@ def _find_cards(connection: sqlite3.Connection, undone: int) -> _UndoneCards:
 
 
 _CARDS_TABLE = """
-    DROP TABLE IF EXISTS temp.undone_cards;
     CREATE TEMP TABLE undone_cards (
         card INTEGER PRIMARY KEY, campaign INTEGER NOT NULL, customer INTEGER NOT NULL, booking INTEGER,
         balance_minor INTEGER NOT NULL
@@ -106,9 +105,9 @@ _CARDS_TABLE = """
 """
 
 
-# A card that was made, or taken from the pool, to replace a card of the undone run stands for that one, so it goes like it.
-# One that also replaces a card of another run stays for that, as does one that its holder had before: they are not the
-# undone run's to end, and once its money is taken back, nothing of it is left on them.
+# A card that was made, or taken from the pool, to replace a card of the undone run stands for that one, so it goes like
+# it. One that also replaces a card of another run stays for that, as does one that its holder had before: they are not
+# the undone run's to end, and once its money is taken back, nothing of it is left on them.
 _STANDS_IN = """
     WITH RECURSIVE stands_in (card) AS (
         SELECT id FROM held_cards WHERE run_id = :undone

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from refundctl.ledger.cards.transfers import find_heirs, heir_of
 from refundctl.ledger.cash.debts import WITH_THE_BANK
-from refundctl.ledger.file.sql import run_script
+from refundctl.ledger.file.sql import make_temporary
 from refundctl.ledger.undo.undone_runs import MOST_LISTED
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What can't be taken back any more, in minor units: from a card, or of a debt in cash that is paid or with the bank."""
+    """What can't be taken back any more, in minor units: from a card, or of cash that is paid or with the bank."""
 
     card: int | None
     amount_minor: int
@@ -23,7 +23,7 @@ class Spent:
 class CreditsTakenBack:
     """What was taken back, by bucket, in minor units of `currency`; of how many refund lines; and what was spent.
 
-    `spent` are the first cards and debts in cash only; `spent_cards`, `spent_debts` and `spent_minor` count all of them.
+    `spent` are the first cards and debts in cash only; `spent_cards`, `spent_debts` and `spent_minor` count all.
     """
 
     refunds: int
@@ -41,10 +41,10 @@ class CreditsTakenBack:
 def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, run_id: int) -> CreditsTakenBack | None:
     """Take the credits of the run `undone` back, where its cards still hold them; None where it has none.
 
-    At most a bucket's balance, so that what was spent stays: taken from the first credits of the run first. Where a card was
-    transferred since, its money is taken off the card that it has moved to in the end. What was owed in cash or kept as a fee
-    goes whole, but for cash that is paid or with the bank: that is spent. The lines are undone, also those of which all is
-    spent.
+    At most a bucket's balance, so that what was spent stays: taken from the first credits of the run first. Where a
+    card was transferred since, its money is taken off the card that it has moved to in the end. What was owed in cash
+    or kept as a fee goes whole, but for cash that is paid or with the bank: that is spent. The lines are undone, also
+    those of which all is spent.
     """
     found = _find_credits(connection, undone)
     _post_removals(found, reason, run_id)
@@ -63,7 +63,7 @@ class _UndoneCredits:
 
 
 def _find_credits(connection: sqlite3.Connection, undone: int) -> _UndoneCredits:
-    run_script(connection, _CREDITS_TABLES)
+    make_temporary(connection, _CREDITS_TABLES)
     # Only then, as an undo of a million credits must not look for the heir of each.
     card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
     credits_ = f"""
@@ -131,8 +131,6 @@ def _post_removals(found: _UndoneCredits, reason: str | None, run_id: int) -> No
 
 
 _CREDITS_TABLES = """
-    DROP TABLE IF EXISTS temp.undone_balances;
-    DROP TABLE IF EXISTS temp.undone_credits;
     -- what the buckets of the cards concerned hold; once for each, as a card may have thousands of credits
     CREATE TEMP TABLE undone_balances (
         card INTEGER NOT NULL, bucket TEXT NOT NULL, balance_minor INTEGER NOT NULL, PRIMARY KEY (card, bucket)

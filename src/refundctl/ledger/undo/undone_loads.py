@@ -4,16 +4,16 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.ledger.bookings.line_versions import newest_version
-from refundctl.ledger.file.sql import run_script
+from refundctl.ledger.file.sql import make_temporary
 from refundctl.ledger.undo.undone_cards import Staying, Withdrawn
 from refundctl.ledger.undo.undone_runs import CONTRADICTING, FUNDED_BY, MOST_LISTED
 
 
 def withdraw(connection: sqlite3.Connection, undone: int, run_id: int) -> Withdrawn:
-    """Undo what the load `undone` said: its new lines are undone, and lines that it changed say again what they said before.
+    """Undo what the load `undone` said: its new lines are undone, and lines that it changed say what they said before.
 
-    Lines that another run has funded stay, as do changed ones that would contradict other lines of their booking. What a
-    later file has said of a changed line counts.
+    Lines that another run has funded stay, as do changed ones that would contradict other lines of their booking. What
+    a later file has said of a changed line counts.
     """
     found = _find_lines(connection, undone)
     lines = connection.execute(
@@ -44,7 +44,7 @@ def withdraw(connection: sqlite3.Connection, undone: int, run_id: int) -> Withdr
 class _LoadedLines:
     """What a load brought and changed, in temp.loaded_lines and temp.changed_lines, which _find_lines() makes.
 
-    Of `overwritten` lines a later file has the last word: they are in neither. withdraw() and _restore() read both tables.
+    Of `overwritten` lines a later file has the last word: they are in neither. withdraw() and _restore() read both.
     """
 
     connection: sqlite3.Connection
@@ -52,7 +52,7 @@ class _LoadedLines:
 
 
 def _find_lines(connection: sqlite3.Connection, undone: int) -> _LoadedLines:
-    run_script(connection, _LINES_TABLES)
+    make_temporary(connection, _LINES_TABLES)
     connection.execute(
         f"""
         INSERT INTO loaded_lines
@@ -73,8 +73,6 @@ def _find_lines(connection: sqlite3.Connection, undone: int) -> _LoadedLines:
 
 
 _LINES_TABLES = """
-    DROP TABLE IF EXISTS temp.loaded_lines;
-    DROP TABLE IF EXISTS temp.changed_lines;
     -- lines that the load brought in; held_by: the run that funds them
     CREATE TEMP TABLE loaded_lines (line INTEGER PRIMARY KEY, held_by INTEGER);
     -- lines of which it has the last word: what they say now, and said before; held_by: the run for which they must stay

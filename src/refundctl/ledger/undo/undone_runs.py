@@ -80,8 +80,8 @@ def note_undoings(connection: sqlite3.Connection, undone: Sequence[int], reason:
 def reopen(connection: sqlite3.Connection, undone: Sequence[int], run_id: int) -> None:
     """Let the lines of undone runs be funded again.
 
-    Cash that was with the bank when its run was undone, and which the bank has rejected since, is taken back now: it is owed
-    anew, as the booking says by now.
+    Cash that was with the bank when its run was undone, and which the bank has rejected since, is taken back now: it is
+    owed anew, as the booking says by now.
     """
     connection.executemany(
         "INSERT INTO reopenings (undone_run, run_id) VALUES (?, ?)", ((one, run_id) for one in sorted(undone))
@@ -124,7 +124,7 @@ def reopened_lines(connection: sqlite3.Connection, run_id: int) -> tuple[int, in
 
 
 def contradicting_booking(connection: sqlite3.Connection, run_id: int) -> str | None:
-    """A booking whose lines no longer agree, or exceed its order together, were the loads that `run_id` reopens to count.
+    """A booking whose lines no longer agree, or exceed its order together, did the loads count that `run_id` reopens.
 
     Undoing a load may give other lines of its bookings back what an earlier file has said of them.
     """

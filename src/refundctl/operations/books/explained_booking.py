@@ -1,4 +1,4 @@
-"""What there is to say of a booking: values that `explain` finds, and how they stand in JSON. Amounts are in minor units."""
+"""What `explain` says of a booking: its values, amounts in minor units, and how they stand in JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from refundctl.ledger.reading.booking_history import Booking, DefinitionSeen, Li
 
 @dataclass(frozen=True, slots=True)
 class ExplainedShare:
-    """What one rule makes of a line, in minor units, and the rule's own terms; None where its definition has no such rule."""
+    """What one rule makes of a line, in minor units, and the rule's own terms; None where there is no such rule."""
 
     name: str
     amount_minor: int
@@ -24,11 +24,12 @@ class ExplainedShare:
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """What a line comes to, in minor units: settled before + cash + fee + paid is what is refundable; bonus comes on top.
+    """What a line comes to, in minor units: settled before + cash + fee + paid is what is refundable; bonus is on top.
 
-    `order_minor` and `refundable_minor` are what the file said then. What was settled before is what an earlier funding,
-    undone and reopened, had left. `owed_in_cash_minor` is what the file says; the rest of `cash_minor` is what an offer of cash made of the paid part. `offer_rule` is the number of the
-    offer that matched, from 1; None where the default counts.
+    `order_minor` and `refundable_minor` are what the file said then. What was settled before is what an earlier
+    funding, undone and reopened, had left. `owed_in_cash_minor` is what the file says; the rest of `cash_minor` is what
+    an offer of cash made of the paid part. `offer_rule` is the number of the offer that matched, from 1; None where the
+    default counts.
     """
 
     order_minor: int

@@ -155,7 +155,7 @@ def _first(kept: Sequence[Staying]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReopenResult:
-    """`lines` are the refund lines of the reopened runs; `lines_held` of them are still held back by another undone run."""
+    """`lines` are the refund lines of the reopened runs; `lines_held` of them another undone run still holds back."""
 
     target: PastRun
     run_id: int | None
@@ -245,8 +245,10 @@ _INSTEAD = {
     "load-redemptions": "Give the purchases back one by one with `refundctl card rollback`.",
     "card adjust": "Correct the balance the other way with `refundctl card adjust`.",
     "card transfer": "Move the balance on with `refundctl card transfer`: a card that was replaced stays dead.",
-    "card activate": "Block the card for now with `refundctl card disable`, or for good with `refundctl card deactivate`.",
-    "card assign": "A card keeps its holder: block it with `refundctl card disable`, or for good with `refundctl card deactivate`.",
+    "card activate": "Block the card for now with `refundctl card disable`, or for good with "
+    "`refundctl card deactivate`.",
+    "card assign": "A card keeps its holder: block it with `refundctl card disable`, or for good with "
+    "`refundctl card deactivate`.",
     "card disable": "Let the card be used again with `refundctl card enable`.",
     "card enable": "Block the card again with `refundctl card disable`.",
     "card deactivate": "That was for good: `refundctl card issue` makes a new card.",
@@ -275,7 +277,7 @@ def _why_not(ledger: Ledger, target: PastRun) -> str:
 
 
 def _close_hand_overs(ledger: Ledger, target: PastRun, steps: Sequence[PastRun], run_id: int) -> list[HandOver]:
-    """Close hand-overs that were cut off and of which nobody is left to be told; others are to be finished without them."""
+    """Close hand-overs that were cut off and of which nobody is left to be told; others are finished without them."""
     runs = {one.run_id for one in _with_steps(target, steps)}
     if target.parent_run_id is not None and target.command != "load":
         runs.add(target.parent_run_id)
@@ -316,7 +318,7 @@ def _open_folders(ledger: Ledger, run_id: int) -> list[Path]:
 def reopen(ledger: Ledger, journal: Journal, run_id: int) -> ReopenResult:
     """Let the refund lines of an undone run be funded again; its number, or that of the undo, says which.
 
-    Raises RunUnknown, and NotUndoable where nothing was undone, or where its lines would now exceed their bookings' orders.
+    Raises RunUnknown, and NotUndoable where nothing was undone, or where its lines would now exceed their orders.
     """
     connection = ledger.connection
     target = _found(ledger, run_id)
@@ -338,8 +340,8 @@ def reopen(ledger: Ledger, journal: Journal, run_id: int) -> ReopenResult:
         contradicting = undone_runs.contradicting_booking(connection, run.run_id)
         if contradicting is not None:
             raise NotUndoable(
-                f"The refund lines of booking {contradicting} contradict each other, or exceed its order together, since "
-                f"run {run_id} was undone: load a file that tells all its lines, then reopen it."
+                f"The refund lines of booking {contradicting} contradict each other, or exceed its order together, "
+                f"since run {run_id} was undone: load a file that tells all its lines, then reopen it."
             )
         lines, held = undone_runs.reopened_lines(connection, run.run_id)
         result = ReopenResult(target, run.run_id, closed, lines, held)

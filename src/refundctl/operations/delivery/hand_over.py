@@ -45,7 +45,7 @@ class HandOverOpen(Refused, code="batch_open"):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a hand-over goes: `run` writes mail.csv and its account of the run into a folder, `export mail` one file."""
+    """Where a hand-over goes: `run` writes mail.csv and its account into a folder, `export mail` one file."""
 
     folder: Path
     file_name: str
@@ -87,7 +87,7 @@ def place_of_file(output: str, tool: str) -> Place:
 
 
 def find_open(ledger: Ledger, campaign: int, place: Place) -> HandOver | None:
-    """The hand-over that is still to be finished, if there is one. Raises HandOverOpen where it began in another place."""
+    """The hand-over that is still to be finished, if any. Raises HandOverOpen where it began in another place."""
     reserved = hand_overs.open_hand_over(ledger.connection, campaign, place.tool)
     if reserved is None:
         return None
@@ -103,8 +103,8 @@ def _path(reserved: HandOver) -> Path:
 def _still_open(reserved: HandOver, place: Place) -> HandOverOpen:
     there, here = _path(reserved), place.folder / place.file_name
     return HandOverOpen(
-        f"The hand-over of run {reserved.run_id} to {there} is not finished: it was cut off, or is being written just now. "
-        f"Finish it by the same command with that place; then name {here} again.",
+        f"The hand-over of run {reserved.run_id} to {there} is not finished: it was cut off, or is being written just "
+        f"now. Finish it by the same command with that place; then name {here} again.",
         place=str(there),
     )
 

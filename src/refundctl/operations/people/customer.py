@@ -1,4 +1,4 @@
-"""The command `customer`, of the capability people: all that is held on a person, a copy of it for them, and erasing them.
+"""The command `customer`, of the capability people: all that is held on a person, a copy of it, and erasing them.
 
 What the ledger holds on one person is read by ledger/reading/whole_person.py.
 """
@@ -55,8 +55,8 @@ def find(ledger: Ledger, named: str) -> Customer:
         number = _at_address(ledger, named)
     if number is None:
         raise CustomerUnknown(
-            f"{ledger.path} has no customer of this id or e-mail address: look at the customer_id in the bookings' file, or "
-            "at `refundctl card find`."
+            f"{ledger.path} has no customer of this id or e-mail address: look at the customer_id in the bookings' "
+            "file, or at `refundctl card find`."
         )
     return whole_person.customer(ledger.connection, number)
 
@@ -195,7 +195,7 @@ def _debt(debt: cash_lists.Debt) -> dict[str, Any]:
 
 
 def everything(ledger: Ledger, found: Customer) -> dict[str, Any]:
-    """All that is held on a person, inside a reading block: the view, each version of it, and the runs that spoke of them."""
+    """All that is held on a person, inside a reading block: the view, its versions, and the runs that spoke of them."""
     held = view(ledger, found).as_json()
     versions = whole_person.versions_of(ledger.connection, found.number)
     numbers = whole_person.cards_of(ledger.connection, found.number)
@@ -211,7 +211,7 @@ def everything(ledger: Ledger, found: Customer) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class OutOfReach:
-    """What an erased person can't be told of or paid any more, in minor units by currency, and how much of it is where."""
+    """What an erased person can't be told of or paid any more, in minor units by currency."""
 
     on_cards: Mapping[str, int]
     cash: Mapping[str, int]
@@ -246,7 +246,7 @@ class ErasedCustomer:
 
 
 def erase(ledger: Ledger, journal: Journal, named: str, reason: str | None) -> ErasedCustomer:
-    """Take a person out of the ledger, inside the open transaction; the facts stay. Whom it was about is kept as a number.
+    """Take a person out of the ledger, inside the open transaction; the facts stay. The journal keeps their number.
 
     Raises CustomerUnknown, SeveralCustomers, and UsageError where the reason names the person.
     """
