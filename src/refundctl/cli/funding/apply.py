@@ -19,7 +19,7 @@ from refundctl.operations.bookings import input_files
 from refundctl.operations.bookings import load as loading
 from refundctl.operations.delivery import hand_over
 from refundctl.operations.delivery.hand_over import HandedOver
-from refundctl.operations.funding import approve as approval
+from refundctl.operations.funding import approval
 from refundctl.operations.funding import plan as operation
 from refundctl.operations.funding import run as batch
 

@@ -13,7 +13,7 @@ from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Run
 from refundctl.operations.delivery import hand_over as handover
 from refundctl.operations.funding import run as operation
-from refundctl.operations.funding.approve import by_plan, refuse_unapproved
+from refundctl.operations.funding.approval import by_plan, refuse_unapproved
 
 
 @command("run", writes=True, short="Do all of these at once, and write the mail file.")

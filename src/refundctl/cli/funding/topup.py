@@ -10,7 +10,7 @@ from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.funding import topup as operation
-from refundctl.operations.funding.approve import by_plan, refuse_unapproved
+from refundctl.operations.funding.approval import by_plan, refuse_unapproved
 from refundctl.operations.one_run import writing_run
 
 

@@ -22,7 +22,7 @@ from refundctl.ledger.journal.run_journal import PROGRAM, Journal, Operator, Out
 from refundctl.ledger.journal.seals import Seal
 from refundctl.operations.bookings import input_files, load
 from refundctl.operations.campaigns.create import Creation, CurrencyChanged, DefinitionChanged, creation_of
-from refundctl.operations.funding import approve as approval
+from refundctl.operations.funding import approval
 from refundctl.operations.funding import run as batch
 
 if TYPE_CHECKING:
