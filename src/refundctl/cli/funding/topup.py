@@ -24,8 +24,8 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
         writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign, bulk=True) as run,
     ):
         terms = terms_of(ledger, campaign)
-        consider(ledger, terms, wanted)
-        result = operation.top_up(ledger, terms, run.run_id)
+        lines = consider(ledger, terms, wanted)
+        result = operation.top_up(ledger, terms, lines, run.run_id)
         if result.on_cards_minor or result.cash_minor:
             refuse_unapproved(ledger, terms, by_plan(campaign))
         if result.posted:

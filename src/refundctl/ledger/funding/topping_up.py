@@ -1,23 +1,21 @@
 """Topping up: what each open refund line is given goes onto its holder's card, once.
 
-What a line is given was settled before (see ledger.settling); here it becomes transactions.
+What a line is given was settled before (see amounts_by_policy); here it becomes transactions.
 """
 
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from refundctl.ledger.cards.live_cards import live
 from refundctl.ledger.file.sql import any_rows
 from refundctl.ledger.funding.bonus_totals import limit_totals
-from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.funding.publishing import Holding, cards_of, day_of, live
+from refundctl.ledger.funding.holders import HeldCards, Holding, cards_of, day_of
+from refundctl.ledger.funding.line_state import LineState
+from refundctl.ledger.funding.settled_lines import RuleColumn, Settled
 
 BUCKETS = ("paid", "bonus", "fee", "cash")
 BACK_SLOT, CASH_SLOT = 2, 3  # entries of bonuses given back and of cash, where they don't come first
-
-
-# The table and column of what a rule gives, its name, and the entry that it makes.
-_RuleColumn = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +31,30 @@ class PostedCredits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Posting:
+class _CreditPosting:
     """The credits of one run."""
 
-    connection: sqlite3.Connection
-    campaign: int
+    settled: Settled
     run_id: int
 
-    def onto_cards(self, holding: Holding, cards: str) -> None:
+    @property
+    def connection(self) -> sqlite3.Connection:
+        return self.settled.connection
+
+    def onto_cards(self, cards: HeldCards) -> None:
         """Credit every open considered line to its holder's newest live card: what is paid, then what is given back."""
-        self._onto_cards(holding, cards, "paid", "refunds_owed", "paid_minor", "1", self._funding("considered.line"))
+        self._onto_cards(cards, "paid", "refunds_owed", "paid_minor", "1", self._funding("considered.line"))
         if any_rows(self.connection, "considered WHERE bonus_minor > rule_bonus_minor"):
             entry = f"iif(paid_minor > 0, {BACK_SLOT}, 1)"
             funding = self._funding("considered.line", "paid_minor > 0")
-            self._onto_cards(holding, cards, "bonus", "bonuses_owed", "bonus_minor - rule_bonus_minor", entry, funding)
-        rules = self._rules("bonus")
+            self._onto_cards(cards, "bonus", "bonuses_owed", "bonus_minor - rule_bonus_minor", entry, funding)
+        rules = self.settled.rules_giving("bonus")
         if any_rows(self.connection, "reopenings"):
-            for settled, column, rule, _ in rules:
-                self._first_bonus(holding, cards, settled, column, rule)
+            for bonus in rules:
+                self._first_bonus(cards, bonus)
         self._by_rules(rules)
 
-    def _onto_cards(
-        self, holding: Holding, cards: str, bucket: str, contra: str, amount: str, entry: str, funding: str
-    ) -> None:
+    def _onto_cards(self, cards: HeldCards, bucket: str, contra: str, amount: str, entry: str, funding: str) -> None:
         self.connection.execute(
             f"""
             INSERT INTO transactions (
@@ -64,15 +63,15 @@ class _Posting:
             SELECT
                 NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', '{bucket}', {amount}, '{contra}', {entry},
                 {funding}, :run
-            FROM considered CROSS JOIN {cards} ON {holding.match}
-            WHERE state = {State.OPEN:d} AND {live(self.connection)} {_newest(self.connection, holding, cards)}
+            FROM considered CROSS JOIN {cards.sql} ON {cards.holding.match}
+            WHERE state = {LineState.OPEN:d} AND {live(self.connection)} {_newest(cards)}
                 AND {amount} > 0
             ORDER BY considered.booking, considered.line
             """,
-            {**holding.parameters(), "run": self.run_id},
+            {**cards.holding.parameters(), "run": self.run_id},
         )
 
-    def _first_bonus(self, holding: Holding, cards: str, settled: str, column: str, rule: str) -> None:
+    def _first_bonus(self, cards: HeldCards, bonus: RuleColumn) -> None:
         """A reopened line of which all that was paid is spent is funded by its bonus alone."""
         self.connection.execute(
             f"""
@@ -80,22 +79,22 @@ class _Posting:
                 id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, reason, run_id
             )
             SELECT
-                NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', 'bonus', {column}, 'bonuses_owed', 1,
+                NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', 'bonus', {bonus.column}, 'bonuses_owed', 1,
                 {self._funding("considered.line")}, :rule, :run
-            FROM {settled} AS settled
+            FROM {bonus.table} AS settled
             CROSS JOIN considered ON considered.booking = settled.booking AND considered.line = settled.line
-            CROSS JOIN {cards} ON {holding.match}
-            WHERE state = {State.OPEN:d} AND {live(self.connection)} {_newest(self.connection, holding, cards)}
-                AND {column} > 0 AND paid_minor = 0 AND bonus_minor = rule_bonus_minor AND NOT EXISTS (
+            CROSS JOIN {cards.sql} ON {cards.holding.match}
+            WHERE state = {LineState.OPEN:d} AND {live(self.connection)} {_newest(cards)}
+                AND {bonus.column} > 0 AND paid_minor = 0 AND bonus_minor = rule_bonus_minor AND NOT EXISTS (
                     SELECT 1 FROM transactions AS first
                     WHERE first.line = considered.line AND first.entry = 1 AND first.run_id = :run
                 )
             ORDER BY considered.booking, considered.line
             """,
-            {**holding.parameters(), "run": self.run_id, "rule": rule},
+            {**cards.holding.parameters(), "run": self.run_id, "rule": bonus.rule.name},
         )
 
-    def _by_rules(self, rules: Sequence[_RuleColumn]) -> None:
+    def _by_rules(self, rules: Sequence[RuleColumn]) -> None:
         """What bonus rules give the lines that this run has just funded, onto the same cards."""
         if not rules:
             return
@@ -126,27 +125,27 @@ class _Posting:
             SELECT
                 NULL, :campaign, NULL, line, 'CREDITS_ADDITION', 'cash', cash_minor, 'refunds_owed',
                 iif(paid_minor + bonus_minor > 0, {CASH_SLOT}, 1),
-                {self._funding("considered.line", f"state = {State.OPEN:d}")}, :run
+                {self._funding("considered.line", f"state = {LineState.OPEN:d}")}, :run
             FROM considered
             WHERE cash_minor > 0 AND (
-                state = {State.CASH_ONLY:d} OR (state = {State.OPEN:d} AND EXISTS (
+                state = {LineState.CASH_ONLY:d} OR (state = {LineState.OPEN:d} AND EXISTS (
                     SELECT 1 FROM transactions AS first
                     WHERE first.line = considered.line AND first.entry = 1 AND first.run_id = :run
                 ))
             )
             ORDER BY considered.booking, considered.line
             """,
-            {"campaign": self.campaign, "run": self.run_id},
+            {"campaign": self.settled.judge.campaign, "run": self.run_id},
         )
 
     def fees(self) -> None:
         """Note the fees of the lines that this run has funded, and of those of which they take all."""
-        rules = self._rules("fee")
+        rules = self.settled.rules_giving("fee")
         if not rules:
             return
         first_of_all = "row_number() OVER (PARTITION BY shares.line ORDER BY slot) = 1"
         if not any(
-            any_rows(self.connection, f"{table} WHERE paid + cash + back = 0") for table in {row[0] for row in rules}
+            any_rows(self.connection, f"{table} WHERE paid + cash + back = 0") for table in {fee.table for fee in rules}
         ):
             first_of_all = "FALSE"  # fees take all of no line
         self.connection.execute(
@@ -163,18 +162,11 @@ class _Posting:
             WHERE first.id IS NOT NULL OR EXISTS (
                 SELECT 1 FROM considered
                 WHERE considered.booking = shares.booking AND considered.line = shares.line
-                    AND state = {State.NOTHING_LEFT:d}
+                    AND state = {LineState.NOTHING_LEFT:d}
             )
             """,
-            {"campaign": self.campaign, "run": self.run_id},
+            {"campaign": self.settled.judge.campaign, "run": self.run_id},
         )
-
-    def _rules(self, bucket: str) -> list[_RuleColumn]:
-        """The table and column of what each rule gives, its name and its entry, for rules that give anything."""
-        columns = self.connection.execute(
-            "SELECT settled, name, rule, slot FROM rule_columns WHERE bucket = ? ORDER BY slot", (bucket,)
-        ).fetchall()
-        return [row for row in columns if any_rows(self.connection, f"{row[0]} WHERE {row[1]} > 0")]
 
     def _funding(self, line: str, just_funded: str = "FALSE") -> str:
         """SQL for which funding of its line an entry belongs to; the next one, unless this run has begun it already."""
@@ -184,37 +176,39 @@ class _Posting:
         return f"coalesce(({highest}), 0) + iif({just_funded}, 0, 1)"
 
 
-def _shares(rules: Sequence[_RuleColumn]) -> str:
+def _shares(rules: Sequence[RuleColumn]) -> str:
     """SQL for what rules give, a row for each line and rule, in the order of lines: so that indexes only grow at their end."""
     selects = (
-        f"SELECT booking, line, {column} AS amount_minor, {slot} AS slot, '{rule}' AS rule FROM {settled} WHERE {column} > 0"
-        for settled, column, rule, slot in rules
+        f"SELECT booking, line, {one.column} AS amount_minor, {one.slot} AS slot, '{one.rule.name}' AS rule "
+        f"FROM {one.table} WHERE {one.column} > 0"
+        for one in rules
     )
     return f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY line, slot LIMIT -1"
 
 
-def top_up(connection: sqlite3.Connection, holding: Holding, run_id: int) -> PostedCredits:
+def top_up(settled: Settled, holding: Holding, run_id: int) -> PostedCredits:
     """Post what every open considered line is given, and extend cards that would die too early.
 
     What is owed in cash, and fees, are noted beside it, without a card. The schema itself refuses to fund a line twice.
     Lines whose holder has no live card are left as they are, all of them.
     """
+    connection = settled.connection
     before = _highest(connection)
     cards = cards_of(connection, holding)
-    has_card = f"EXISTS (SELECT 1 FROM {cards} WHERE {holding.match} AND {live(connection)})"
-    limit_totals(connection, holding.campaign, has_card, holding.parameters())
-    posting = _Posting(connection, holding.campaign, run_id)
-    posting.onto_cards(holding, cards)
+    limit_totals(settled, cards.live, holding.parameters())
+    posting = _CreditPosting(settled, run_id)
+    posting.onto_cards(cards)
     posting.cash()
     posting.fees()
-    _extend(connection, holding, run_id, before, cards)
+    _extend(cards, run_id, before)
     return _posted(connection, before)
 
 
-def note_others(connection: sqlite3.Connection, campaign: int, run_id: int) -> PostedCredits:
+def note_others(settled: Settled, run_id: int) -> PostedCredits:
     """Note cash and fees, where nothing is to go onto a card: so whether cards could still be used doesn't matter."""
+    connection = settled.connection
     before = _highest(connection)
-    posting = _Posting(connection, campaign, run_id)
+    posting = _CreditPosting(settled, run_id)
     posting.cash()
     posting.fees()
     return _posted(connection, before)
@@ -231,34 +225,31 @@ def _posted(connection: sqlite3.Connection, before: int) -> PostedCredits:
     return PostedCredits(*connection.execute(posted, (before,)).fetchone())
 
 
-def _newest(connection: sqlite3.Connection, holding: Holding, cards: str) -> str:
-    successors = f"SELECT EXISTS (SELECT 1 FROM {cards} WHERE campaign = :campaign AND ordinal > 1)"
-    if not connection.execute(successors, {"campaign": holding.campaign}).fetchone()[0]:
+def _newest(cards: HeldCards) -> str:
+    """SQL that keeps the newest of a holder's live cards."""
+    if not cards.any("ordinal > 1"):
         return ""
     # Spelt out for each kind of campaign, as `IS` would keep SQLite from using the index.
-    same = "later.booking IS NULL" if holding.per_customer else "later.booking = cards.booking"
+    same = "later.booking IS NULL" if cards.holding.per_customer else "later.booking = cards.booking"
     # A newer card may be dead while this one is not: the older of two whose money was put together, or a goodwill card.
     return f"""
         AND NOT EXISTS (
-            SELECT 1 FROM {cards.split(maxsplit=1)[0]} AS later
+            SELECT 1 FROM {cards.table} AS later
             WHERE later.campaign = cards.campaign AND later.customer = cards.customer
-                AND {same} AND later.ordinal > cards.ordinal AND {live(connection, "later")}
+                AND {same} AND later.ordinal > cards.ordinal AND {live(cards.connection, "later")}
         )
     """
 
 
-def _extend(connection: sqlite3.Connection, holding: Holding, run_id: int, before: int, cards: str) -> None:
+def _extend(cards: HeldCards, run_id: int, before: int) -> None:
     """A later top-up extends a card to at least its own day and duration; a card that never expires stays so."""
-    days = [day for day in holding.extends_to.values() if day is not None]
-    if not days:
+    days = [day for day in cards.holding.extends_to.values() if day is not None]
+    if not days or not cards.any("expires_on < :latest", max(days)):
         return
-    early = f"SELECT EXISTS (SELECT 1 FROM {cards} WHERE campaign = :campaign AND expires_on < :latest)"
-    if not connection.execute(early, {**holding.parameters(), "latest": max(days)}).fetchone()[0]:
-        return
-    connection.execute(
+    cards.connection.execute(
         f"""
         INSERT INTO extensions (card, expires_on, run_id)
-        SELECT card_expiries.card, max({day_of(holding.extends_to)}) AS day, :run
+        SELECT card_expiries.card, max({day_of(cards.holding.extends_to)}) AS day, :run
         FROM transactions
         CROSS JOIN line_versions AS first ON first.id = transactions.line
         CROSS JOIN considered ON considered.booking = first.booking AND considered.line = first.id
