@@ -43,17 +43,15 @@ class SettledTable:
     @property
     def bonuses(self) -> list[RuleColumn]:
         """The columns of the bonuses, in the order of the rules."""
-        return [
-            RuleColumn(self.name, f"bonus_{at}", "bonus", rule, BONUS_SLOT + at)
-            for at, rule in enumerate(self.policy.bonuses)
-        ]
+        return self._columns("bonus", self.policy.bonuses, BONUS_SLOT)
 
     @property
     def fees(self) -> list[RuleColumn]:
         """The columns of the fees."""
-        return [
-            RuleColumn(self.name, f"fee_{at}", "fee", rule, FEE_SLOT + at) for at, rule in enumerate(self.policy.fees)
-        ]
+        return self._columns("fee", self.policy.fees, FEE_SLOT)
+
+    def _columns(self, bucket: str, rules: Sequence[Rule], slot: int) -> list[RuleColumn]:
+        return [RuleColumn(self.name, f"{bucket}_{at}", bucket, rule, slot + at) for at, rule in enumerate(rules)]
 
     @property
     def columns(self) -> list[str]:

@@ -4,8 +4,9 @@ What a line is given was settled before (see amounts_by_policy); here it becomes
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from refundctl.ledger.cards.live_cards import live
 from refundctl.ledger.file.sql import any_rows
@@ -32,111 +33,95 @@ class PostedCredits:
 
 @dataclass(frozen=True, slots=True)
 class _CreditPosting:
-    """The credits of one run."""
+    """The credits of one run; `parameters` are those of all its SQL."""
 
     settled: Settled
-    run_id: int
+    parameters: Mapping[str, str | int | None]
 
     @property
     def connection(self) -> sqlite3.Connection:
         return self.settled.connection
 
-    def onto_cards(self, cards: HeldCards) -> None:
-        """Credit every open considered line to its holder's newest live card: what is paid, then what is given back."""
-        self._onto_cards(cards, "paid", "refunds_owed", "paid_minor", "1", self._funding("considered.line"))
-        if any_rows(self.connection, "considered WHERE bonus_minor > rule_bonus_minor"):
-            entry = f"iif(paid_minor > 0, {BACK_SLOT}, 1)"
-            funding = self._funding("considered.line", "paid_minor > 0")
-            self._onto_cards(cards, "bonus", "bonuses_owed", "bonus_minor - rule_bonus_minor", entry, funding)
-        rules = self.settled.rules_giving("bonus")
-        if any_rows(self.connection, "reopenings"):
-            for bonus in rules:
-                self._first_bonus(cards, bonus)
-        self._by_rules(rules)
-
-    def _onto_cards(self, cards: HeldCards, bucket: str, contra: str, amount: str, entry: str, funding: str) -> None:
-        self.connection.execute(
-            f"""
-            INSERT INTO transactions (
-                id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, run_id
-            )
-            SELECT
-                NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', '{bucket}', {amount}, '{contra}', {entry},
-                {funding}, :run
-            FROM considered CROSS JOIN {cards.sql} ON {cards.holding.match}
-            WHERE state = {LineState.OPEN:d} AND {live(self.connection)} {_newest(cards)}
-                AND {amount} > 0
-            ORDER BY considered.booking, considered.line
-            """,
-            {**cards.holding.parameters(), "run": self.run_id},
-        )
-
-    def _first_bonus(self, cards: HeldCards, bonus: RuleColumn) -> None:
-        """A reopened line of which all that was paid is spent is funded by its bonus alone."""
+    def _post(
+        self,
+        bucket: str,
+        minor: str,
+        rows: str,
+        *,
+        entry: str,
+        funding: str,
+        card: str = "NULL",
+        line: str = "considered.line",
+        rule: str = "NULL",
+    ) -> None:
+        """Post a credit for each of `rows`; all but the bucket is SQL."""
+        contra = "bonuses_owed" if bucket == "bonus" else "refunds_owed"
         self.connection.execute(
             f"""
             INSERT INTO transactions (
                 id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, reason, run_id
             )
             SELECT
-                NULL, :campaign, cards.id, considered.line, 'CREDITS_ADDITION', 'bonus', {bonus.column}, 'bonuses_owed', 1,
-                {self._funding("considered.line")}, :rule, :run
-            FROM {bonus.table} AS settled
-            CROSS JOIN considered ON considered.booking = settled.booking AND considered.line = settled.line
-            CROSS JOIN {cards.sql} ON {cards.holding.match}
-            WHERE state = {LineState.OPEN:d} AND {live(self.connection)} {_newest(cards)}
-                AND {bonus.column} > 0 AND paid_minor = 0 AND bonus_minor = rule_bonus_minor AND NOT EXISTS (
-                    SELECT 1 FROM transactions AS first
-                    WHERE first.line = considered.line AND first.entry = 1 AND first.run_id = :run
-                )
-            ORDER BY considered.booking, considered.line
+                NULL, :campaign, {card}, {line}, 'CREDITS_ADDITION', '{bucket}', {minor}, '{contra}', {entry}, {funding},
+                {rule}, :run
+            FROM {rows}
             """,
-            {**cards.holding.parameters(), "run": self.run_id, "rule": bonus.rule.name},
+            self.parameters,
         )
+
+    def onto_cards(self, cards: HeldCards) -> None:
+        """Credit every open considered line to its holder's newest live card: what is paid, then what is given back."""
+        newest = f"""
+            CROSS JOIN {cards.sql} ON {cards.holding.match}
+            WHERE state = {LineState.OPEN:d} AND {live(self.connection)} {_newest(cards)} AND {{only}}
+            ORDER BY considered.booking, considered.line
+        """
+        post = partial(self._post, card="cards.id")
+        next_funding = self._funding("considered.line")
+        paid = f"considered {newest.format(only='paid_minor > 0')}"
+        post("paid", "paid_minor", paid, entry="1", funding=next_funding)
+        if any_rows(self.connection, "considered WHERE bonus_minor > rule_bonus_minor"):
+            entry, funding = f"iif(paid_minor > 0, {BACK_SLOT}, 1)", self._funding("considered.line", "paid_minor > 0")
+            back = f"considered {newest.format(only='bonus_minor - rule_bonus_minor > 0')}"
+            post("bonus", "bonus_minor - rule_bonus_minor", back, entry=entry, funding=funding)
+        rules = self.settled.rules_giving("bonus")
+        for bonus in rules if any_rows(self.connection, "reopenings") else ():
+            # A reopened line of which all that was paid is spent is funded by its bonus alone.
+            only = f"{bonus.column} > 0 AND paid_minor = 0 AND bonus_minor = rule_bonus_minor AND NOT {_FUNDED_NOW}"
+            alone = f"""
+                {bonus.table} AS settled
+                CROSS JOIN considered ON considered.booking = settled.booking AND considered.line = settled.line
+                {newest.format(only=only)}
+            """
+            post("bonus", bonus.column, alone, entry="1", funding=next_funding, rule=f"'{bonus.rule.name}'")
+        if rules:
+            self._by_rules(rules)
 
     def _by_rules(self, rules: Sequence[RuleColumn]) -> None:
         """What bonus rules give the lines that this run has just funded, onto the same cards."""
-        if not rules:
-            return
-        self.connection.execute(
-            f"""
-            INSERT INTO transactions (
-                id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, reason, run_id
-            )
-            SELECT
-                NULL, first.campaign, first.card, first.line, 'CREDITS_ADDITION', 'bonus', shares.amount_minor,
-                'bonuses_owed', slot, first.funding, rule, first.run_id
-            FROM ({_shares(rules)}) AS shares
+        rows = f"""
+            ({_shares(rules)}) AS shares
             CROSS JOIN transactions AS first ON first.line = shares.line AND first.entry = 1
-            WHERE first.run_id = ? AND first.card IS NOT NULL AND first.reason IS NOT rule
-            """,
-            (self.run_id,),
+            WHERE first.run_id = :run AND first.card IS NOT NULL AND first.reason IS NOT rule
+        """
+        minor, funding = "shares.amount_minor", "first.funding"
+        self._post(
+            "bonus", minor, rows, entry="slot", funding=funding, card="first.card", line="first.line", rule="rule"
         )
 
     def cash(self) -> None:
         """Note what is owed in cash: of lines that were just funded, and of those that nothing of goes onto a card."""
         if not any_rows(self.connection, "considered WHERE cash_minor > 0"):
             return
-        self.connection.execute(
-            f"""
-            INSERT INTO transactions (
-                id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, run_id
-            )
-            SELECT
-                NULL, :campaign, NULL, line, 'CREDITS_ADDITION', 'cash', cash_minor, 'refunds_owed',
-                iif(paid_minor + bonus_minor > 0, {CASH_SLOT}, 1),
-                {self._funding("considered.line", f"state = {LineState.OPEN:d}")}, :run
-            FROM considered
-            WHERE cash_minor > 0 AND (
-                state = {LineState.CASH_ONLY:d} OR (state = {LineState.OPEN:d} AND EXISTS (
-                    SELECT 1 FROM transactions AS first
-                    WHERE first.line = considered.line AND first.entry = 1 AND first.run_id = :run
-                ))
-            )
+        rows = f"""
+            considered
+            WHERE cash_minor > 0
+                AND (state = {LineState.CASH_ONLY:d} OR (state = {LineState.OPEN:d} AND {_FUNDED_NOW}))
             ORDER BY considered.booking, considered.line
-            """,
-            {"campaign": self.settled.judge.campaign, "run": self.run_id},
-        )
+        """
+        entry = f"iif(paid_minor + bonus_minor > 0, {CASH_SLOT}, 1)"
+        funding = self._funding("considered.line", f"state = {LineState.OPEN:d}")
+        self._post("cash", "cash_minor", rows, entry=entry, funding=funding)
 
     def fees(self) -> None:
         """Note the fees of the lines that this run has funded, and of those of which they take all."""
@@ -144,29 +129,21 @@ class _CreditPosting:
         if not rules:
             return
         first_of_all = "row_number() OVER (PARTITION BY shares.line ORDER BY slot) = 1"
-        if not any(
-            any_rows(self.connection, f"{table} WHERE paid + cash + back = 0") for table in {fee.table for fee in rules}
-        ):
+        tables = {fee.table for fee in rules}
+        if not any(any_rows(self.connection, f"{table} WHERE paid + cash + back = 0") for table in tables):
             first_of_all = "FALSE"  # fees take all of no line
-        self.connection.execute(
-            f"""
-            INSERT INTO transactions (
-                id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, reason, run_id
-            )
-            SELECT
-                NULL, :campaign, NULL, shares.line, 'CREDITS_ADDITION', 'fee', shares.amount_minor, 'refunds_owed',
-                iif(first.id IS NULL AND {first_of_all}, 1, slot),
-                coalesce(first.funding, {self._funding("shares.line")}), rule, :run
-            FROM ({_shares(rules)}) AS shares
+        rows = f"""
+            ({_shares(rules)}) AS shares
             LEFT JOIN transactions AS first ON first.line = shares.line AND first.entry = 1 AND first.run_id = :run
             WHERE first.id IS NOT NULL OR EXISTS (
                 SELECT 1 FROM considered
                 WHERE considered.booking = shares.booking AND considered.line = shares.line
                     AND state = {LineState.NOTHING_LEFT:d}
             )
-            """,
-            {"campaign": self.settled.judge.campaign, "run": self.run_id},
-        )
+        """
+        entry = f"iif(first.id IS NULL AND {first_of_all}, 1, slot)"
+        funding = f"coalesce(first.funding, {self._funding('shares.line')})"
+        self._post("fee", "shares.amount_minor", rows, entry=entry, funding=funding, line="shares.line", rule="rule")
 
     def _funding(self, line: str, just_funded: str = "FALSE") -> str:
         """SQL for which funding of its line an entry belongs to; the next one, unless this run has begun it already."""
@@ -174,6 +151,14 @@ class _CreditPosting:
             return "1"
         highest = f"SELECT max(funding) FROM transactions AS before WHERE before.line = {line} AND before.entry = 1"
         return f"coalesce(({highest}), 0) + iif({just_funded}, 0, 1)"
+
+
+_FUNDED_NOW = """
+    EXISTS (
+        SELECT 1 FROM transactions AS first
+        WHERE first.line = considered.line AND first.entry = 1 AND first.run_id = :run
+    )
+"""
 
 
 def _shares(rules: Sequence[RuleColumn]) -> str:
@@ -186,31 +171,25 @@ def _shares(rules: Sequence[RuleColumn]) -> str:
     return f"SELECT * FROM ({' UNION ALL '.join(selects)}) ORDER BY line, slot LIMIT -1"
 
 
-def top_up(settled: Settled, holding: Holding, run_id: int) -> PostedCredits:
+def top_up(settled: Settled, holding: Holding | None, run_id: int) -> PostedCredits:
     """Post what every open considered line is given, and extend cards that would die too early.
 
     What is owed in cash, and fees, are noted beside it, without a card. The schema itself refuses to fund a line twice.
-    Lines whose holder has no live card are left as they are, all of them.
+    Lines whose holder has no live card are left as they are, all of them. `holding` is None where nothing is to go onto a
+    card: so whether cards could still be used doesn't matter.
     """
     connection = settled.connection
     before = _highest(connection)
-    cards = cards_of(connection, holding)
-    limit_totals(settled, cards.live, holding.parameters())
-    posting = _CreditPosting(settled, run_id)
-    posting.onto_cards(cards)
+    parameters = {"campaign": settled.judge.campaign} if holding is None else holding.parameters()
+    posting = _CreditPosting(settled, {**parameters, "run": run_id})
+    cards = None if holding is None else cards_of(connection, holding)
+    if cards is not None:
+        limit_totals(settled, cards.live, cards.holding.parameters())
+        posting.onto_cards(cards)
     posting.cash()
     posting.fees()
-    _extend(cards, run_id, before)
-    return _posted(connection, before)
-
-
-def note_others(settled: Settled, run_id: int) -> PostedCredits:
-    """Note cash and fees, where nothing is to go onto a card: so whether cards could still be used doesn't matter."""
-    connection = settled.connection
-    before = _highest(connection)
-    posting = _CreditPosting(settled, run_id)
-    posting.cash()
-    posting.fees()
+    if cards is not None:
+        _extend(cards, run_id, before)
     return _posted(connection, before)
 
 

@@ -7,7 +7,6 @@ from refundctl.ledger.cards import pool
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.line_state import LineState, count_capped, count_skipped
 from refundctl.ledger.funding.settled_lines import Settled
-from refundctl.ledger.funding.topping_up import note_others
 from refundctl.ledger.funding.topping_up import top_up as post_credits
 from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.campaigns.terms import Terms
@@ -86,10 +85,7 @@ def top_up(ledger: Ledger, terms: Terms, settled: Settled, run_id: int) -> TopUp
     skipped, capped = count_skipped(found), count_capped(found)
     open_lines = found.get(LineState.OPEN, 0) + found.get(LineState.CASH_ONLY, 0)
     already = sum(found.values()) - sum(skipped.values()) - open_lines
-    if found.get(LineState.OPEN):
-        posted = post_credits(settled, terms.holding(ledger.clock.now), run_id)
-    else:
-        posted = note_others(settled, run_id)
+    posted = post_credits(settled, terms.holding(ledger.clock.now) if found.get(LineState.OPEN) else None, run_id)
     without = open_lines - posted.funded
     short = without and not terms.makes_codes and not pool.free_cards(ledger.connection, terms.stored.campaign_id)
     if without:
