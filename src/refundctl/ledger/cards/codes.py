@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.cards.codes import code_key
+from refundctl.ledger.file.sql import make_temporary
 
 CODES_PER_DRAW = 20_000
 FRUITLESS_ROUNDS = 10  # of drawing codes that all exist already, before a pattern counts as used up
@@ -64,10 +65,8 @@ def _drawn(make_codes: MakeCodes) -> Iterator[str]:
 
 def drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count: int) -> Iterator[str]:
     """Draw codes until `count` of them are new; for short patterns, where collisions do happen."""
-    connection.execute("DROP TABLE IF EXISTS temp.drawn_codes")
-    connection.execute(
-        "CREATE TEMP TABLE drawn_codes (id INTEGER PRIMARY KEY, code_key TEXT NOT NULL UNIQUE, code TEXT NOT NULL)"
-    )
+    columns = "id INTEGER PRIMARY KEY, code_key TEXT NOT NULL UNIQUE, code TEXT NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE drawn_codes ({columns});")
     found = fruitless = 0
     while found < count:
         some = make_codes(CODES_PER_DRAW)

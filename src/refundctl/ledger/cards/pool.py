@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from refundctl.ledger.cards.codes import CODE_KEY, MakeCodes, highest_card, index_codes, post_cards
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.file.sql import any_rows, make_temporary
 
 EMPTY = "no_voucher_suitable_for_publication"  # Voucherify's name for it
 
@@ -86,10 +86,8 @@ def compare_printed(
     `lookalike` gives the same text for codes that are taken for each other when read or typed. Clashes are in order of lines.
     """
     connection.create_function("lookalike", 1, lookalike, deterministic=True)
-    connection.execute("DROP TABLE IF EXISTS temp.printed_codes")
-    connection.execute(
-        "CREATE TEMP TABLE printed_codes (line INTEGER PRIMARY KEY, code TEXT NOT NULL, code_key TEXT NOT NULL, looks TEXT NOT NULL)"
-    )
+    columns = "line INTEGER PRIMARY KEY, code TEXT NOT NULL, code_key TEXT NOT NULL, looks TEXT NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE printed_codes ({columns});")
     connection.executemany(
         f"INSERT INTO printed_codes SELECT ?1, ?2, {CODE_KEY.format(code='?2')}, lookalike(?2)", codes
     )

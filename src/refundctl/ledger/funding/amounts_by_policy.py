@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.campaigns.refund_policy import NONE, Policy
 from refundctl.ledger.cards.live_cards import live
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered, Judge, valid_by
 from refundctl.ledger.funding.fees_in_turn import find_turns
 from refundctl.ledger.funding.holders import Holding, cards_of
@@ -64,8 +64,8 @@ def _find_earlier(connection: sqlite3.Connection, judge: Judge, today: str) -> b
     """Collect the open lines whose live card was published under an earlier definition; whether there are any."""
     holding = Holding(judge.campaign, judge.per_customer, today)
     cards = cards_of(connection, holding)
-    connection.execute("DROP TABLE IF EXISTS temp.earlier_lines")
-    connection.execute("CREATE TEMP TABLE earlier_lines (line INTEGER PRIMARY KEY, definition INTEGER NOT NULL)")
+    columns = "line INTEGER PRIMARY KEY, definition INTEGER NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE earlier_lines ({columns});")
     return bool(
         connection.execute(
             f"""
@@ -110,8 +110,7 @@ def _has_several_lines(connection: sqlite3.Connection) -> bool:
 
 def _settle_group(connection: sqlite3.Connection, judge: Judge, group: PolicyLines) -> None:
     columns = ", ".join(f"{name} INTEGER NOT NULL" for name in group.columns)
-    connection.execute(f"DROP TABLE IF EXISTS temp.{group.name}")
-    connection.execute(f"CREATE TEMP TABLE {group.name} ({columns})")
+    make_temporary(connection, f"CREATE TEMP TABLE {group.name} ({columns});")
     insert = f"INSERT INTO {group.name} {settled(group)}"
     if not group.in_turn:
         connection.execute(insert)

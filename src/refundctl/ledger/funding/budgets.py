@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from refundctl.domain.campaigns.refund_policy import Budget
 from refundctl.ledger.cards.live_cards import live
 from refundctl.ledger.cards.transfers import find_heirs, heir_of
+from refundctl.ledger.file.sql import make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.holders import Holding
 from refundctl.ledger.funding.line_state import LineState
@@ -101,8 +102,8 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
     What was given on a card that was transferred counts on its successor.
     """
     card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
-    connection.execute("DROP TABLE IF EXISTS temp.given_by_holder")
-    connection.execute("CREATE TEMP TABLE given_by_holder (holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL)")
+    columns = "holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE given_by_holder ({columns});")
     connection.execute(
         f"""
         INSERT INTO given_by_holder
@@ -116,8 +117,7 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
 
 
 def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, state: LineState) -> None:
-    connection.execute("DROP TABLE IF EXISTS temp.capped")
-    connection.execute("CREATE TEMP TABLE capped (holder INTEGER PRIMARY KEY)")
+    make_temporary(connection, "CREATE TEMP TABLE capped (holder INTEGER PRIMARY KEY);")
     connection.execute(
         f"""
         INSERT INTO capped

@@ -12,7 +12,7 @@ from refundctl.domain.campaigns.conditions import Condition
 from refundctl.domain.campaigns.refund_policy import Policy
 from refundctl.ledger.bookings.line_versions import newest_version
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
-from refundctl.ledger.file.sql import any_rows, run_script
+from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.funding.matching import FieldValues, Matcher, matcher
 from refundctl.ledger.funding.owed import OWED_BONUS, OWED_IN_CASH, OWED_ON_CARD
@@ -229,7 +229,7 @@ def consider(
     `lines_before` is the highest id of line_versions before the files were posted. What was funded and is no longer
     eligible stays funded. Amounts are what the files say is owed: paid_minor is owed neither in cash nor as bonus.
     """
-    run_script(connection, _TABLES)
+    make_temporary(connection, _TABLE)
     matches = judge.matcher(connection, judge.newest, "segment_rules")
     lines = ALL_LINES
     if lines_before is not None:
@@ -294,8 +294,7 @@ def valid_by(policy: Policy, definition: int = 0) -> str:
 
 DEFINITION_STEP = 100  # between the numbers of two definitions' rules of validity
 
-_TABLES = """
-    DROP TABLE IF EXISTS temp.considered;
+_TABLE = """
     CREATE TEMP TABLE considered (
         booking INTEGER NOT NULL, line INTEGER NOT NULL, line_version INTEGER NOT NULL, customer INTEGER NOT NULL,
         paid_minor INTEGER NOT NULL, bonus_minor INTEGER NOT NULL, rule_bonus_minor INTEGER NOT NULL,
@@ -311,7 +310,6 @@ def _find_without_expiry(connection: sqlite3.Connection, never_expires: Callable
     countries = connection.execute("SELECT DISTINCT country FROM customers WHERE country IS NOT NULL").fetchall()
     forbidding = [row for row in countries if never_expires(row[0])]
     if forbidding:
-        connection.execute("DROP TABLE IF EXISTS temp.without_expiry")
-        connection.execute("CREATE TEMP TABLE without_expiry (customer INTEGER PRIMARY KEY)")
+        make_temporary(connection, "CREATE TEMP TABLE without_expiry (customer INTEGER PRIMARY KEY);")
         connection.executemany("INSERT INTO without_expiry SELECT id FROM customers WHERE country = ?", forbidding)
     return bool(forbidding)

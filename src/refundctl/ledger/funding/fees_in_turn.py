@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from refundctl.ledger.file.sql import run_script
+from refundctl.ledger.file.sql import make_temporary
 from refundctl.ledger.funding.owed import add_up_given
 from refundctl.ledger.funding.settled_lines import RuleColumn
 
@@ -34,11 +34,9 @@ class Turns:
 
 def find_turns(connection: sqlite3.Connection, campaign: int, lines: str) -> Turns:
     """Number the considered `lines` (SQL) of each booking, and collect the fees that the booking has paid already."""
-    run_script(
+    make_temporary(
         connection,
         """
-        DROP TABLE IF EXISTS temp.turns;
-        DROP TABLE IF EXISTS temp.fees_taken;
         CREATE TEMP TABLE turns (
             turn INTEGER NOT NULL, booking INTEGER NOT NULL, line INTEGER NOT NULL, PRIMARY KEY (turn, booking, line)
         ) WITHOUT ROWID;

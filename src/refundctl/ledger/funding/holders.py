@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from refundctl.ledger.cards.live_cards import live
 from refundctl.ledger.cards.pool import has_pool
+from refundctl.ledger.file.sql import make_temporary
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +88,14 @@ def cards_of(connection: sqlite3.Connection, holding: Holding) -> HeldCards:
     """
     if not has_pool(connection, holding.campaign):
         return HeldCards(connection, holding, "cards")
-    connection.execute("DROP TABLE IF EXISTS temp.held")
     # With types, since the view's columns have none and an index of theirs would not be used.
-    connection.execute(
+    make_temporary(
+        connection,
         """
         CREATE TEMP TABLE held (
             id INTEGER PRIMARY KEY, campaign INTEGER, customer INTEGER, booking INTEGER, ordinal INTEGER, expires_on TEXT
-        )
-        """
+        );
+        """,
     )
     connection.execute(
         """

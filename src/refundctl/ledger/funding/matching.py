@@ -21,6 +21,7 @@ from refundctl.domain.campaigns.conditions import (
     Test,
 )
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
+from refundctl.ledger.file.sql import make_temporary
 
 SEGMENT_FIELDS = frozenset({"source", *SEGMENT_COLUMNS})
 FieldValues = Mapping[str, str | int | None]
@@ -158,11 +159,8 @@ def matcher(
     matches = Matcher(conditions, currency, segments, fields)
     if any(CUSTOMER_TOTAL in condition.fields for condition in conditions):
         _find_customer_totals(connection, currency)
-    connection.execute(f"DROP TABLE IF EXISTS temp.{segments}")
-    connection.execute(
-        f"CREATE TEMP TABLE {segments} "
-        "(segment INTEGER PRIMARY KEY, rules INTEGER NOT NULL, never_expires INTEGER NOT NULL)"
-    )
+    columns = "segment INTEGER PRIMARY KEY, rules INTEGER NOT NULL, never_expires INTEGER NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE {segments} ({columns});")
     names = ("source", *SEGMENT_COLUMNS)
     for segment, *row in connection.execute(f"SELECT id, {', '.join(names)} FROM segments").fetchall():
         values = dict(zip(names, row, strict=True))
@@ -178,8 +176,8 @@ def _find_customer_totals(connection: sqlite3.Connection, currency: str) -> None
 
     Bookings that an undone load has brought in don't count, nor do those that their source leaves out now.
     """
-    connection.execute("DROP TABLE IF EXISTS temp.customer_totals")
-    connection.execute("CREATE TEMP TABLE customer_totals (customer INTEGER PRIMARY KEY, total_minor INTEGER NOT NULL)")
+    columns = "customer INTEGER PRIMARY KEY, total_minor INTEGER NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE customer_totals ({columns});")
     # Where each booking is one row, as is usual, nothing needs to be put together.
     plain = connection.execute(
         """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from refundctl.ledger.cards.transfers import find_heirs, heir_of
-from refundctl.ledger.file.sql import any_rows, run_script
+from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered, RuleBits
 from refundctl.ledger.funding.line_state import IS_OPEN, LineState
 from refundctl.ledger.funding.owed import GIVEN
@@ -104,11 +104,8 @@ class GivenAmounts:
 def find_amounts(considered: Considered, after: int) -> GivenAmounts:
     """Collect what each considered booking was given by the transactions after `after`."""
     connection = considered.connection
-    connection.execute("DROP TABLE IF EXISTS temp.given_by_booking")
-    connection.execute(
-        "CREATE TEMP TABLE given_by_booking "
-        "(booking INTEGER PRIMARY KEY, customer INTEGER NOT NULL, minor INTEGER NOT NULL)"
-    )
+    columns = "booking INTEGER PRIMARY KEY, customer INTEGER NOT NULL, minor INTEGER NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE given_by_booking ({columns});")
     without = connection.execute(
         f"""
         SELECT (SELECT count(*) FROM considered WHERE {IS_OPEN}) > (
@@ -141,10 +138,9 @@ def find_amounts(considered: Considered, after: int) -> GivenAmounts:
 def sharing_an_email(given: GivenAmounts) -> NotedBookings:
     """Bookings of customers whose e-mail address another customer of the ledger has too."""
     connection = given.connection
-    run_script(
+    make_temporary(
         connection,
         """
-        DROP TABLE IF EXISTS temp.shared_emails;
         CREATE TEMP TABLE shared_emails (email TEXT PRIMARY KEY) WITHOUT ROWID;
         INSERT INTO shared_emails
         SELECT lower(email) FROM customers WHERE email IS NOT NULL GROUP BY 1 HAVING count(*) > 1;
@@ -164,10 +160,9 @@ def sharing_an_email(given: GivenAmounts) -> NotedBookings:
 def sharing_name_and_amount(given: GivenAmounts) -> NotedBookings:
     """Bookings of different customers who have the same name and are given the same amount."""
     connection = given.connection
-    run_script(
+    make_temporary(
         connection,
         """
-        DROP TABLE IF EXISTS temp.lookalikes;
         CREATE TEMP TABLE lookalikes (first INTEGER NOT NULL, last INTEGER NOT NULL, bookings INTEGER NOT NULL);
         INSERT INTO lookalikes
         SELECT min(booking), max(booking), count(*)

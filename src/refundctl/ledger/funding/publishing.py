@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from refundctl.ledger.cards.codes import MakeCodes, post_cards
 from refundctl.ledger.cards.pool import has_pool, waiting
+from refundctl.ledger.file.sql import make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.holders import HeldCards, Holding, cards_of
 from refundctl.ledger.funding.line_state import LineState
@@ -72,14 +73,8 @@ class _CardPosting:
 
         Gives their number, and that of those for whom there was none.
         """
-        self._execute("DROP TABLE IF EXISTS temp.wanting")
-        self._execute(
-            """
-            CREATE TEMP TABLE wanting (
-                place INTEGER PRIMARY KEY, customer INTEGER, booking INTEGER, ordinal INTEGER, expires_on TEXT
-            )
-            """
-        )
+        columns = "place INTEGER PRIMARY KEY, customer INTEGER, booking INTEGER, ordinal INTEGER, expires_on TEXT"
+        make_temporary(self.cards.connection, f"CREATE TEMP TABLE wanting ({columns});")
         wanting = self._execute(f"INSERT INTO wanting (customer, booking, ordinal, expires_on) {self.wanting}").rowcount
         assigned = self._execute(
             f"""

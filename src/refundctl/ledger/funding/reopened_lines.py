@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from refundctl.ledger.file.sql import any_rows, run_script
+from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.line_state import IS_OPEN
 from refundctl.ledger.funding.owed import add_up_given
@@ -32,7 +32,7 @@ class Reopened:
 def find_reopened(considered: Considered) -> Reopened:
     """Collect what considered lines have kept, and take it off what they are owed."""
     connection = considered.connection
-    run_script(connection, _TABLES)
+    make_temporary(connection, _TABLES)
     if not any_rows(connection, "reopenings"):
         return Reopened(connection, any=False)
     found = connection.execute(
@@ -75,8 +75,6 @@ def find_reopened(considered: Considered) -> Reopened:
 
 
 _TABLES = """
-    DROP TABLE IF EXISTS temp.kept;
-    DROP TABLE IF EXISTS temp.kept_lines;
     CREATE TEMP TABLE kept (
         line INTEGER NOT NULL, bucket TEXT NOT NULL, rule TEXT NOT NULL, minor INTEGER NOT NULL,
         PRIMARY KEY (line, bucket, rule)
