@@ -34,8 +34,8 @@ def publish(
         writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign, bulk=True) as run,
     ):
         terms = terms_of(ledger, campaign)
-        consider(ledger, terms, wanted)
-        result = operation.publish(ledger, terms, run.run_id, limit=limit)
+        lines = consider(ledger, terms, wanted)
+        result = operation.publish(ledger, terms, lines, run.run_id, limit=limit)
         if result.published:
             run.outcome = Outcome(result.counts, partial=bool(result.short or result.capped))
     left = left_out(campaign, result.short, result.capped, result.skipped_by_reason)

@@ -1,6 +1,6 @@
 """The rules of a campaign as the campaigns file has them: fees, bonuses, offers, validity; its budget, approval and hours.
 
-They are checked here and brought into one form; domain.policy says what they come to.
+They are checked here and brought into one form; refund_policy says what they come to.
 """
 
 import json
@@ -213,7 +213,7 @@ WarnAt = Annotated[
 DaysOfWeek = Annotated[tuple[Annotated[int, BeforeValidator(_day_of_week)], ...], AfterValidator(_days_of_week)]
 
 
-class _Rule(Strict):
+class _AmountRule(Strict):
     #: At least one of these makes the amount; null is the same as leaving it out.
     PARTS: ClassVar[tuple[str, ...]]
 
@@ -232,7 +232,7 @@ class _Rule(Strict):
         return self
 
 
-class Fee(_Rule):
+class Fee(_AmountRule):
     """What is kept back of a booking's refund: its parts add up."""
 
     PARTS: ClassVar[tuple[str, ...]] = ("fixed", "percentage", "per_ticket")
@@ -244,7 +244,7 @@ class Fee(_Rule):
     per_ticket: Amount = Field(default="0", validate_default=True, examples=['"2.00"'])
 
 
-class Bonus(_Rule):
+class Bonus(_AmountRule):
     """What comes on top of a refund: its parts add up, to no more than `at_most`; `total` is for all refunds together."""
 
     PARTS: ClassVar[tuple[str, ...]] = ("fixed", "percentage")
@@ -257,7 +257,7 @@ class Bonus(_Rule):
     total: AmountAboveZero | None = Field(default=None, examples=['"50000.00"'])
 
 
-class Offer(Strict):
+class OfferKeys(Strict):
     """What the bookings that match get."""
 
     when: When = Field(default=Condition(), examples=["{country: [US-ME]}"])
@@ -271,11 +271,11 @@ class Refund(Strict):
     requires_acceptance: bool = False
     bonus_stacking: Literal["first", "best", "sum"] = "best"
     bonuses: tuple[Bonus, ...] = Field(default=(), examples=['[{name: gold, percentage: "20"}]'])
-    offers: tuple[Offer, ...] = Field(default=(), examples=["[{when: {country: [US-ME]}, offer: cash}]"])
+    offers: tuple[OfferKeys, ...] = Field(default=(), examples=["[{when: {country: [US-ME]}, offer: cash}]"])
     redeem_order: Literal["bonus_first", "paid_first"] = "bonus_first"
 
 
-class Budget(Strict):
+class BudgetKeys(Strict):
     """What a campaign may give in all; `per_card` and `per_customer` are caps of one card and one customer."""
 
     total: AmountAboveZero | None = Field(default=None, examples=['"250000.00"'])

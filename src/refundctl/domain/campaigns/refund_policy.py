@@ -1,8 +1,9 @@
 """The refund policy: what is kept back, what comes on top, and who gets a card, cash or nothing.
 
-Read from the plain values of a stored definition, so that it needs no validation and no pydantic; domain.campaign has
-checked them. All amounts are integers in minor units of the campaign's currency, and every part is rounded half up by
-itself before parts are added.
+Read from the plain values of a stored definition, so that it needs no validation and no pydantic; campaign_rules has checked
+them. All amounts are integers in minor units of the campaign's currency. What the rules come to the ledger works out for all
+refund lines at once: ledger.funding.policy_as_sql; each percentage of an amount is rounded by itself before parts are added:
+ledger.funding.rounding.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,10 +33,6 @@ class Percentage:
         """What `7.5` stands for; campaign definitions hold no other texts."""
         whole, _, fraction = text.partition(".")
         return cls(int(whole + fraction), 100 * 10 ** len(fraction))
-
-    def of(self, minor: int) -> int:
-        """This much of an amount of zero or more, half up."""
-        return (2 * minor * self.numerator + self.denominator) // (2 * self.denominator)
 
 
 @dataclass(frozen=True, slots=True)

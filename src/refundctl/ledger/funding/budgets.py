@@ -4,15 +4,13 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.campaigns.refund_policy import Budget
+from refundctl.ledger.cards.live_cards import live
 from refundctl.ledger.cards.transfers import find_heirs, heir_of
-from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.funding.publishing import Holding, live
-
-#: Credits and what takes them back; what customers spend stands in other accounts. OR rather than IN, see the schema.
-GIVEN = (
-    "(contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'goodwill'"
-    " OR contra_account = 'adjustments')"
-)
+from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.funding.considered_lines import Considered
+from refundctl.ledger.funding.holders import Holding
+from refundctl.ledger.funding.line_state import LineState
+from refundctl.ledger.funding.owed import GIVEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +80,20 @@ def given_to(connection: sqlite3.Connection, campaign: int, customer: int) -> in
     )
 
 
-def leave_out_capped(connection: sqlite3.Connection, holding: Holding, budget: Budget) -> None:
+def leave_out_capped(considered: Considered, holding: Holding, budget: Budget) -> None:
     """Put the open considered lines aside whose card or customer would get more than the budget allows one.
 
     All lines of such a card or customer that are open now, as giving some of them would depend on their order.
     """
+    connection = considered.connection
     if budget.per_card_minor is not None:
         holder = "customer" if holding.per_customer else "booking"
         # A dead card's money counts for that card only: its holder gets another one.
         _find_given(connection, holding, holder, live(connection))
-        _leave_out(connection, holder, budget.per_card_minor, State.OVER_CARD_CAP)
+        _leave_out(connection, holder, budget.per_card_minor, LineState.OVER_CARD_CAP)
     if budget.per_customer_minor is not None:
         _find_given(connection, holding, "customer", "TRUE")
-        _leave_out(connection, "customer", budget.per_customer_minor, State.OVER_CUSTOMER_CAP)
+        _leave_out(connection, "customer", budget.per_customer_minor, LineState.OVER_CUSTOMER_CAP)
 
 
 def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, counted: str) -> None:
@@ -103,8 +102,8 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
     What was given on a card that was transferred counts on its successor.
     """
     card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
-    connection.execute("DROP TABLE IF EXISTS temp.given_by_holder")
-    connection.execute("CREATE TEMP TABLE given_by_holder (holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL)")
+    columns = "holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE given_by_holder ({columns});")
     connection.execute(
         f"""
         INSERT INTO given_by_holder
@@ -117,20 +116,19 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
     )
 
 
-def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, state: State) -> None:
-    connection.execute("DROP TABLE IF EXISTS temp.capped")
-    connection.execute("CREATE TEMP TABLE capped (holder INTEGER PRIMARY KEY)")
+def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, state: LineState) -> None:
+    make_temporary(connection, "CREATE TEMP TABLE capped (holder INTEGER PRIMARY KEY);")
     connection.execute(
         f"""
         INSERT INTO capped
         SELECT holder FROM (
             SELECT {holder} AS holder, sum(paid_minor + bonus_minor) AS more_minor
-            FROM considered WHERE state = {State.OPEN:d} GROUP BY {holder}
+            FROM considered WHERE state = {LineState.OPEN:d} GROUP BY {holder}
         ) AS open
         WHERE more_minor + coalesce((SELECT minor FROM given_by_holder WHERE given_by_holder.holder = open.holder), 0) > ?
         """,
         (limit_minor,),
     )
     connection.execute(
-        f"UPDATE considered SET state = {state:d} WHERE state = {State.OPEN:d} AND {holder} IN (SELECT holder FROM capped)"
+        f"UPDATE considered SET state = {state:d} WHERE state = {LineState.OPEN:d} AND {holder} IN (SELECT holder FROM capped)"
     )

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from refundctl.ledger.cards.live_cards import endings
 from refundctl.ledger.file.sql import any_rows, make_temporary
-from refundctl.ledger.funding.publishing import endings
 from refundctl.ledger.undo.undone_runs import FUNDED_BY, MOST_LISTED
 
 

@@ -31,7 +31,7 @@ class ApprovalRefused(Refused, code="approval_refused"):
     """This person, or this plan, is none for an approval."""
 
 
-class OtherLedger(Refused, code="plan_other_ledger"):
+class PlanOfOtherLedger(Refused, code="plan_other_ledger"):
     """The plan was made for another ledger, or for another state of it."""
 
 
@@ -84,28 +84,28 @@ def refuse_edited(plan: Plan, name: str) -> None:
 
 
 def refuse_other_ledger(ledger: Ledger, plan: Plan, name: str) -> None:
-    """Raise OtherLedger where the plan isn't for this ledger.
+    """Raise PlanOfOtherLedger where the plan isn't for this ledger.
 
     One made before there was a ledger is for the one that was then made in that place, by the same kind of clock.
     """
     if plan.ledger_id is not None and plan.ledger_id != ledger_id(ledger.connection):
-        raise OtherLedger(
+        raise PlanOfOtherLedger(
             f"{name} was made for another ledger than {ledger.path}: name that one with --ledger, or make a new plan."
         )
     if plan.ledger_id is not None:
         return
     _refuse_other_place(ledger.path, plan, name, rehearsal=clock_of(ledger.connection) != "system")
     if campaign_named(ledger.connection, plan.campaign) is not None:
-        raise OtherLedger(
+        raise PlanOfOtherLedger(
             f"{name} was made where there was no ledger yet, but {ledger.path} has the campaign {plan.campaign} already: "
             "make a new plan."
         )
 
 
 def refuse_no_ledger(path: Path, clock: Clock, plan: Plan, name: str) -> None:
-    """Raise OtherLedger where the plan isn't for a ledger that is still to be made at `path`."""
+    """Raise PlanOfOtherLedger where the plan isn't for a ledger that is still to be made at `path`."""
     if plan.ledger_id is not None:
-        raise OtherLedger(
+        raise PlanOfOtherLedger(
             f"{name} was made for a ledger, but there is none at {path}: name that one with --ledger, or make a new plan."
         )
     _refuse_other_place(path, plan, name, rehearsal=clock.rehearsal)
@@ -113,17 +113,17 @@ def refuse_no_ledger(path: Path, clock: Clock, plan: Plan, name: str) -> None:
 
 def _refuse_other_place(path: Path, plan: Plan, name: str, *, rehearsal: bool) -> None:
     if plan.ledger_path != str(path.resolve()):
-        raise OtherLedger(
+        raise PlanOfOtherLedger(
             f"{name} was made for the ledger {plan.ledger_path}, not for {path}: name that one with --ledger, or make a "
             "new plan."
         )
     if plan.rehearsal and not rehearsal:
-        raise OtherLedger(
+        raise PlanOfOtherLedger(
             f"{name} was made under REFUNDCTL_NOW, but {path} is a ledger of the real time: make a new plan for it, or go "
             "on rehearsing with another one, named with --ledger."
         )
     if rehearsal and not plan.rehearsal:
-        raise OtherLedger(
+        raise PlanOfOtherLedger(
             f"{name} was made without REFUNDCTL_NOW, but {path} is a ledger of a rehearsal: make a new plan, and rehearse "
             "with a ledger of its own, named with --ledger."
         )
