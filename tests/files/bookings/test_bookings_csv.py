@@ -14,7 +14,7 @@ from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
 from refundctl.files.bookings.bookings_csv import Block, open_bookings
 from refundctl.files.tables import csv_rows
-from refundctl.files.tables.headers import fingerprint
+from refundctl.files.tables.reject_columns import fingerprint
 from support.data.booking_files import Reading, read_file
 
 HEADER = "booking_id,email,order_amount,currency"

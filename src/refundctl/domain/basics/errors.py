@@ -62,6 +62,12 @@ class RefundctlError(Exception):
         self.advice = advice
         return self
 
+    def without_advice(self) -> Self:
+        """This error itself, for a door that is what was advised: `what` is a whole sentence then."""
+        if self.advice:
+            self.what, self.advice = f"{self.what}.", ""
+        return self
+
     def listed(self) -> Sequence[Mapping[str, str | int]]:
         """Each single mistake for a script: code, message, and where it is."""
         return [{"code": self.code, "message": self.message, **self.details}]

@@ -75,7 +75,7 @@ def unknown(path: str, stream: BinaryIO, source: "Source", refusal: BadInput, *,
         yaml = from_preset("my-source", presets()[str(preset)], names, suggestion, encoding=encoding)
     else:
         yaml = as_yaml("my-source", suggestion, encoding=encoding)
-    return Unknown(without_advice(refusal), names, yaml)
+    return Unknown(refusal.without_advice(), names, yaml)
 
 
 def _read(path: str, stream: BinaryIO, name: str, source: "Source", encoding: str | None) -> SourceReading:
