@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
@@ -31,12 +30,14 @@ def preset_texts() -> str:
 @cache
 def presets() -> "Mapping[str, Source]":
     """Every preset under its name."""
-    from refundctl.files.campaigns.campaigns_yaml import parse_campaigns
+    from refundctl.files.bookings.sources_yaml import SourcesReading, SourcesRoot
+    from refundctl.files.yaml.strict_yaml import read_yaml
 
-    sources = parse_campaigns(preset_texts().encode(), Path("presets.yaml")).sources
-    return {
-        name: source.model_copy(update={"preset": name}) for name, source in sources.items() if name != DEFAULT_SOURCE
-    }
+    reading = SourcesReading("presets.yaml", SourcesRoot, dict)
+    root = reading.read(read_yaml(preset_texts().encode()))
+    if root is None:
+        raise reading.bad_campaigns()
+    return {name: source.model_copy(update={"preset": name}) for name, source in root.sources.items()}
 
 
 def header_names(stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> tuple[str, ...]:
