@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refundctl.domain.basics.money import format_amount
-from refundctl.domain.bookings import booking_columns
+from refundctl.domain.bookings import column_rules
 from refundctl.domain.bookings.booking_cells import FIELDS, REFUNDED, WHITESPACE, Fault, RejectCode
-from refundctl.domain.bookings.booking_columns import BookingRules, Faults, find_card_numbers, metadata_texts
+from refundctl.domain.bookings.booking_columns import BookingRules, metadata_texts
+from refundctl.domain.bookings.column_faults import Faults, find_card_numbers
 
 Columns = Mapping[str, Sequence[str]]
 
@@ -494,14 +495,14 @@ def test_a_block_of_rows_gives_what_each_row_gives_alone(rows: list[dict[str, st
             }
 
 
-@pytest.mark.parametrize("name", sorted(booking_columns._PLAIN))
+@pytest.mark.parametrize("name", sorted(column_rules._PLAIN))
 def test_a_text_that_is_taken_as_it_is_would_be_read_as_the_same(name: str) -> None:
     """The shortcut is only right as long as this holds."""
-    pattern = booking_columns._PLAIN[name].replace("++", "+").replace("?+", "?").replace("}+", "}")
+    pattern = column_rules._PLAIN[name].replace("++", "+").replace("?+", "?").replace("}+", "}")
 
     @given(st.from_regex(rf"\A(?:{pattern})\Z"))
     def holds(text: str) -> None:
-        if booking_columns._PLAIN_VALUES[name].fullmatch(text):
+        if column_rules._PLAIN_VALUES[name].fullmatch(text):
             rules = BookingRules()
             assert text == text.strip(WHITESPACE)
             assert rules._outcome(rules._rule(name), text) == text
@@ -520,7 +521,7 @@ def test_what_is_remembered_stays_small() -> None:
     for first in range(0, 60_000, 5_000):
         texts = [f"status {number}" for number in range(first, first + 5_000)]
         assert rules.read_column("status", texts, Faults()) == texts
-    assert len(rules._remembered["status"]) <= booking_columns.REMEMBERED_MAX
+    assert len(rules._remembered["status"]) <= column_rules.REMEMBERED_MAX
 
 
 # --- Metadata and card numbers ---

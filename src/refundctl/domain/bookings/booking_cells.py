@@ -47,7 +47,10 @@ WORDS_QUOTED_MAX = 30
 _DIGITS_QUOTED_MAX = 18
 
 #: Not the separators U+001C to U+001F and U+0085, which Python would strip, but which are control characters.
-WHITESPACE = " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+WHITESPACE = (
+    " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 #: What a spreadsheet takes for the start of a formula (OWASP, CSV Injection), full-width forms too.
 FORMULA_SIGNS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 
@@ -256,7 +259,7 @@ def _email_validator() -> Callable[[str], "ValidatedEmail"]:
 
 
 def read_currency(text: str) -> str | Fault:
-    """A code of ISO 4217 in capitals, also for a sign such as `€` that stands for one only. Faults: unknown_currency."""
+    """A code of ISO 4217 in capitals, also for a sign such as `€` that stands for one. Faults: unknown_currency."""
     # Some letters outside ASCII have an ASCII capital.
     code = text.upper() if text.isascii() else currency_of(text) or text
     if not is_currency(code):

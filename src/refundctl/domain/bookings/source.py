@@ -158,7 +158,7 @@ def _date_format(text: str) -> str:
 
 
 def _headers(given: object) -> object:
-    """A single header in a list is that header. What is wrong is said here: of a union, pydantic says it for each part."""
+    """A single header in a list is that header. Mistakes are told here: of a union, pydantic tells them per part."""
     if isinstance(given, str):
         return _not_blank(given)
     if not isinstance(given, list | tuple):
@@ -224,12 +224,11 @@ Wanted = Annotated[tuple[str, ...], AfterValidator(_something), AfterValidator(_
 class Source(BaseModel):
     """How to read one kind of file. `Source()` is the built-in `default`: canonical headers, ISO 8601 dates.
 
-    Under `columns`, several headers make one column, with a space between two cells, and null takes a column away
-    even where a file has it. Those in `optional` may be missing in a file. `refunded` is the header of what was paid
-    back already. `only` and `skip` compare trimmed and without case: rows that the first doesn't name, and those that the
-    second does, are filtered. `id_prefix` goes before the ids of bookings and of those
-    customers that have one of their own. `preset` only tells where the other values come from: `on_top` puts them
-    together.
+    Under `columns`, several headers make one column, with a space between two cells, and null takes a column away even
+    where a file has it. Those in `optional` may be missing in a file. `refunded` is the header of what was paid back
+    already. `only` and `skip` compare trimmed and without case: rows that the first doesn't name, and those that the
+    second does, are filtered. `id_prefix` goes before the ids of bookings and of those customers that have one of their
+    own. `preset` only tells where the other values come from: `on_top` puts them together.
 
     Raises pydantic's ValidationError with every mistake.
     """

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from refundctl.domain.basics.payment_card_numbers import may_hold_card_number
 from refundctl.domain.bookings.booking_cells import FIELDS, RejectedRow
-from refundctl.domain.bookings.booking_columns import BookingRules, Faults, Texts, find_card_numbers, metadata_texts
+from refundctl.domain.bookings.booking_columns import BookingRules, metadata_texts
+from refundctl.domain.bookings.column_faults import Faults, Texts, find_card_numbers
 from refundctl.domain.bookings.line_items import LineItemRules
 from refundctl.files.bookings.bookings_header import BookingsHeader, find_bookings_header, without_currency
 from refundctl.files.bookings.grouped_rows import Bookings, GroupedRows, all_texts, rejected_rows
@@ -95,8 +96,8 @@ class BookingsFile(TableFile[BookingsHeader]):
             yield from map(self._block, self._rows)
         else:
             yield from self._blocks_of_bookings(self._line_items)
-        # Where every row is filtered, or rejected before its currency is looked for, none has lacked it. And the rows of
-        # a rejects file are rejected again.
+        # Where every row is filtered, or rejected before its currency is looked for, none has lacked it. And the rows
+        # of a rejects file are rejected again.
         has_others = self._only or self._has_unjudged
         if self._seeks_currency and not self.found.rejects and (self._has_judged or not has_others):
             raise without_currency(self.name, self._source)

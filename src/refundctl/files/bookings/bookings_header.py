@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from refundctl.domain.basics.errors import BadInput
@@ -86,21 +87,18 @@ def _refusal_of_missing(match: Match, there: Mapping[str, int], source: "Source"
     if not lacked:
         return None
     keys = {header: _keys_of(header, name, source) for header, name in lacked.items()}
-    missing = ", ".join(
-        f"{shown(header)}{'' if header == name else f' for {name}'}{_guess(match, header, keys[header])}"
-        for header, name in lacked.items()
-    )
+    missing = ", ".join(_sought(match, header, name, keys[header]) for header, name in lacked.items())
     needed = {header for name in REQUIRED for header in source.headers_of(name)}
     if source.preset is None and needed.isdisjoint(there):
         return _without_header(match, missing)
-    where = _where(key for of_header in keys.values() for key in of_header)
+    where = _where(chain(*keys.values()))
     columns = f"its columns are {listed(match.names)}"
     if source.preset is None:
         what = f"{match.path} lacks {missing}; {columns}. Rename a column, or name it {where} of a source."
         return BadInput(what, code="column_missing", path=match.path)
     what = (
-        f"{match.path} lacks {missing}, which the preset {source.preset} looks for; {columns}. Rename a column, or name it "
-        f"{where} of a source with `preset: {source.preset}`"
+        f"{match.path} lacks {missing}, which the preset {source.preset} looks for; {columns}. Rename a column, or "
+        f"name it {where} of a source with `preset: {source.preset}`"
     )
     return BadInput(what, CHECK, code="column_missing", path=match.path, preset=source.preset)
 
@@ -113,9 +111,10 @@ def _keys_of(header: str, name: str, source: "Source") -> list[str]:
     return keys + [key for key, headers in tests.items() if header in headers]
 
 
-def _guess(match: "Match", header: str, keys: Sequence[str]) -> str:
+def _sought(match: Match, header: str, name: str, keys: Sequence[str]) -> str:
     # What decides whether a row is paid at all, or how much, is not to be guessed.
-    return match.nearest(header) if keys == ["columns"] else ""
+    guess = match.nearest(header) if keys == ["columns"] else ""
+    return f"{shown(header)}{'' if header == name else f' for {name}'}{guess}"
 
 
 def _where(keys: Iterable[str]) -> str:
@@ -134,8 +133,8 @@ def _without_header(match: Match, missing: str) -> BadInput:
         what = f"its first line is {first}. Take out the lines above the header."
     elif len(match.names) == 1:
         what = (
-            f"its first line is {first} alone. If the names of the columns stand further down, take out the lines above "
-            "the header; if not, name it under `columns` of a source"
+            f"its first line is {first} alone. If the names of the columns stand further down, take out the lines "
+            "above the header; if not, name it under `columns` of a source"
         )
         advice = CHECK
     else:

@@ -44,8 +44,8 @@ def header_names(stream: BinaryIO, name: str, source: "Source", *, encoding: str
     """The names in a file's header, whatever kind of file it is; the stream is at its start before and after.
 
     The delimiter is the one by which the header has most names that a preset or `source` knows. Nothing where there is
-    no such line, or its quotes make it none. Raises BadInput where it is no text file in its encoding, UsageError for an
-    unknown encoding.
+    no such line, or its quotes make it none. Raises BadInput where it is no text file in its encoding, UsageError for
+    an unknown encoding.
     """
     text = TextBytes(stream, name, find_encoding(stream, encoding or source.encoding))
     try:
@@ -91,8 +91,8 @@ def _is_default(names: Sequence[str], default: "Source") -> bool:
 def near_miss(path: str, names: Sequence[str], default: "Source") -> BadInput | None:
     """For a header that no preset fits: the refusal of one that nearly does, which says what it lacks.
 
-    None where none is near, or the header has a column that the default source needs: then reading the file by that says
-    what to do.
+    None where none is near, or the header has a column that the default source needs: then reading the file by that
+    says what to do.
     """
     there = set(map(folded, names))
     if any(folded(header) in there for name in NEEDED for header in default.headers_of(name)):

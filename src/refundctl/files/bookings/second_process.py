@@ -1,7 +1,7 @@
 """Reading a large file of bookings in a second process, so that checking rows and storing them go on at the same time.
 
-`python -m refundctl.files.bookings.second_process` is the second process: the file is its stdin, the blocks go to its stdout. They are
-marshalled, which both ends understand as they are the same program in the same Python.
+`python -m refundctl.files.bookings.second_process` is the second process: the file is its stdin, the blocks go to its
+stdout. They are marshalled, which both ends understand as they are the same program in the same Python.
 """
 
 import gc

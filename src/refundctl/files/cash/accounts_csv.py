@@ -36,7 +36,7 @@ class AccountFault:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The accounts of a file by customer_id, those that can't be used among them; `debtor` is None where it has none."""
+    """The accounts of a file by customer_id, unusable ones among them; `debtor` is None where it has none."""
 
     path: str
     by_customer: Mapping[str, Account | AccountFault]

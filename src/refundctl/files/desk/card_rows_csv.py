@@ -31,7 +31,7 @@ class CardRow:
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """Why nothing can be made of a row: its physical line, a stable code, and a sentence that shows no code of a card."""
+    """Why a row can't be taken: its physical line, a stable code, and a sentence that shows no code of a card."""
 
     line: int
     code: str
@@ -60,10 +60,10 @@ def read_card_rows(
     optional: Collection[str] = (),
     encoding: str | None = None,
 ) -> CardRows:
-    """The rows of a file with these columns beside the card's; the stream is seekable, and `name` is what messages call it.
+    """The rows of a file with these columns beside the card's. Messages call it `name`; the stream is seekable.
 
-    A cell of a `required` column is never blank. Raises BadInput where the file as a whole is none of this kind, such as
-    for a column that is not known, and UsageError for an unknown encoding.
+    A cell of a `required` column is never blank. Raises BadInput where the file as a whole is none of this kind, such
+    as for a column that is not known, and UsageError for an unknown encoding.
     """
     known = (*CARD_COLUMNS, *required, *optional)
     file = TableFile(
@@ -102,7 +102,7 @@ class _CardColumns:
             raise self._wrong("header_missing", "has no header: put a line with the names of its columns on top.")
         unknown = [name for name, column in zip(self._names, self._columns, strict=True) if name and column is None]
         if unknown:
-            told = ", ".join(shown(mask(name) if _may_be_code(name) else name) for name in unknown)
+            told = ", ".join(map(_shown_name, unknown))
             guess = did_you_mean(unknown[0], [column for column in self._known if column not in there])
             hint = guess or f"; it may have {', '.join(f'`{column}`' for column in self._known)}."
             raise self._wrong("column_unknown", f"has a column that is not known here, {told}{hint}")
@@ -148,6 +148,10 @@ def _fault_of_card(card_id: str, code: str) -> tuple[str, str] | None:
 def _fault_of_blanks(cells: Mapping[str, str], required: Collection[str]) -> tuple[str, str] | None:
     blank = next((column for column in required if not cells[column]), None)
     return None if blank is None else ("value_missing", f"Its {blank} is blank: fill it in.")
+
+
+def _shown_name(name: str) -> str:
+    return shown(mask(name) if _may_be_code(name) else name)
 
 
 def _may_be_code(text: str) -> bool:

@@ -12,7 +12,7 @@ from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.domain.cards.redemption_columns import CARD_COLUMNS, COLUMNS, REQUIRED, read_columns
 from refundctl.files.tables.csv_rows import Rows
-from refundctl.files.tables.headers import Match, TableHeader, refuse_twice, table_header
+from refundctl.files.tables.headers import Match, TableHeader, named_twice, refuse_twice, table_header
 from refundctl.files.tables.misplaced_fields import Shape
 from refundctl.files.tables.table_file import TableBlock, TableFile, by_line, rejected_at, without
 
@@ -69,7 +69,7 @@ def find_redemptions_header(path: str, text: str) -> RedemptionsHeader:
     names, lines = header.names, header.lines
     match = Match(path, names)
     columns = match.positions(COLUMNS)
-    refuse_twice(path, [names[at] for at in columns.values() if names.count(names[at]) > 1], lines)
+    refuse_twice(path, named_twice(names, columns.values()), lines)
     _refuse_missing(match, columns, lines)
     return RedemptionsHeader(header.delimiter, names, lines, columns)
 

@@ -13,9 +13,11 @@ from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import shown
 from refundctl.domain.basics.payment_card_numbers import may_hold_card_number
 from refundctl.domain.bookings.booking_cells import WHITESPACE
-from refundctl.domain.bookings.booking_columns import PERSON_FIELDS, BookingRules, Faults, Texts, find_card_numbers
+from refundctl.domain.bookings.booking_columns import BookingRules
+from refundctl.domain.bookings.column_faults import Faults, Texts, find_card_numbers
+from refundctl.domain.bookings.person_columns import PERSON_FIELDS
 from refundctl.files.tables.csv_rows import Columns, Rows
-from refundctl.files.tables.headers import Match, TableHeader, refuse_twice, table_header
+from refundctl.files.tables.headers import Match, TableHeader, named_twice, refuse_twice, table_header
 from refundctl.files.tables.misplaced_fields import Shape
 from refundctl.files.tables.only_and_skip import wanted_texts
 from refundctl.files.tables.table_file import TableBlock, TableFile, by_line, rejected_at, without
@@ -103,8 +105,8 @@ def open_people(stream: BinaryIO, name: str, source: "Source", *, encoding: str 
 def find_people_header(path: str, text: str, source: "Source") -> PeopleHeader:
     """The header in the first lines of a file: other columns than a person's are ignored, whatever they are called.
 
-    Raises BadInput where it names no customers, lacks a column that the source names for a person or in `only` or `skip`,
-    or has one of those it needs twice.
+    Raises BadInput where it names no customers, lacks a column that the source names for a person or in `only` or
+    `skip`, or has one of those it needs twice.
     """
     headers = {name: source.headers_of(name) for name in PERSON_FIELDS}
     wanted = [*chain(*headers.values()), *source.only, *source.skip]
@@ -113,7 +115,7 @@ def find_people_header(path: str, text: str, source: "Source") -> PeopleHeader:
     match = Match(path, names)
     there = match.positions(wanted)
     # Of columns that nobody looks at there may be several of one name.
-    refuse_twice(path, sorted({names[at] for at in there.values() if names.count(names[at]) > 1}), lines)
+    refuse_twice(path, sorted(named_twice(names, there.values())), lines)
     # Half a name is none.
     complete = {name: several for name, several in headers.items() if several and there.keys() >= {*several}}
     if complete.keys().isdisjoint(WHO):

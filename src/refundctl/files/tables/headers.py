@@ -67,6 +67,11 @@ def likely_delimiter(text: str, headers: Iterable[str]) -> str:
     return max(DELIMITERS, key=likelihood)
 
 
+def named_twice(names: Sequence[str], positions: Iterable[int]) -> list[str]:
+    """Those of the columns at these positions whose names stand more than once in the header."""
+    return list(dict.fromkeys(names[at] for at in positions if names.count(names[at]) > 1))
+
+
 def refuse_twice(path: str, twice: Sequence[str], line: int) -> None:
     """Raises BadInput where there are names that stand twice in the header, which ends on that line."""
     if twice:

@@ -1,4 +1,4 @@
-"""Small CSV files of which some columns are read by their names, whole: accounts, and answers that are told to a debt."""
+"""Small CSV files, read whole, of which some columns are looked for by their names: accounts, a bank's answers."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

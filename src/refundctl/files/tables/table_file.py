@@ -1,4 +1,4 @@
-"""What all tables have in common: a file that is read up to its header, and rows below it that are taken or rejected."""
+"""What all tables have in common: a file read up to its header, and rows below it that are taken or rejected."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from refundctl.domain.bookings.booking_cells import Fault, RejectedRow
-from refundctl.domain.bookings.booking_columns import Faults
+from refundctl.domain.bookings.column_faults import Faults
 from refundctl.files.tables.csv_rows import CsvRows, Row
 from refundctl.files.tables.encoded_text import TextBytes, find_encoding
 from refundctl.files.tables.headers import TableHeader
