@@ -9,7 +9,7 @@ import pytest
 from refundctl.domain.basics.errors import BadInput, UsageError
 from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
-from refundctl.files.people.people_csv import PeopleFile, open_people
+from refundctl.files.people.people_csv import PeopleFile
 from refundctl.files.tables import csv_rows
 from refundctl.files.tables.reject_columns import fingerprint
 from refundctl.files.tables.table_file import TableBlock
@@ -38,7 +38,7 @@ class Reading:
 def read(content: str | bytes, source: Source | None = None, *, encoding: str | None = None) -> Reading:
     """The people in a file of this content, which messages call `crm.csv`."""
     raw = content.encode() if isinstance(content, str) else content
-    file = open_people(BytesIO(raw), "crm.csv", source or Source(), encoding=encoding)
+    file = PeopleFile(BytesIO(raw), "crm.csv", source or Source(), encoding=encoding)
     blocks = list(file.blocks())
     columns: dict[str, list[str | None]] = {}
     for block in blocks:

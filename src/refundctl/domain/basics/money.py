@@ -43,8 +43,7 @@ class UnknownCurrency(AmountError):
         else:
             why = "is not a currency of ISO 4217"
         super().__init__(
-            "unknown_currency",
-            f"{_shown(currency)} {why}; write the three capital letters of a currency, such as EUR",
+            "unknown_currency", f"{_shown(currency)} {why}; write the three capital letters of a currency, such as EUR"
         )
 
 

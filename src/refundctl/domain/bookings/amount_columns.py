@@ -18,12 +18,11 @@ from refundctl.domain.bookings.booking_cells import (
     refund_items,
     split_currency,
 )
-from refundctl.domain.bookings.column_faults import Faults, Texts, Values, take_out_faults
+from refundctl.domain.bookings.column_faults import MISSING, Faults, Texts, Values, take_out_faults
 from refundctl.domain.bookings.column_rules import ColumnRules
 
 #: Amounts tried at once where some of their column are odd: about one in a hundred of them often is.
 SLICE = 32
-MISSING = Fault(RejectCode.MISSING_VALUE, "is blank; fill it in")
 
 
 @dataclass(slots=True)
@@ -143,23 +142,16 @@ class AmountColumns(ColumnRules):
         if not text:
             return MISSING if name in REQUIRED else None
         glued, amount = split_currency(text)
-        if glued == currency or (glued is not None and currency in currencies_of(glued)):
+        if glued is not None and (glued == currency or currency in currencies_of(glued)):
             text = amount
-        elif glued is not None and is_sign(glued):
-            reason = f"has the sign {glued}, but the currency of its row is {currency}; correct one of them"
-            return Fault(RejectCode.CURRENCY_MISMATCH, reason)
-        elif glued is not None and is_currency(glued):
-            reason = f"is in {glued}, but the currency of its row is {currency}; correct one of them"
+        elif glued is not None and (is_sign(glued) or is_currency(glued)):
+            named = f"has the sign {glued}" if is_sign(glued) else f"is in {glued}"
+            reason = f"{named}, but the currency of its row is {currency}; correct one of them"
             return Fault(RejectCode.CURRENCY_MISMATCH, reason)
         signed = name in ZERO_OR_MORE
         try:
             return parse_amount(
-                text,
-                currency,
-                decimal=self.decimal,
-                thousands=self.thousands,
-                signed=signed,
-                preset=self.preset,
+                text, currency, decimal=self.decimal, thousands=self.thousands, signed=signed, preset=self.preset
             )
         except AmountError as error:
             return Fault(RejectCode(error.code), error.sentence)

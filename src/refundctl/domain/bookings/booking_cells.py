@@ -73,10 +73,7 @@ class RejectCode(StrEnum):
     VALUE_TOO_LONG = "value_too_long", "an id has more than 300 characters, or another field more than 1,000"
     CONTROL_CHARACTERS = "control_characters", "a field holds control characters, such as a line break"
     FORMULA = "formula", "an id, a name or an e-mail starts like a spreadsheet formula"
-    MALFORMED_ID = (
-        "malformed_id",
-        "an id that can't be one, such as 1.2E+15, which a spreadsheet has shortened",
-    )
+    MALFORMED_ID = ("malformed_id", "an id that can't be one, such as 1.2E+15, which a spreadsheet has shortened")
     UNKNOWN_CURRENCY = "unknown_currency", "no currency of ISO 4217 in which amounts can be kept"
     CURRENCY_MISMATCH = (
         "currency_mismatch",
@@ -91,15 +88,9 @@ class RejectCode(StrEnum):
     MALFORMED_EMAIL = "malformed_email", "an e-mail address that no mail tool would take"
     MALFORMED_DATE = "malformed_date", "a date that doesn't exist or is not in the source's format"
     MALFORMED_VALUE = "malformed_value", "a country, locale, number of tickets or yes/no that is none"
-    EXCEEDS_ORDER_AMOUNT = (
-        "exceeds_order_amount",
-        "the refund lines of a booking exceed its order amount together",
-    )
+    EXCEEDS_ORDER_AMOUNT = ("exceeds_order_amount", "the refund lines of a booking exceed its order amount together")
     CONTRADICTION = "contradiction", "rows of one call contradict each other about a booking"
-    BOOKING_CONFLICT = (
-        "booking_conflict",
-        "a line that was funded now says another amount, currency or customer",
-    )
+    BOOKING_CONFLICT = ("booking_conflict", "a line that was funded now says another amount, currency or customer")
 
 
 @dataclass(frozen=True, slots=True)

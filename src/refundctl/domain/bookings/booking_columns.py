@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from refundctl.domain.bookings.amount_columns import MISSING, AmountColumns
+from refundctl.domain.bookings.amount_columns import AmountColumns
 from refundctl.domain.bookings.booking_cells import FIELDS, REFUNDED
-from refundctl.domain.bookings.column_faults import Faults, Texts, Values
+from refundctl.domain.bookings.column_faults import MISSING, Faults, Texts, Values
 from refundctl.domain.bookings.person_columns import PersonColumns
 
 

@@ -9,6 +9,10 @@ from refundctl.domain.bookings.booking_cells import FIELDS, REFUNDED, WHITESPACE
 Texts = Sequence[str]
 Values = Sequence[Any]
 
+MISSING = Fault(RejectCode.MISSING_VALUE, "is blank; fill it in")
+CARD_NUMBER = Fault(
+    RejectCode.PAYMENT_CARD_NUMBER, "holds the number of a payment card, which may not be kept; take it out"
+)
 _RANKS = {name: rank for rank, name in enumerate(FIELDS)}
 
 
@@ -55,7 +59,6 @@ def find_card_numbers(columns: Mapping[str, Texts], faults: Faults) -> None:
 
     A phone number that starts with + is none: calling codes begin with the same digits as card numbers.
     """
-    reason = "holds the number of a payment card, which may not be kept; take it out"
     for name, texts in columns.items():
         # What was refunded before is taken off, but never kept.
         if name == REFUNDED or not may_hold_card_number("\n".join(texts).encode()):
@@ -63,4 +66,4 @@ def find_card_numbers(columns: Mapping[str, Texts], faults: Faults) -> None:
         for row, text in enumerate(texts):
             international = name == "phone" and text.strip(WHITESPACE).startswith("+")
             if not international and holds_card_number(text):
-                faults.add(row, name, Fault(RejectCode.PAYMENT_CARD_NUMBER, reason))
+                faults.add(row, name, CARD_NUMBER)

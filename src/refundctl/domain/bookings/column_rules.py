@@ -10,22 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from refundctl.domain.bookings.booking_cells import (
-    USUAL_EMAIL,
-    WHITESPACE,
-    Fault,
-    read_country,
-    read_currency,
-    read_date,
-    read_email,
-    read_id,
-    read_line_id,
-    read_locale,
-    read_name,
-    read_text,
-    read_tickets,
-    read_yes_no,
-)
+from refundctl.domain.bookings import booking_cells as cell
+from refundctl.domain.bookings.booking_cells import USUAL_EMAIL, WHITESPACE, Fault
 from refundctl.domain.bookings.column_faults import Faults, Texts, Values, take_out_faults
 
 #: Texts whose outcome a column keeps in mind.
@@ -45,18 +31,19 @@ _PLAIN = {
 _PLAIN_VALUES = {name: re.compile(value) for name, value in _PLAIN.items()}
 _PLAIN_COLUMNS = {name: re.compile(f"(?:(?:{value})?+\n)*+") for name, value in _PLAIN.items()}
 
-_RULES: dict[str, Callable[[str], Any]] = {
-    "booking_id": read_line_id,
-    "refund_id": read_line_id,
-    "currency": read_currency,
-    "customer_id": read_id,
-    "email": read_email,
-    "name": read_name,
-    "locale": read_locale,
-    "country": read_country,
-    "tickets": read_tickets,
-    "accepted": read_yes_no,
-    "marketing_consent": read_yes_no,
+#: What a text of a column may say, where that is not any text.
+RULES: dict[str, Callable[[str], Any]] = {
+    "booking_id": cell.read_line_id,
+    "refund_id": cell.read_line_id,
+    "currency": cell.read_currency,
+    "customer_id": cell.read_id,
+    "email": cell.read_email,
+    "name": cell.read_name,
+    "locale": cell.read_locale,
+    "country": cell.read_country,
+    "tickets": cell.read_tickets,
+    "accepted": cell.read_yes_no,
+    "marketing_consent": cell.read_yes_no,
 }
 
 
@@ -135,8 +122,8 @@ class ColumnRules:
 
     def _rule(self, name: str) -> Callable[[str], Any]:
         if name in ("booked_at", "cancelled_at"):
-            return partial(read_date, date_format=self.date_format, preset=self.preset)
-        return _RULES.get(name, read_text)
+            return partial(cell.read_date, date_format=self.date_format, preset=self.preset)
+        return RULES.get(name, cell.read_text)
 
     def _outcome(self, rule: Callable[[str], Any], text: str) -> Any:
         text = self.trimmed(text)

@@ -74,7 +74,7 @@ class LineItemRules:
         judged = {text: self._judged(text, wanted) for text in set(texts)}
         verdicts = [judged[text] for text in texts]
         if None not in judged.values():
-            return [bool(verdict) for verdict in verdicts]
+            return list(map(bool, verdicts))
         kept: list[bool] = []
         for group, (first, end) in enumerate(pairwise(starts)):
             of_group = verdicts[first:end]

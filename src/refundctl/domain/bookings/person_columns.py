@@ -57,8 +57,5 @@ _NOBODY = {
     (True, True): "is blank, and so is the e-mail; fill in one of them",
     (True, False): "is blank, and no column is an e-mail; fill it in",
     (False, True): "has no column, and the e-mail is blank; fill in the e-mail, or add a column customer_id",
-    (
-        False,
-        False,
-    ): "has no column, nor has an e-mail; add one of them, or name it under `columns` of a source",
+    (False, False): "has no column, nor has an e-mail; add one of them, or name it under `columns` of a source",
 }

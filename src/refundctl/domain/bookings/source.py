@@ -8,15 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from refundctl.domain.basics.mistakes import Mistake, did_you_mean, folded, placed, shown
 from refundctl.domain.bookings.booking_cells import (
@@ -25,16 +17,11 @@ from refundctl.domain.bookings.booking_cells import (
     REFUNDED,
     WHITESPACE,
     Fault,
-    read_country,
-    read_currency,
     read_date,
-    read_email,
     read_line_id,
-    read_locale,
     read_text,
-    read_tickets,
-    read_yes_no,
 )
+from refundctl.domain.bookings.column_rules import RULES
 
 #: Every column that a booking may have, in the order in which exports write them.
 CANONICAL_COLUMNS = FIELDS
@@ -61,13 +48,7 @@ _DATE_PARTS = {"year": {"Y", "y"}, "month": {"m", "b", "B"}, "day": {"d"}}
 
 
 _CELL_RULES: Mapping[str, Callable[[str], object]] = {
-    "currency": read_currency,
-    "email": read_email,
-    "locale": read_locale,
-    "country": read_country,
-    "tickets": read_tickets,
-    "accepted": read_yes_no,
-    "marketing_consent": read_yes_no,
+    name: RULES[name] for name in ("currency", "email", "locale", "country", "tickets", "accepted", "marketing_consent")
 }
 
 

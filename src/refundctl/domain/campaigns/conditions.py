@@ -299,7 +299,7 @@ def _read_range(
     ]
     (low, wrong_low), (high, wrong_high) = (_read_limit(given.get(key), key, read) for key in keys)
     mistakes += wrong_low + wrong_high
-    if not mistakes and low is None and high is None:
+    if (low, high) == (None, None) and not mistakes:
         mistakes.append(Mistake((), f"an empty range says nothing: write one such as {example}"))
     if low is not None and high is not None and low > high:
         message = f"a range from {low} to {high} never matches: `{keys[0]}` is the smaller one"

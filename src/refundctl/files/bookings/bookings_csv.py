@@ -14,7 +14,7 @@ from refundctl.domain.basics.payment_card_numbers import may_hold_card_number
 from refundctl.domain.bookings.booking_cells import FIELDS, RejectedRow
 from refundctl.domain.bookings.booking_columns import BookingRules, metadata_texts
 from refundctl.domain.bookings.column_faults import Faults, Texts, find_card_numbers
-from refundctl.domain.bookings.line_items import LineItemRules
+from refundctl.domain.bookings.line_items import METADATA, LineItemRules
 from refundctl.files.bookings.bookings_header import BookingsHeader, find_bookings_header, without_currency
 from refundctl.files.bookings.grouped_rows import Bookings, GroupedRows, all_texts, rejected_rows
 from refundctl.files.tables.csv_rows import Columns, Rows
@@ -25,8 +25,6 @@ from refundctl.files.tables.table_file import TableFile, by_line, rejected_at, w
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
-
-__all__ = ["Block", "BookingsFile", "RejectedRow", "open_bookings"]
 
 
 _AMOUNT_LIKE = re.compile(
@@ -59,9 +57,13 @@ class Block:
 
 
 class BookingsFile(TableFile[BookingsHeader]):
-    """A file whose header is matched with a source; its blocks can be read once."""
+    """A file whose header is matched with a source; its blocks can be read once.
 
-    def __init__(self, stream: BinaryIO, name: str, source: "Source", encoding: str | None) -> None:
+    The stream is seekable, and `name` is what messages call it. `encoding` goes before the source's. Raises BadInput
+    where it is no such file, UsageError for an unknown encoding.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> None:
         find = partial(find_bookings_header, source=source)
         super().__init__(stream, name, find, encoding=encoding or source.encoding)
         header = self.found
@@ -147,7 +149,7 @@ class BookingsFile(TableFile[BookingsHeader]):
         texts: dict[str, Texts] = {name: columns[position] for name, position in self.found.columns.items()}
         for name, positions in self.found.joined.items():
             texts[name] = self._rules.joined([columns[position] for position in positions])
-        metadata = {f"metadata.{name}": columns[position] for name, position in self.found.metadata.items()}
+        metadata = {f"{METADATA}{name}": columns[position] for name, position in self.found.metadata.items()}
         return texts, metadata
 
     def _values(
@@ -158,11 +160,8 @@ class BookingsFile(TableFile[BookingsHeader]):
         values = self._rules.read(texts, count, faults)
         if self._seeks_currency:
             self._seeks_currency = not any(values["currency"] or ())
-        kept = {
-            name: self._rules.read_column(f"metadata.{name}", metadata[f"metadata.{name}"], faults)
-            for name in self.found.metadata
-        }
-        values["metadata"] = metadata_texts(kept)
+        kept = {name: self._rules.read_column(name, cells, faults) for name, cells in metadata.items()}
+        values["metadata"] = metadata_texts({name.removeprefix(METADATA): column for name, column in kept.items()})
         return values
 
     # --- Rows that are put together ---
@@ -183,20 +182,17 @@ class BookingsFile(TableFile[BookingsHeader]):
             grouped.add_broken(self._all_texts([column[number] for column in read.columns]), read.lines[number])
         texts, metadata = self._texts(dict(enumerate(read.columns)))
         texts |= metadata | {f"only.{position}": read.columns[position] for position in self._only}
-        keys = grouped.keys(texts.pop("booking_id"))
-        put_by = [bool(key) and row not in misplaced for row, key in enumerate(keys)]
-        if all(put_by):
-            grouped.add(keys, read.lines, texts, len(rows.utf8))
-        else:
-            columns = {name: list(compress(column, put_by)) for name, column in texts.items()}
-            grouped.add(compress(keys, put_by), compress(read.lines, put_by), columns, len(rows.utf8))
-        left_out = misplaced.keys() | {row for row, is_put_by in enumerate(put_by) if is_put_by}
+        texts["booking_id"] = keys = grouped.keys(texts["booking_id"])
+        not_put_by = {row for row, key in enumerate(keys) if not key or row in misplaced}
+        lines, columns = without(not_put_by, read.lines, texts)
+        grouped.add(columns.pop("booking_id"), lines, columns, len(rows.utf8))
+        left_out = misplaced.keys() | (set(range(len(keys))) - not_put_by)
         judged = self._judged(read, left_out, rejected, has_long_numbers=may_hold_card_number(rows.utf8))
         return replace(judged, further_lines=[])
 
     def _block_of_bookings(self, bookings: Bookings) -> Block:
         faults, lines = bookings.faults, bookings.lines
-        metadata = {name: texts for name, texts in bookings.texts.items() if name.startswith("metadata.")}
+        metadata = {name: texts for name, texts in bookings.texts.items() if name.startswith(METADATA)}
         texts = {name: texts for name, texts in bookings.texts.items() if name not in metadata}
         values = self._values(texts, metadata, len(lines), faults)
         rejected = list(bookings.rejected)
@@ -226,12 +222,3 @@ class BookingsFile(TableFile[BookingsHeader]):
         place = self.found.columns["booking_id"]
         moved = len(fields) - len(self.header)
         return fields[max(0, min(place, place + moved)) : max(place, place + moved) + 1]
-
-
-def open_bookings(stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> BookingsFile:
-    """A file of bookings, read up to its header; the stream is seekable, and `name` is what messages call it.
-
-    `encoding` goes before the source's. Raises BadInput where it is no such file, UsageError for an unknown
-    encoding.
-    """
-    return BookingsFile(stream, name, source, encoding)

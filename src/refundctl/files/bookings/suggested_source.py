@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from refundctl.domain.basics.currency_signs import currencies_of, currency_of
@@ -146,7 +148,7 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Suggestion:
     """Guess from the header and some rows of the same width."""
     columns, refunded = _matched(names)
     cells = {
-        name: [cell.strip(WHITESPACE) for cell in column]
+        name: list(map(methodcaller("strip", WHITESPACE), column))
         for name, column in zip(names, zip(*rows, strict=True), strict=False)
     }
     no_amount = None
@@ -162,12 +164,12 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Suggestion:
         columns,
         decimal,
         thousands,
-        formats[0] if formats else None,
+        next(iter(formats), None),
         without_currency="currency" not in columns and all(isinstance(read_currency(text), Fault) for text in named),
         doubts=list(_doubts(names, columns, formats, no_amount)),
         others=[name for name in names if name.strip() and name not in {*_all_of(columns), refunded}],
         refunded=refunded,
-        currency=unit or next((currencies_of(sign)[0] for sign in named if currencies_of(sign)), None),
+        currency=unit or next(chain(*map(currencies_of, named)), None),
         is_currency_sure=unit is not None,
     )
 

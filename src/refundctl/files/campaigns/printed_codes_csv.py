@@ -9,7 +9,7 @@ from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import folded
 from refundctl.domain.cards.codes import code_key, looks_like_code
 from refundctl.files.tables.headers import TableHeader, first_names
-from refundctl.files.tables.table_file import TableFile
+from refundctl.files.tables.table_file import TableFile, wrong_width
 
 #: The one column that is read.
 CODE_COLUMN = "code"
@@ -18,9 +18,13 @@ _DIGIT = re.compile("[0-9]")
 
 
 class CodesFile(TableFile[TableHeader]):
-    """A file of printed codes, whose header is read; going through it gives line and code of each row, once."""
+    """A file of printed codes, whose header is read; going through it gives line and code of each row, once.
 
-    def __init__(self, stream: BinaryIO, name: str, encoding: str | None) -> None:
+    The stream is seekable, and `name` is what messages call it. Raises BadInput where it is no such file, UsageError
+    for an unknown encoding.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, *, encoding: str | None = None) -> None:
         find = partial(first_names, wanted=(CODE_COLUMN,))
         super().__init__(stream, name, find, encoding=encoding, told_encoding=False)
         self._position = _code_position(name, self.found.names, self.found.lines)
@@ -31,24 +35,8 @@ class CodesFile(TableFile[TableHeader]):
             read = rows.columns()
             if read.others:
                 row = read.others[0]
-                raise self._wrong_number(row.line, len(row.fields))
+                raise wrong_width(self.name, row.line, len(row.fields), len(self.found.names))
             yield from zip(read.lines, read.columns[self._position], strict=True)
-
-    def _wrong_number(self, line: int, given: int) -> BadInput:
-        message = (
-            f"{self.name}, line {line}: the row has {given} field{'s' * (given != 1)}, the header has "
-            f"{len(self.found.names)}; "
-            "put each value under its header."
-        )
-        return BadInput(message, code="wrong_field_count", path=self.name, line=line)
-
-
-def read_codes(stream: BinaryIO, name: str, *, encoding: str | None = None) -> CodesFile:
-    """A file of printed codes, read up to its header; the stream is seekable, and `name` is what messages call it.
-
-    Raises BadInput where it is no such file, UsageError for an unknown encoding.
-    """
-    return CodesFile(stream, name, encoding)
 
 
 def _code_position(path: str, fields: Sequence[str], line: int) -> int:

@@ -12,12 +12,10 @@ from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import did_you_mean, folded, shown
 from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.domain.cards.codes import code_key, is_card_id, looks_like_code, mask
+from refundctl.domain.cards.redemption_columns import CARD_COLUMNS
 from refundctl.files.tables.csv_rows import Row
 from refundctl.files.tables.headers import TableHeader, table_header
 from refundctl.files.tables.table_file import TableFile
-
-#: Each row names its card in one of them.
-CARD_COLUMNS = ("card_id", "code")
 
 
 @dataclass(frozen=True, slots=True)

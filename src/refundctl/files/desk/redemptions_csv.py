@@ -25,9 +25,13 @@ class RedemptionsHeader(TableHeader):
 
 
 class RedemptionsFile(TableFile[RedemptionsHeader]):
-    """A file whose header was found; its blocks can be read once."""
+    """A file whose header was found; its blocks can be read once.
 
-    def __init__(self, stream: BinaryIO, name: str, encoding: str | None) -> None:
+    The stream is seekable, and `name` is what messages call it. Raises BadInput where it is no such file, UsageError
+    for an unknown encoding.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, *, encoding: str | None = None) -> None:
         super().__init__(stream, name, find_redemptions_header, encoding=encoding)
         self._shape = Shape(self.found, self._is_like_row)
 
@@ -50,14 +54,6 @@ class RedemptionsFile(TableFile[RedemptionsHeader]):
     def _is_like_row(self, fields: Sequence[str]) -> bool:
         """A line within a row is like one if it has what each redemption has: an amount and an invoice."""
         return all(fields[self.found.columns[name]].strip(WHITESPACE) for name in REQUIRED)
-
-
-def open_redemptions(stream: BinaryIO, name: str, *, encoding: str | None = None) -> RedemptionsFile:
-    """A file of redemptions, read up to its header; the stream is seekable, and `name` is what messages call it.
-
-    Raises BadInput where it is no such file, UsageError for an unknown encoding.
-    """
-    return RedemptionsFile(stream, name, encoding)
 
 
 def find_redemptions_header(path: str, text: str) -> RedemptionsHeader:

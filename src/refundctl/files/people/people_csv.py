@@ -42,14 +42,17 @@ class PeopleHeader(TableHeader):
 
 
 class PeopleFile(TableFile[PeopleHeader]):
-    """A file whose header is matched with a source; its blocks can be read once."""
+    """A file whose header is matched with a source; its blocks can be read once.
 
-    def __init__(self, stream: BinaryIO, name: str, source: "Source", encoding: str | None) -> None:
+    The stream is seekable, and `name` is what messages call it. `encoding` goes before the source's. Raises BadInput
+    where it is no such file, UsageError for an unknown encoding.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> None:
         find = partial(find_people_header, source=source)
         super().__init__(stream, name, find, encoding=encoding or source.encoding)
-        header = self.found
-        self._shape = Shape(header, self._is_like_row)
-        self._only = wanted_texts(source, header.only)
+        self._shape = Shape(self.found, self._is_like_row)
+        self._only = wanted_texts(source, self.found.only)
         self._rules = BookingRules(
             blanks=frozenset(source.null_values),
             constants={name: text for name, text in source.constants.items() if name in PERSON_FIELDS},
@@ -90,15 +93,6 @@ class PeopleFile(TableFile[PeopleHeader]):
         return columns[0] if len(columns) == 1 else self._rules.joined(columns)
 
 
-def open_people(stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> PeopleFile:
-    """A file of people, read up to its header; the stream is seekable, and `name` is what messages call it.
-
-    `encoding` goes before the source's. Raises BadInput where it is no such file, UsageError for an unknown
-    encoding.
-    """
-    return PeopleFile(stream, name, source, encoding)
-
-
 # --- The header ---
 
 
@@ -119,7 +113,7 @@ def find_people_header(path: str, text: str, source: "Source") -> PeopleHeader:
     # Half a name is none.
     complete = {name: several for name, several in headers.items() if several and there.keys() >= {*several}}
     if complete.keys().isdisjoint(WHO):
-        raise _without_customers(match, [header for name in WHO for header in headers[name]], lines)
+        raise _without_customers(match, [*chain(*map(headers.__getitem__, WHO))], lines)
     _refuse_missing(match, [header for header in _required(source) if header not in there])
     columns = {name: tuple(there[one] for one in several) for name, several in complete.items()}
     only = {name: there[name] for name in (*source.only, *source.skip)}

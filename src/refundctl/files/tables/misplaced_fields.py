@@ -26,9 +26,8 @@ class Shape:
         """Rows as columns, those among them that are misplaced by their number (from 0), and all that are rejected."""
         read = rows.columns()
         misplaced = self._misplaced(read, rows.spans)
-        width = len(self.header.names)
-        too_wide = [_wrong_number(row.line, len(row.fields), width) for row in read.others]
-        return read, misplaced, [*too_wide, *misplaced.values()]
+        wrong = [_wrong_number(row.line, len(row.fields), len(self.header.names)) for row in read.others]
+        return read, misplaced, [*wrong, *misplaced.values()]
 
     def _misplaced(self, read: Columns, spans: Sequence[Span]) -> dict[int, RejectedRow]:
         """Rows of the right width that are none of their file's, by their number in `read`."""

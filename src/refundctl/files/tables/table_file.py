@@ -6,6 +6,7 @@ from itertools import chain, compress
 from operator import attrgetter
 from typing import Any, BinaryIO, Generic, TypeVar
 
+from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import Fault, RejectedRow
 from refundctl.domain.bookings.column_faults import Faults
 from refundctl.files.tables.csv_rows import CsvRows, Row
@@ -86,6 +87,13 @@ def without(
 def rejected_at(lines: Sequence[int], faults: Iterable[tuple[int, str, Fault]]) -> list[RejectedRow]:
     """The rows at fault, each with its physical line."""
     return [RejectedRow.of(lines[row], name, fault) for row, name, fault in faults]
+
+
+def wrong_width(path: str, line: int, given: int, width: int) -> BadInput:
+    """The refusal of a file for a row that has not as many fields as the header."""
+    fields = f"{given} field{'s' * (given != 1)}, the header has {width}"
+    message = f"{path}, line {line}: the row has {fields}; put each value under its header."
+    return BadInput(message, code="wrong_field_count", path=path, line=line)
 
 
 def by_line(rejected: Iterable[RejectedRow]) -> list[RejectedRow]:

@@ -232,10 +232,7 @@ def _mark(mark: _YamlMark | None) -> Mark:
 _PLAIN_WORDS = (
     ("found character '\\t'", "a tab: YAML takes spaces only"),
     ("found character", "a text can't begin with this sign: put it in quotes"),
-    (
-        "mapping values are not allowed",
-        "a second `:` in one line, or a wrong indentation: indent it or use quotes",
-    ),
+    ("mapping values are not allowed", "a second `:` in one line, or a wrong indentation: indent it or use quotes"),
     ("could not find expected ':'", "a key without a `:` behind it"),
     ("expected ',' or", "a list or keys in brackets are not closed, or lack a comma"),
     ("expected <block end>", "this is indented differently from the lines above, or stands behind a quote"),
