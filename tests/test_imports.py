@@ -87,7 +87,9 @@ ABOUT_A_SLOW_LIBRARY = {
     "domain/campaigns/campaign_rules.py": {"pydantic"},
     "domain/bookings/source.py": {"pydantic"},
     "domain/campaigns/conditions.py": {"pydantic"},
-    "files/campaigns/campaigns_yaml.py": {"pydantic", "pydantic_core", "yaml"},
+    "files/bookings/sources_yaml.py": {"pydantic"},
+    "files/campaigns/campaigns_yaml.py": {"pydantic"},
+    "files/yaml/yaml_models.py": {"pydantic", "pydantic_core"},
     "files/yaml/strict_yaml.py": {"yaml"},
 }
 VERSION = f"{PACKAGE}.__version__"
