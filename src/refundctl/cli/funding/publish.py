@@ -46,7 +46,7 @@ def publish(
             run_id=run.kept_id,
             campaign=campaign,
             counts=result.counts,
-            extra={"not_eligible": result.not_eligible, "warnings": result.warnings},
+            extra={"not_eligible": result.not_eligible, "warnings": [limit.warning for limit in result.nearly_used]},
             exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
             errors=left,
         ),

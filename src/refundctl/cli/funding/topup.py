@@ -39,7 +39,7 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
             campaign=campaign,
             counts=result.counts,
             totals=result.totals,
-            extra={"warnings": result.warnings},
+            extra={"warnings": [limit.warning for limit in result.nearly_used]},
             exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
             errors=left,
         ),

@@ -1,4 +1,5 @@
-"""The rules of a campaign as the campaigns file has them: fees, bonuses, offers, validity; its budget, approval and hours.
+"""The rules of a campaign as the campaigns file has them: fees, bonuses, offers, validity; its budget, approval and
+hours.
 
 They are checked here and brought into one form; refund_policy says what they come to.
 """
@@ -43,7 +44,8 @@ RULES_MAX = 60
 FEE_PERCENTAGE_MAX = 100
 #: A bonus of more than ten times the refund is a slip of the pen.
 BONUS_PERCENTAGE_MAX = 1000
-#: Digits before the decimal sign. An amount of more is a slip of the pen, and many of them together still fit an integer.
+#: Digits before the decimal sign. An amount of more is a slip of the pen, and many of them together still fit an
+#: integer.
 AMOUNT_DIGITS_MAX = 12
 
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
@@ -245,7 +247,8 @@ class Fee(_AmountRule):
 
 
 class Bonus(_AmountRule):
-    """What comes on top of a refund: its parts add up, to no more than `at_most`; `total` is for all refunds together."""
+    """What comes on top of a refund: its parts add up, to no more than `at_most`; `total` is for all refunds
+    together."""
 
     PARTS: ClassVar[tuple[str, ...]] = ("fixed", "percentage")
 
@@ -341,7 +344,8 @@ class DailyHours(Strict):
 
 
 class ValidityHours(Strict):
-    """When cards are valid, in Voucherify's shape (https://docs.voucherify.io/api-reference/campaigns): within any of these."""
+    """When cards are valid, in Voucherify's shape (https://docs.voucherify.io/api-reference/campaigns): within any
+    of these."""
 
     daily: tuple[DailyHours, ...] = Field(examples=['[{start_time: "09:00", expiration_time: "17:00"}]'])
 

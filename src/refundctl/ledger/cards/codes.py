@@ -45,8 +45,8 @@ def highest_card(connection: sqlite3.Connection) -> int:
 def index_codes(connection: sqlite3.Connection, before: int) -> int:
     """Note the codes of the cards with ids above `before` for matching; give the number of those that are new indeed.
 
-    Sorted, a million keys go in three times faster; the cards themselves stand in the order in which codes were drawn, so
-    that neighbours' codes tell nothing about each other.
+    Sorted, a million keys go in three times faster; the cards themselves stand in the order in which codes were drawn,
+    so that neighbours' codes tell nothing about each other.
     """
     return connection.execute(
         f"""

@@ -20,7 +20,8 @@ _VALID = """
 
 
 def endings(connection: sqlite3.Connection, card: str) -> list[str]:
-    """SQL for each way in which a card may have come to its end, or wait for it: deactivated, transferred, cashed out, frozen.
+    """SQL for each way in which a card may have come to its end, or wait for it: deactivated, transferred, cashed out,
+    frozen.
 
     Only for those that any card of this ledger has come to, so that a million cards need not be asked for nothing.
     """

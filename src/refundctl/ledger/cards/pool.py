@@ -83,7 +83,8 @@ def compare_printed(
 ) -> list[Clash]:
     """Note printed codes with their lines, and hold them against all cards; those of the campaign's own pool are known.
 
-    `lookalike` gives the same text for codes that are taken for each other when read or typed. Clashes are in order of lines.
+    `lookalike` gives the same text for codes that are taken for each other when read or typed. Clashes are in order of
+    lines.
     """
     connection.create_function("lookalike", 1, lookalike, deterministic=True)
     columns = "line INTEGER PRIMARY KEY, code TEXT NOT NULL, code_key TEXT NOT NULL, looks TEXT NOT NULL"
@@ -110,7 +111,8 @@ def compare_printed(
 
 
 def take_in_printed(connection: sqlite3.Connection, campaign: int, run_id: int) -> int:
-    """Add the printed codes that compare_printed() noted to the pool, in order of their lines; give the number of new ones."""
+    """Add the printed codes that compare_printed() noted to the pool, in order of their lines; give the number of
+    new ones."""
     before = highest_card(connection)
     connection.execute(
         """

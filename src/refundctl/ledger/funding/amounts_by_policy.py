@@ -1,8 +1,8 @@
 """What each open refund line is given: fees, what goes onto a card or is owed in cash, and bonuses, by the policy.
 
-The policy becomes one statement of SQL (policy_as_sql); lines that no rule is for are not looked at again. What every rule
-gives a line stands in a temporary table `settled_N` for each definition (settled_lines). What a rule gives in all is limited
-later, in bonus_totals.
+The policy becomes one statement of SQL (policy_as_sql); lines that no rule is for are not looked at again. What every
+rule gives a line stands in a temporary table `settled_N` for each definition (settled_lines). What a rule gives in all
+is limited later, in bonus_totals.
 """
 
 import sqlite3
@@ -24,8 +24,8 @@ from refundctl.ledger.funding.settled_lines import Settled
 def settle(considered: Considered, today: str) -> Settled:
     """Work out what every open considered line is given, and put it into `considered`.
 
-    `today` is the day in the campaign's time zone, by which a card is still live: its lines are settled by the definition
-    that it was published under. Raises BadInput where a bonus can't be counted any more.
+    `today` is the day in the campaign's time zone, by which a card is still live: its lines are settled by the
+    definition that it was published under. Raises BadInput where a bonus can't be counted any more.
     """
     connection, judge = considered.connection, considered.judge
     reopened = find_reopened(considered)

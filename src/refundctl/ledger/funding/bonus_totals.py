@@ -14,10 +14,11 @@ from refundctl.ledger.funding.settled_lines import Settled, SettledTable
 
 
 def limit_totals(settled: Settled, funded: str = "TRUE", parameters: Mapping[str, Any] | None = None) -> None:
-    """Where rules would give the open lines more than their totals, give what is left, in the order of booking and refund ids.
+    """Where rules would give the open lines more than their totals, give what is left, in the order of booking and
+    refund ids.
 
-    `funded` is SQL, with its `parameters`, for which of the `considered` lines are to be funded: what others would be given
-    doesn't count.
+    `funded` is SQL, with its `parameters`, for which of the `considered` lines are to be funded: what others would be
+    given doesn't count.
     """
     connection, parameters = settled.connection, parameters or {}
     tables = [table for table in settled.tables if table.has_totals]
@@ -53,7 +54,8 @@ def _left(
 
 
 def _share_out(policy: Policy, amounts: Sequence[int], left: dict[str, int], before: Mapping[str, int]) -> list[int]:
-    """What each rule gives a line to which each alone would give `amounts`; taken off what is `left` of their totals."""
+    """What each rule gives a line to which each alone would give `amounts`; taken off what is `left` of their
+    totals."""
     could = [
         minor if rule.total_minor is None else min(minor, left[rule.name] + before.get(rule.name, 0))
         for minor, rule in zip(amounts, policy.bonuses, strict=True)
@@ -109,7 +111,8 @@ def _wanted(connection: sqlite3.Connection, tables: Sequence[SettledTable]) -> d
 def _in_order(
     connection: sqlite3.Connection, tables: Sequence[SettledTable], funded: str, parameters: Mapping[str, Any]
 ) -> Iterator[tuple[SettledTable, int, int, list[int]]]:
-    """The lines that are to be funded and that a rule with a total gives anything, with what each rule alone would give."""
+    """The lines that are to be funded and that a rule with a total gives anything, with what each rule alone would
+    give."""
     width = max(len(table.bonuses) for table in tables)
     selects = [
         f"""

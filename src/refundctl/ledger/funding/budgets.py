@@ -15,7 +15,8 @@ from refundctl.ledger.funding.owed import GIVEN
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What counts against a budget: paid and bonus, of it bonus, in minor units; and cards in somebody's hands that are not dead."""
+    """What counts against a budget: paid and bonus, of it bonus, in minor units; and cards in somebody's hands that
+    are not dead."""
 
     total_minor: int
     bonus_minor: int
@@ -35,7 +36,8 @@ def used(connection: sqlite3.Connection, campaign: int) -> Used:
 
 
 def published_cards(connection: sqlite3.Connection, campaign: int) -> int:
-    """How many cards have a holder, or were activated for whoever has them, and were neither deactivated nor transferred."""
+    """How many cards have a holder, or were activated for whoever has them, and were neither deactivated nor
+    transferred."""
     return int(
         connection.execute(
             """
@@ -125,10 +127,11 @@ def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, st
             SELECT {holder} AS holder, sum(paid_minor + bonus_minor) AS more_minor
             FROM considered WHERE state = {LineState.OPEN:d} GROUP BY {holder}
         ) AS open
-        WHERE more_minor + coalesce((SELECT minor FROM given_by_holder WHERE given_by_holder.holder = open.holder), 0) > ?
+        WHERE more_minor + coalesce((SELECT minor FROM given_by_holder AS given WHERE given.holder = open.holder), 0) > ?
         """,
         (limit_minor,),
     )
     connection.execute(
-        f"UPDATE considered SET state = {state:d} WHERE state = {LineState.OPEN:d} AND {holder} IN (SELECT holder FROM capped)"
+        f"UPDATE considered SET state = {state:d} "
+        f"WHERE state = {LineState.OPEN:d} AND {holder} IN (SELECT holder FROM capped)"
     )

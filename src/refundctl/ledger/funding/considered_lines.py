@@ -1,7 +1,7 @@
 """Which refund lines a step looks at, and what stands in the way of each.
 
-consider() fills the temporary table `considered` inside the transaction; its readers ask for the value that it gives. What
-each line is given by the campaign's policy is settled in ledger.funding.amounts_by_policy.
+consider() fills the temporary table `considered` inside the transaction; its readers ask for the value that it gives.
+What each line is given by the campaign's policy is settled in ledger.funding.amounts_by_policy.
 """
 
 import sqlite3
@@ -143,11 +143,12 @@ _STATE = f"""
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """The refund lines in the temporary table `considered`, and for which campaign; until the next lines are considered.
+    """The refund lines in the temporary table `considered`, and for which campaign; until the next lines are
+    considered.
 
-    A line's `state` is a LineState. `rule_bonus_minor` is what of `bonus_minor` rules give, `rules` the bits of what the line
-    matches (see RuleBits), `valid_by` the number under which a card's last day stands (see valid_by). All amounts are in
-    minor units of the campaign's currency.
+    A line's `state` is a LineState. `rule_bonus_minor` is what of `bonus_minor` rules give, `rules` the bits of what
+    the line matches (see RuleBits), `valid_by` the number under which a card's last day stands (see valid_by). All
+    amounts are in minor units of the campaign's currency.
     """
 
     connection: sqlite3.Connection
@@ -236,7 +237,8 @@ def consider(
         lines = STAGED_LINES
     elif booking is not None or customer is not None:
         lines = CUSTOMER_LINES if booking is None else BOOKING_LINES
-    # Which lines are eligible and asked for a segment mostly tells, so that a line's own rules are worked out once only.
+    # Which lines are eligible and asked for a segment mostly tells, so that a line's own rules are worked out once
+    # only.
     decided = matches.decides(judge.eligible) and matches.decides(judge.within)
     bits = "segment_bits" if decided else "rules"
     connection.execute(
@@ -263,7 +265,8 @@ def consider(
 
 
 def _as_known_now(connection: sqlite3.Connection, judge: Judge, matches: Matcher, lines: str) -> str:
-    """The `lines` by their newest versions, with the bits of the rules they match and the first entry of their funding."""
+    """The `lines` by their newest versions, with the bits of the rules they match and the first entry of their
+    funding."""
     never_expires = "segment_rules.never_expires"
     if judge.never_expires is not None and _find_without_expiry(connection, judge.never_expires):
         never_expires = f"({never_expires} OR now.customer IN (SELECT customer FROM without_expiry))"

@@ -1,4 +1,5 @@
-"""What a fee could not take from one refund line of a booking it takes from the next, in the order of their refund ids."""
+"""What a fee could not take from one refund line of a booking it takes from the next, in the order of their refund
+ids."""
 
 import sqlite3
 from collections.abc import Sequence

@@ -13,8 +13,8 @@ from refundctl.ledger.file.sql import make_temporary
 class Holding:
     """Who holds a card in a campaign, and until when: `today` and all days are ISO dates in its time zone.
 
-    A card's last day stands under its `valid_by`, as `considered` has it, with 0 where no rule is for it; None for none.
-    `extends_to` is likewise the day to which a later top-up extends a card, None where it gives no more time.
+    A card's last day stands under its `valid_by`, as `considered` has it, with 0 where no rule is for it; None for
+    none. `extends_to` is likewise the day to which a later top-up extends a card, None where it gives no more time.
     """
 
     campaign: int

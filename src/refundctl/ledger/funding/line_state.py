@@ -7,8 +7,8 @@ from enum import IntEnum
 class LineState(IntEnum):
     """What a refund line is to a campaign; a booking is what the lowest of its lines' states says.
 
-    CASH_ONLY and NOTHING_LEFT are open too, and FUNDED_IN_CASH and KEPT funded, but nothing of the line goes onto a card:
-    of NOTHING_LEFT fees take all.
+    CASH_ONLY and NOTHING_LEFT are open too, and FUNDED_IN_CASH and KEPT funded, but nothing of the line goes onto a
+    card: of NOTHING_LEFT fees take all.
     """
 
     OPEN = 0

@@ -1,8 +1,8 @@
 """Conditions as SQL: which of them a refund line meets, as a whole number with a bit for each.
 
 Most conditions look at descriptive values only, which a few segments share: these are decided once for each segment.
-Ranges of amounts, dates and tickets become SQL. What is left (metadata, a person's own values) is asked in Python, line by
-line, with JSON in between.
+Ranges of amounts, dates and tickets become SQL. What is left (metadata, a person's own values) is asked in Python, line
+by line, with JSON in between.
 """
 
 import json
@@ -57,8 +57,8 @@ _METADATA_PREFIX = "metadata."
 class Matcher:
     """Conditions by their bits: the first is bit 0. `segment_fields` are those that a segment decides alone.
 
-    `segments` is the temporary table that matcher() made for it: (segment, rules, never_expires), with the bits that lines
-    of each segment may have, and whether cards never expire in the segment's country.
+    `segments` is the temporary table that matcher() made for it: (segment, rules, never_expires), with the bits that
+    lines of each segment may have, and whether cards never expire in the segment's country.
     """
 
     conditions: Sequence[Condition]
@@ -149,7 +149,8 @@ def matcher(
     segments: str,
     never_expires: Callable[[str], bool] | None = None,
 ) -> Matcher:
-    """A matcher with all that its SQL reads: the temporary table `segments`, and where they are asked for `customer_totals`.
+    """A matcher with all that its SQL reads: the temporary table `segments`, and where they are asked for
+    `customer_totals`.
 
     Whether cards never expire in a country says `never_expires`. Where files of people gave a country, a segment alone
     doesn't decide that one.

@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Sequence
 
-#: By the files, in minor units, as SQL on a row of line_versions or refund_lines: what goes onto a card, where no offer says
-#: otherwise; what is to be paid in cash; and bonuses that are given back.
+#: By the files, in minor units, as SQL on a row of line_versions or refund_lines: what goes onto a card, where no offer
+#: says otherwise; what is to be paid in cash; and bonuses that are given back.
 OWED_ON_CARD, OWED_IN_CASH, OWED_BONUS = (
     "refund_amount_minor - cash_amount_minor",
     "cash_amount_minor",
@@ -12,8 +12,8 @@ OWED_ON_CARD, OWED_IN_CASH, OWED_BONUS = (
 )
 
 _FUNDED = "contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'goodwill'"
-#: Transactions that give something for refund lines or out of goodwill, and those that take it back. OR rather than IN, see
-#: the schema.
+#: Transactions that give something for refund lines or out of goodwill, and those that take it back. OR rather than IN,
+#: see the schema.
 FUNDED = f"({_FUNDED})"
 #: The same with corrections; what customers spend stands in other accounts.
 GIVEN = f"({_FUNDED} OR contra_account = 'adjustments')"
@@ -28,8 +28,8 @@ def add_up_given(
 ) -> None:
     """Add what `lines` were given, net of what was taken back of it, to the last column, `minor`, of `table`.
 
-    All are SQL: `lines` what they are read from, `line` the number of each; `columns`, the key of `table`, and `condition` may
-    name `transactions` and the `credit` that each is part of.
+    All are SQL: `lines` what they are read from, `line` the number of each; `columns`, the key of `table`, and
+    `condition` may name `transactions` and the `credit` that each is part of.
     """
     for entry in _ENTRIES:
         connection.execute(

@@ -1,4 +1,5 @@
-"""Plans and approvals in the ledger: the digest of what a run gives, what a person should look at, and who agreed to it.
+"""Plans and approvals in the ledger: the digest of what a run gives, what a person should look at, and who agreed to
+it.
 
 What a run gives is read from the considered lines after its top-up, and from the transactions it posted.
 """
@@ -48,7 +49,8 @@ class NotedBookings:
 
 
 def lines_digest(considered: Considered) -> str:
-    """SHA-256 over the considered lines with their states and amounts, in an order that no number of the ledger's sets."""
+    """SHA-256 over the considered lines with their states and amounts, in an order that no number of the ledger's
+    sets."""
     rows = considered.connection.execute(
         f"""
         SELECT json_array(
@@ -117,7 +119,8 @@ def find_amounts(considered: Considered, after: int) -> GivenAmounts:
     # Where every open line was funded, as is usual, they needn't be looked up one by one.
     posted = """
         AND EXISTS (
-            SELECT 1 FROM transactions WHERE transactions.line = considered.line AND entry = 1 AND transactions.id > :after
+            SELECT 1 FROM transactions
+            WHERE transactions.line = considered.line AND entry = 1 AND transactions.id > :after
         )
     """
     connection.execute(
@@ -178,7 +181,8 @@ def sharing_name_and_amount(given: GivenAmounts) -> NotedBookings:
 
 
 def far_off(given: GivenAmounts) -> tuple[NotedBookings, int]:
-    """Bookings that are given far more than most of the others (see FENCE), the largest first; and the amount beyond which."""
+    """Bookings that are given far more than most of the others (see FENCE), the largest first; and the amount beyond
+    which."""
     connection = given.connection
     count = connection.execute("SELECT count(*) FROM given_by_booking").fetchone()[0]
     if count < FEWEST_BOOKINGS:
@@ -309,8 +313,8 @@ def post_applied(connection: sqlite3.Connection, plan: str, approval_id: int | N
 def unapproved_minor(connection: sqlite3.Connection, campaign: int) -> int:
     """What a campaign has given without anybody's approval, on cards and in cash, net of undo.
 
-    What takes a credit back counts with the run of that credit, so that undoing an approved run frees nothing. Nor does a
-    correction that takes off a card what was approved: else it could be given to somebody else by another one.
+    What takes a credit back counts with the run of that credit, so that undoing an approved run frees nothing. Nor does
+    a correction that takes off a card what was approved: else it could be given to somebody else by another one.
     """
     card = heir_of("entry.card") if find_heirs(connection) else "entry.card"
     return int(

@@ -159,4 +159,6 @@ def _step(sums: Sequence[str], names: Sequence[str]) -> list[str]:
     return [f"{now} - {before} AS {name}" for before, now, name in zip(["0", *sums], sums, names, strict=False)]
 
 
-_IN_TURN = "turns CROSS JOIN considered ON turn = :turn AND considered.booking = turns.booking AND considered.line = turns.line"
+_IN_TURN = """
+    turns CROSS JOIN considered ON turn = :turn AND considered.booking = turns.booking AND considered.line = turns.line
+"""

@@ -25,9 +25,9 @@ def publish(
 ) -> Published:
     """Give a card to each holder of an open considered line who has no live one; at most to `limit` of them.
 
-    Cards of the pool go first, in the order in which they came in; then new ones are made, unless the campaign says that
-    there are to be none. A holder whose card is dead gets a successor; so does a booking that meanwhile belongs to another
-    customer, since that card is the first customer's. Raises CodesExhausted.
+    Cards of the pool go first, in the order in which they came in; then new ones are made, unless the campaign says
+    that there are to be none. A holder whose card is dead gets a successor; so does a booking that meanwhile belongs to
+    another customer, since that card is the first customer's. Raises CodesExhausted.
     """
     connection = considered.connection
     posting = _CardPosting(cards_of(connection, holding), run_id, -1 if limit is None else limit)
@@ -69,7 +69,8 @@ class _CardPosting:
         return self.cards.connection.execute(sql, parameters)
 
     def assign(self) -> tuple[int, int]:
-        """Note the holders who need a card in `wanting`, in order, and give them cards of the pool, while there are any.
+        """Note the holders who need a card in `wanting`, in order, and give them cards of the pool, while there are
+        any.
 
         Gives their number, and that of those for whom there was none.
         """

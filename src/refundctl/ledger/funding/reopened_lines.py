@@ -13,8 +13,9 @@ from refundctl.ledger.funding.owed import add_up_given
 class Reopened:
     """What open lines have kept of fundings that were undone and reopened: it was spent, so it isn't given again.
 
-    It stands in the temporary tables `kept`, by bucket and rule ('' for none), and `kept_lines`: what was paid, what was owed
-    in cash or kept as fees, and what bonus rules gave, in minor units. `any` says whether there are such lines.
+    It stands in the temporary tables `kept`, by bucket and rule ('' for none), and `kept_lines`: what was paid, what
+    was owed in cash or kept as fees, and what bonus rules gave, in minor units. `any` says whether there are such
+    lines.
     """
 
     connection: sqlite3.Connection

@@ -30,7 +30,8 @@ class RuleColumn:
 
 @dataclass(frozen=True, slots=True)
 class SettledTable:
-    """The temporary table `settled_N` of the lines that the definition N settles, 0 the newest, with a column for each rule."""
+    """The temporary table `settled_N` of the lines that the definition N settles, 0 the newest, with a column for
+    each rule."""
 
     at: int
     policy: Policy

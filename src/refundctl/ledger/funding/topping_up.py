@@ -162,7 +162,8 @@ _FUNDED_NOW = """
 
 
 def _shares(rules: Sequence[RuleColumn]) -> str:
-    """SQL for what rules give, a row for each line and rule, in the order of lines: so that indexes only grow at their end."""
+    """SQL for what rules give, a row for each line and rule, in the order of lines: so that indexes only grow at
+    their end."""
     selects = (
         f"SELECT booking, line, {one.column} AS amount_minor, {one.slot} AS slot, '{one.rule.name}' AS rule "
         f"FROM {one.table} WHERE {one.column} > 0"
@@ -175,8 +176,8 @@ def top_up(settled: Settled, holding: Holding | None, run_id: int) -> PostedCred
     """Post what every open considered line is given, and extend cards that would die too early.
 
     What is owed in cash, and fees, are noted beside it, without a card. The schema itself refuses to fund a line twice.
-    Lines whose holder has no live card are left as they are, all of them. `holding` is None where nothing is to go onto a
-    card: so whether cards could still be used doesn't matter.
+    Lines whose holder has no live card are left as they are, all of them. `holding` is None where nothing is to go onto
+    a card: so whether cards could still be used doesn't matter.
     """
     connection = settled.connection
     before = _highest(connection)

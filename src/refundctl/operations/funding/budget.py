@@ -98,8 +98,9 @@ def _check(ledger: Ledger, terms: Terms, names: set[str], *, asked: bool) -> lis
         if limit.exceeded:
             raise BudgetExceeded(
                 f"{limit.campaign} would come to {limit.shown(limit.used)} and its budget.{limit.name} is "
-                f"{limit.shown(limit.limit)}: nothing was posted; take fewer bookings or cards, or raise the budget and store it "
-                f"with `refundctl create {limit.campaign}`.",
+                f"{limit.shown(limit.limit)}",
+                "nothing was posted; take fewer bookings or cards, or raise the budget and store it with "
+                f"`refundctl create {limit.campaign}`",
                 limit=limit.limit,
                 would_be=limit.used,
                 budget=limit.name,

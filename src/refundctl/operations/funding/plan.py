@@ -69,7 +69,8 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class PlannedAmounts:
-    """What a run gives: the digest of all lines, and what people read of it, which must be the same when it is applied."""
+    """What a run gives: the digest of all lines, and what people read of it, which must be the same when it is
+    applied."""
 
     lines: str
     funded: int
@@ -176,7 +177,8 @@ def _of_campaign(steps: Steps, amounts: PlannedAmounts) -> Iterator[Caution]:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Who makes a plan, when, for which ledger (its id is None where there is none yet), and by which source each file was read."""
+    """Who makes a plan, when, for which ledger (its id is None where there is none yet), and by which source each
+    file was read."""
 
     operator: Operator
     clock: Clock

@@ -24,8 +24,9 @@ class PublishResult:
 
     In a campaign with one card per customer, `published` counts the cards, and a customer's further bookings count as
     already published. `remaining` are those that --limit left; `short` those for whom the pool of cards had none left,
-    which are among the skipped ones too, as are the `capped` ones, of which a refund would bring its card or customer over the
-    budget's cap; `left_out` of these have no other refund. `not_eligible` says of what the campaign doesn't take, why.
+    which are among the skipped ones too, as are the `capped` ones, of which a refund would bring its card or customer
+    over the budget's cap; `left_out` of these have no other refund. `not_eligible` says of what the campaign doesn't
+    take, why.
     """
 
     eligible: int
@@ -37,11 +38,6 @@ class PublishResult:
     capped: int = 0
     left_out: int = 0
     nearly_used: Sequence[Limit] = ()
-
-    @property
-    def warnings(self) -> list[str]:
-        """What is nearly used up of the budget, a sentence each."""
-        return [limit.warning for limit in self.nearly_used]
 
     @property
     def already_published(self) -> int:

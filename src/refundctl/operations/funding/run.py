@@ -38,7 +38,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the files of a run go. `finished` is the hand-over of an earlier run that this command has just finished."""
+    """Where the files of a run go. `finished` is the hand-over of an earlier run that this command has just
+    finished."""
 
     place: hand_over.Place
     force: bool
@@ -47,7 +48,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What the steps have posted: all transactions after `last_before`; `terms` are the campaign's, `settled` its lines."""
+    """What the steps have posted: all transactions after `last_before`; `terms` are the campaign's, `settled` its
+    lines."""
 
     terms: Terms
     settled: Settled
@@ -76,11 +78,6 @@ class Steps:
     def nearly_used(self) -> list[Limit]:
         """What of the budget is nearly used up."""
         return [*self.publish.nearly_used, *self.topup.nearly_used]
-
-    @property
-    def warnings(self) -> list[str]:
-        """The same, a sentence each."""
-        return [limit.warning for limit in self.nearly_used]
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -123,8 +120,8 @@ class RunResult:
 class Guard:
     """What must hold of a run besides: each raises Refused where it doesn't.
 
-    `before` is asked first in the transaction; `after` is told what the steps have posted, and may write for the run with the
-    number given.
+    `before` is asked first in the transaction; `after` is told what the steps have posted, and may write for the run
+    with the number given.
     """
 
     before: Callable[[], None]
@@ -155,7 +152,8 @@ def run(
     write_rejects: WriteRejects,
     guard: Guard,
 ) -> RunResult:
-    """Do all steps for the refund lines in the staged files; the caller holds the transaction and decides on keeping it.
+    """Do all steps for the refund lines in the staged files; the caller holds the transaction and decides on keeping
+    it.
 
     `write_rejects` makes the folder, so that a full disk shows before the commit.
     """

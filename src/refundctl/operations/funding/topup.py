@@ -7,6 +7,7 @@ from refundctl.ledger.cards import pool
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.line_state import LineState, count_capped, count_skipped
 from refundctl.ledger.funding.settled_lines import Settled
+from refundctl.ledger.funding.topping_up import PostedCredits
 from refundctl.ledger.funding.topping_up import top_up as post_credits
 from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.campaigns.terms import Terms
@@ -16,30 +17,19 @@ NOT_PUBLISHED = "not_published"
 
 
 @dataclass(frozen=True, slots=True)
-class TopUpResult:
+class TopUpResult(PostedCredits):
     """Counts of refund lines, and what was paid in minor units of the campaign's currency.
 
     `short` are those without a card for whose customers the pool of cards has none left, `capped` those whose card or
     customer would get more than the budget allows one, `kept` those of which fees take all, noted now; all are skipped.
     """
 
-    funded: int
-    kept: int
-    paid_minor: int
-    bonus_minor: int
-    fee_minor: int
-    cash_minor: int
     currency: str
     already_funded: int
     skipped_by_reason: dict[str, int]
     short: int
     capped: int
     nearly_used: Sequence[Limit]
-
-    @property
-    def warnings(self) -> list[str]:
-        """What is nearly used up of the budget, a sentence each."""
-        return [limit.warning for limit in self.nearly_used]
 
     @property
     def posted(self) -> bool:
