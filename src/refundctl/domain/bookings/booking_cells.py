@@ -257,9 +257,8 @@ def read_currency(text: str) -> str | Fault:
         if only := currency_of(text):
             return only
         if is_sign(text):
-            reason = (
-                f"{quoted(text)} stands for several currencies; write the code of one, such as {currencies_of(text)[0]}"
-            )
+            example = currencies_of(text)[0]
+            reason = f"{quoted(text)} stands for several currencies; write the code of one, such as {example}"
             return Fault(RejectCode.UNKNOWN_CURRENCY, reason)
         reason = f"{quoted(text)} is not a currency of ISO 4217 that has amounts; write one such as EUR"
         return Fault(RejectCode.UNKNOWN_CURRENCY, reason)

@@ -11,16 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from refundctl.domain.basics.mistakes import Mistake, did_you_mean, folded, placed, shown
-from refundctl.domain.bookings.booking_cells import (
-    FIELDS,
-    NEEDED,
-    REFUNDED,
-    WHITESPACE,
-    Fault,
-    read_date,
-    read_line_id,
-    read_text,
-)
+from refundctl.domain.bookings.booking_cells import FIELDS, NEEDED, REFUNDED, WHITESPACE, Fault, read_date, read_text
 from refundctl.domain.bookings.column_rules import RULES
 
 #: Every column that a booking may have, in the order in which exports write them.
@@ -163,7 +154,7 @@ def _prefix(prefix: str) -> str:
         raise ValueError(sentence)
     if len(prefix) > PREFIX_LENGTH_MAX:
         raise ValueError(f"has {len(prefix)} characters, at most {PREFIX_LENGTH_MAX} are taken: shorten it")
-    whole = read_line_id(f"{prefix}1")
+    whole = RULES["booking_id"](f"{prefix}1")
     if isinstance(whole, Fault):
         raise ValueError(whole.reason)
     if whole != f"{prefix}1":
