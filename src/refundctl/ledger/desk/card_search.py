@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS, Condition
 from refundctl.domain.cards.card_state import CardState
-from refundctl.ledger.cards.card_now import many_cards
+from refundctl.ledger.cards.one_card import many_cards
 from refundctl.ledger.funding.considered_lines import judge_segments
 from refundctl.ledger.funding.matching import matcher
 from refundctl.ledger.people.finding_people import customer_number

@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.campaigns.refund_policy import Budget
-from refundctl.ledger.cards.transfers import find_heirs, heir_of
+from refundctl.ledger.desk.transferring import find_heirs, heir_of
 from refundctl.ledger.funding.considered_lines import State
 from refundctl.ledger.funding.publishing import Holding, live
 

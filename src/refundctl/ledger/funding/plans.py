@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from refundctl.domain.campaigns.refund_policy import Policy
-from refundctl.ledger.cards.transfers import find_heirs, heir_of
+from refundctl.ledger.desk.transferring import find_heirs, heir_of
 from refundctl.ledger.file.sql import any_rows, run_script
 from refundctl.ledger.funding.budgets import GIVEN
 from refundctl.ledger.funding.considered_lines import RuleBits, State

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.cards.card_state import CardState
-from refundctl.ledger.cards.card_now import REDEMPTIONS, many_cards
+from refundctl.ledger.cards.one_card import REDEMPTIONS, many_cards
 from refundctl.ledger.cash.debts import count_open
 from refundctl.ledger.delivery.batches import HANDED, find_unreachable, untold
-from refundctl.ledger.desk.card_lists import BALANCE_AFTER, INVOICE, refused_redemptions_open
+from refundctl.ledger.desk.card_details import BALANCE_AFTER, INVOICE, refused_redemptions_open
 from refundctl.ledger.file.sql import any_rows
 from refundctl.ledger.funding.budgets import published_cards
 from refundctl.ledger.funding.topping_up import BUCKETS

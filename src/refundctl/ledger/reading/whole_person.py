@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from refundctl.ledger.desk.card_lists import Step
+from refundctl.ledger.desk.card_details import Step
 from refundctl.ledger.funding.considered_lines import State
 
 

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from refundctl.ledger.cards.transfers import find_heirs, heir_of
+from refundctl.ledger.desk.transferring import find_heirs, heir_of
 from refundctl.ledger.cash.debts import WITH_THE_BANK
 from refundctl.ledger.delivery.batches import Batch, open_batches
 from refundctl.ledger.file.sql import any_rows, run_script

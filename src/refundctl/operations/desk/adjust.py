@@ -7,7 +7,7 @@ from typing import Any
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.redemption_rules import Buckets, taken
-from refundctl.ledger.cards.card_now import Card
+from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.desk import adjusting as posting
 from refundctl.ledger.file.connection import Ledger
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts

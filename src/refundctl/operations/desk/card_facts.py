@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from refundctl.ledger.cards.card_now import Card
-from refundctl.ledger.desk import card_lists
+from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.desk import card_details as card_lists
 from refundctl.ledger.file.connection import Ledger
 
 

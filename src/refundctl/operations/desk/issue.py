@@ -9,7 +9,7 @@ from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.validity import expiry_forbidden
 from refundctl.domain.cards.codes import looks_like_code, make_codes, mask
 from refundctl.ledger.desk import adjusting as posting
-from refundctl.ledger.desk.giving_a_card import Recipient, hand_out
+from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding import budgets
 from refundctl.ledger.journal.run_journal import Journal

@@ -6,10 +6,10 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.cards.card_state import CardState
-from refundctl.ledger.cards.card_now import Card, read_card
+from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.debts import DebtState
-from refundctl.ledger.desk import card_lists
+from refundctl.ledger.desk import card_details as card_lists
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.considered_lines import State
 from refundctl.ledger.journal.run_journal import Journal, Outcome

@@ -11,7 +11,7 @@ from refundctl.cli.shell.common import Common, command, existing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, plural, report
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
-from refundctl.operations.desk import look as operation
+from refundctl.operations.desk import show as operation
 
 CARDS_LISTED = 100
 

@@ -11,8 +11,8 @@ from refundctl.domain.basics.mistakes import did_you_mean, shown
 from refundctl.domain.basics.validity import local_day
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import is_card_id
-from refundctl.ledger.cards.card_now import Card, read_card
-from refundctl.ledger.desk import card_lists
+from refundctl.ledger.cards.one_card import Card, read_card
+from refundctl.ledger.desk import card_details as card_lists
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.desk.card_facts import card_facts

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from refundctl.ledger.cards.card_now import Card
+from refundctl.ledger.cards.one_card import Card
 
 BALANCE_AFTER = """
     (

@@ -11,9 +11,9 @@ from refundctl.domain.basics.mistakes import shown
 from refundctl.domain.basics.validity import expiry_forbidden
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import looks_like_code, mask
-from refundctl.ledger.cards.card_now import Card
+from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.desk import card_events
-from refundctl.ledger.desk.giving_a_card import Recipient, hand_out_card
+from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out_card
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.people.finding_people import find_customers_in, is_among_found
 from refundctl.operations.campaigns.pause import CampaignPaused

@@ -10,7 +10,7 @@ from refundctl.cli.desk.deeds import Word
 from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen, amount, plural
 from refundctl.domain.cards.codes import without_codes
-from refundctl.operations.desk import states as deeds
+from refundctl.operations.desk import activate as deeds
 from refundctl.operations.desk.deeds import Answer
 
 Until = Annotated[
