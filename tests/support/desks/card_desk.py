@@ -15,12 +15,14 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.cards.pins import hashed
-from refundctl.ledger.cards.one_card import many_cards, read_card
+from refundctl.ledger.cards.one_card import read_card
+from refundctl.ledger.cards.state import many_cards
 from refundctl.ledger.file.connection import Clock, Ledger, open_ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator
 from refundctl.operations.books.verify import verify
 from refundctl.operations.cash import cashout
 from refundctl.operations.desk import show as card_look
+from refundctl.operations.desk.activate import Activate, Assign, Deactivate, Disable, Enable, Extend
 from refundctl.operations.desk.adjust import Adjust
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.deeds import Answer, CardDeed, on_card
@@ -28,7 +30,6 @@ from refundctl.operations.desk.issue import Goodwill, issue
 from refundctl.operations.desk.pins import SetPin, Unlock
 from refundctl.operations.desk.redeem import PinTyped, Redeem
 from refundctl.operations.desk.rollback import rollback
-from refundctl.operations.desk.activate import Activate, Assign, Deactivate, Disable, Enable, Extend
 from refundctl.operations.desk.transfer import Transfer
 from support.books import LEDGER
 from support.command_line import CommandResult, ThisProcess, small_campaigns

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-from refundctl.ledger.funding.publishing import CODE_KEY, MakeCodes, drawn, drawn_distinct, index_codes, waiting
+from refundctl.ledger.cards.state import waiting
+from refundctl.ledger.funding.publishing import CODE_KEY, MakeCodes, drawn, drawn_distinct, index_codes
 
 EMPTY = "no_voucher_suitable_for_publication"  # Voucherify's name for it
 

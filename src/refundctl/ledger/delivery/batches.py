@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.basics.errors import Busy
+from refundctl.ledger.cards.state import BEARERS, endings
 from refundctl.ledger.file.sql import any_rows
 from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.funding.publishing import endings
 
 # Ranges never overlap, so the last one that begins before a credit tells whether the credit is in any.
 HANDED = """
@@ -72,14 +72,14 @@ def open_batch_in(connection: sqlite3.Connection, directory: str, file_names: Se
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveredMailFile:
     """The last hand-over to a place: its run, and the SHA-256 of its mail file in hexadecimal."""
 
     run_id: int
     sha256: str
 
 
-def last_delivered(connection: sqlite3.Connection, directory: str, file_name: str) -> Delivered | None:
+def last_delivered(connection: sqlite3.Connection, directory: str, file_name: str) -> DeliveredMailFile | None:
     """What was last written to this place, by any campaign; for a batch that an undo has closed, nothing was."""
     row = connection.execute(
         """
@@ -90,7 +90,7 @@ def last_delivered(connection: sqlite3.Connection, directory: str, file_name: st
         """,
         (directory, file_name),
     ).fetchone()
-    return None if row is None else Delivered(*row)
+    return None if row is None else DeliveredMailFile(*row)
 
 
 def last_handed(connection: sqlite3.Connection, campaign: int, tool: str) -> int:
@@ -145,7 +145,7 @@ def _mailed(connection: sqlite3.Connection, campaign: int) -> str:
             # What has moved was some other run's, which may be undone by now.
             clauses.append(f"(contra_account <> 'transfers' OR NOT {_NOTHING_LEFT.format(card='transactions.card')})")
     if any_rows(connection, "activations"):
-        clauses.append(f"NOT {_OF_NOBODY.format(card='transactions.card')}")
+        clauses.append(f"NOT {BEARERS.format(card='transactions.card')}")
     return " ".join(f"AND {clause}" for clause in clauses)
 
 
@@ -170,13 +170,6 @@ _NOTHING_LEFT = """
         )
     )
 """
-# It was activated for whoever has it, whom nobody knows.
-_OF_NOBODY = """
-    (
-        EXISTS (SELECT 1 FROM activations WHERE activations.card = {card})
-        AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = {card})
-    )
-"""
 
 
 def untold(connection: sqlite3.Connection, card: str) -> str | None:
@@ -188,7 +181,7 @@ def untold(connection: sqlite3.Connection, card: str) -> str | None:
     if any_rows(connection, "undoings"):
         clauses.append(_NOTHING_LEFT.format(card=card))
     if any_rows(connection, "activations"):
-        clauses.append(_OF_NOBODY.format(card=card))
+        clauses.append(BEARERS.format(card=card))
     return f"({' OR '.join(clauses)})" if clauses else None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS, Condition
 from refundctl.domain.cards.card_state import CardState
-from refundctl.ledger.cards.one_card import many_cards
+from refundctl.ledger.cards.state import CARDS_OF_CUSTOMER, many_cards, stands_among
 from refundctl.ledger.funding.considered_lines import judge_segments
 from refundctl.ledger.funding.matching import matcher
 from refundctl.ledger.people.finding_people import customer_number
@@ -40,7 +40,7 @@ def find(connection: sqlite3.Connection, wanted: Wanted, today: Mapping[int, str
         conditions.append("cards.campaign = :campaign")
     if wanted.state is not None:
         state = many_cards(connection).state.replace(":today", _day_sql(today))
-        conditions += [f"{state} = :state", *([] if some else _IN_STATE.get(wanted.state, []))]
+        conditions += [f"{state} = :state", *([] if some else [stands_among(wanted.state)])]
     rows = connection.execute(
         f"""
         SELECT cards.id
@@ -51,18 +51,6 @@ def find(connection: sqlite3.Connection, wanted: Wanted, today: Mapping[int, str
         {"campaign": wanted.campaign, "state": wanted.state, "limit": limit},
     )
     return [row[0] for row in rows]
-
-
-# Where a card in a state that few are in must stand; the others are found by looking at each card.
-_IN_STATE = {
-    CardState.DEACTIVATED: ["cards.id IN (SELECT card FROM card_events)"],
-    CardState.TRANSFERRED: ["cards.id IN (SELECT card FROM transfers)"],
-    CardState.CASHED_OUT: ["cards.id IN (SELECT card FROM cashouts)"],
-    CardState.FROZEN: ["cards.id IN (SELECT card FROM cashouts)"],
-    CardState.DISABLED: ["cards.id IN (SELECT card FROM card_events)"],
-    CardState.UNASSIGNED: ["cards.customer IS NULL"],
-    CardState.LOCKED: ["cards.id IN (SELECT card FROM pins)"],
-}
 
 
 def _day_sql(today: Mapping[int, str]) -> str:
@@ -100,11 +88,7 @@ def _customers_at(connection: sqlite3.Connection, email: str) -> list[int]:
     return [row[0] for row in connection.execute("SELECT id FROM customers WHERE email = ? COLLATE NOCASE", (email,))]
 
 
-_OF_CUSTOMERS = """
-    SELECT id FROM cards WHERE customer IN (SELECT value FROM json_each(:asked))
-    UNION
-    SELECT card FROM assignments WHERE customer IN (SELECT value FROM json_each(:asked))
-"""
+_OF_CUSTOMERS = CARDS_OF_CUSTOMER.format(is_asked="IN (SELECT value FROM json_each(:asked))")
 # Cards for the booking itself, customers' cards that were topped up for it, and those to which the balance of either moved.
 _OF_BOOKING = """
     WITH RECURSIVE

@@ -4,8 +4,9 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.cards.codes import code_key
+from refundctl.ledger.cards.state import waiting
 from refundctl.ledger.desk import card_events
-from refundctl.ledger.funding.publishing import MakeCodes, drawn_distinct, index_codes, waiting
+from refundctl.ledger.funding.publishing import MakeCodes, drawn_distinct, index_codes
 
 
 @dataclass(frozen=True, slots=True)

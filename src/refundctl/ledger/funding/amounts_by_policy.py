@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.campaigns.refund_policy import BEST, CASH, FIRST, GIFT_CARD, NONE, Percentage, Policy, Rule
+from refundctl.ledger.cards.state import live
 from refundctl.ledger.file.sql import any_rows, run_script
 from refundctl.ledger.funding.considered_lines import Judge, RuleBits, State, judge_segments, valid_by
 from refundctl.ledger.funding.matching import find_customer_totals
-from refundctl.ledger.funding.publishing import Holding, cards_of, live
+from refundctl.ledger.funding.publishing import Holding, cards_of
 
 BONUS_SLOT, FEE_SLOT = 10, 100  # entries that rules make are numbered from these
 

@@ -4,9 +4,10 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.campaigns.refund_policy import Budget
-from refundctl.ledger.desk.transferring import find_heirs, heir_of
+from refundctl.ledger.cards.heirs import find_heirs
+from refundctl.ledger.cards.state import BEARERS_CARDS, DEACTIVATED_CARDS, TRANSFERRED_CARDS, UNASSIGNED, live
 from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.funding.publishing import Holding, live
+from refundctl.ledger.funding.publishing import Holding
 
 #: Credits and what takes them back; what customers spend stands in other accounts. OR rather than IN, see the schema.
 GIVEN = (
@@ -40,23 +41,12 @@ def published_cards(connection: sqlite3.Connection, campaign: int) -> int:
     """How many cards have a holder, or were activated for whoever has them, and were neither deactivated nor transferred."""
     return int(
         connection.execute(
-            """
+            f"""
             SELECT
                 (SELECT count(*) FROM held_cards WHERE campaign = ?1)
-                - (
-                    SELECT count(*) FROM card_events CROSS JOIN held_cards ON held_cards.id = card_events.card
-                    WHERE event = 'deactivated' AND campaign = ?1
-                )
-                + (
-                    SELECT count(*) FROM activations CROSS JOIN cards ON cards.id = activations.card
-                    WHERE campaign = ?1
-                        AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = activations.card)
-                        AND NOT EXISTS (
-                            SELECT 1 FROM card_events
-                            WHERE card_events.card = activations.card AND event = 'deactivated'
-                        )
-                )
-                - (SELECT count(*) FROM transfers CROSS JOIN cards ON cards.id = transfers.card WHERE campaign = ?1)
+                + (SELECT count(*) FROM {BEARERS_CARDS} WHERE campaign = ?1)
+                - (SELECT count(*) FROM {DEACTIVATED_CARDS} WHERE campaign = ?1 AND NOT {UNASSIGNED})
+                - (SELECT count(*) FROM {TRANSFERRED_CARDS} WHERE campaign = ?1)
             """,
             (campaign,),
         ).fetchone()[0]
@@ -102,7 +92,7 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
 
     What was given on a card that was transferred counts on its successor.
     """
-    card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
+    card = find_heirs(connection).of("transactions.card")
     connection.execute("DROP TABLE IF EXISTS temp.given")
     connection.execute("CREATE TEMP TABLE given (holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL)")
     connection.execute(

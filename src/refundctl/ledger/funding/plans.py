@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from refundctl.domain.campaigns.refund_policy import Policy
-from refundctl.ledger.desk.transferring import find_heirs, heir_of
+from refundctl.ledger.cards.heirs import find_heirs
 from refundctl.ledger.file.sql import any_rows, run_script
 from refundctl.ledger.funding.budgets import GIVEN
 from refundctl.ledger.funding.considered_lines import RuleBits, State
@@ -305,7 +305,7 @@ def unapproved_minor(connection: sqlite3.Connection, campaign: int) -> int:
     What takes a credit back counts with the run of that credit, so that undoing an approved run frees nothing. Nor does a
     correction that takes off a card what was approved: else it could be given to somebody else by another one.
     """
-    card = heir_of("entry.card") if find_heirs(connection) else "entry.card"
+    card = find_heirs(connection).of("entry.card")
     return int(
         connection.execute(
             f"""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.cards.codes import code_key
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.cards.state import live, waiting
 from refundctl.ledger.funding.considered_lines import State
 
 CODES_PER_DRAW = 20_000
@@ -63,44 +63,6 @@ def day_of(days: Mapping[int, str | None]) -> str:
     return f"CASE valid_by {' '.join(f'WHEN {number} THEN {day}' for number, day in written.items())} END"
 
 
-def live(connection: sqlite3.Connection, cards: str = "cards") -> str:
-    """SQL for whether `cards`, so called there, can still be topped up today: not expired, not dead, and not frozen."""
-    return " AND ".join([_VALID.format(cards=cards), *(f"NOT {ended}" for ended in endings(connection, f"{cards}.id"))])
-
-
-# A card is valid through the end of its last day; extensions are rare, so they are looked at last.
-_VALID = """
-    (
-        {cards}.expires_on IS NULL OR {cards}.expires_on >= :today
-        OR EXISTS (SELECT 1 FROM extensions WHERE extensions.card = {cards}.id AND extensions.expires_on >= :today)
-    )
-"""
-
-
-def endings(connection: sqlite3.Connection, card: str) -> list[str]:
-    """SQL for each way in which a card may have come to its end, or wait for it: deactivated, transferred, cashed out, frozen.
-
-    Only for those that any card of this ledger has come to, so that a million cards need not be asked for nothing.
-    """
-    return [ending.format(card=card) for table, ending in _ENDINGS if any_rows(connection, table)]
-
-
-_ENDINGS = (
-    ("card_events", "EXISTS (SELECT 1 FROM card_events WHERE card_events.card = {card} AND event = 'deactivated')"),
-    ("transfers", "EXISTS (SELECT 1 FROM transfers WHERE transfers.card = {card})"),
-    (
-        "cashouts",
-        """
-        EXISTS (
-            SELECT 1 FROM cashouts WHERE cashouts.card = {card} AND NOT EXISTS (
-                SELECT 1 FROM cash_outcomes WHERE cash_outcomes.debt = cashouts.id AND outcome = 'cancelled'
-            )
-        )
-        """,
-    ),
-)
-
-
 # The form under which codes are matched: as domain.codes.code_key() has it, for codes of ASCII signs.
 CODE_KEY = "upper(replace(replace({code}, '-', ''), ' ', ''))"
 
@@ -149,29 +111,6 @@ def has_pool(connection: sqlite3.Connection, campaign: int) -> bool:
     """Whether cards of the campaign were made beforehand or printed, taken or not."""
     found = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = ? AND customer IS NULL)"
     return bool(connection.execute(found, (campaign,)).fetchone()[0])
-
-
-def waiting(connection: sqlite3.Connection) -> str:
-    """SQL for whether `cards` wait in a pool: neither handed out, nor blocked, for now or for good."""
-    waits = ["customer IS NULL", "NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = cards.id)"]
-    if any_rows(connection, "activations"):
-        waits.append("NOT EXISTS (SELECT 1 FROM activations WHERE activations.card = cards.id)")
-    if any_rows(connection, "card_events"):
-        waits.append(_NOT_BLOCKED)
-    return " AND ".join(waits)
-
-
-# Of a card that was disabled and enabled in turn, the last event counts; deactivated is for good.
-_NOT_BLOCKED = """
-    NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
-    AND coalesce(
-        (
-            SELECT event FROM card_events
-            WHERE card_events.card = cards.id AND event IN ('disabled', 'enabled') ORDER BY id DESC LIMIT 1
-        ),
-        'enabled'
-    ) = 'enabled'
-"""
 
 
 def publish(

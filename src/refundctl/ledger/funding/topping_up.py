@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from refundctl.ledger.cards.state import live
 from refundctl.ledger.file.sql import any_rows
 from refundctl.ledger.funding.bonus_totals import limit_totals
 from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.funding.publishing import Holding, cards_of, day_of, live
+from refundctl.ledger.funding.publishing import Holding, cards_of, day_of
 
 BUCKETS = ("paid", "bonus", "fee", "cash")
 BACK_SLOT, CASH_SLOT = 2, 3  # entries of bonuses given back and of cash, where they don't come first

@@ -11,9 +11,9 @@ from typing import Any
 
 from refundctl.domain.campaigns.conditions import CUSTOMER_TOTAL, METADATA_PREFIX
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
+from refundctl.ledger.cards.state import live
 from refundctl.ledger.funding.considered_lines import State
 from refundctl.ledger.funding.matching import FieldValues, customer_total
-from refundctl.ledger.funding.publishing import live
 
 _SEGMENT_NAMES = ("source", *SEGMENT_COLUMNS)
 _AMOUNTS = ("order_amount", "refund_amount", "cash_amount", "bonus_amount")

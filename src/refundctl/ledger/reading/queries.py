@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.cards.card_state import CardState
-from refundctl.ledger.cards.one_card import REDEMPTIONS, many_cards
+from refundctl.ledger.cards.one_card import REDEMPTIONS
+from refundctl.ledger.cards.state import (
+    BEARERS_CARDS,
+    BOOKING,
+    DEACTIVATED,
+    DEACTIVATED_CARDS,
+    HAND_OUTS,
+    HOLDER,
+    LAST_DAY_HELD,
+    TRANSFERRED,
+    TRANSFERRED_CARDS,
+    many_cards,
+)
 from refundctl.ledger.cash.debts import count_open
 from refundctl.ledger.delivery.batches import HANDED, find_unreachable, untold
 from refundctl.ledger.desk.card_details import BALANCE_AFTER, INVOICE, refused_redemptions_open
@@ -104,7 +116,7 @@ class CampaignFigures:
 def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) -> CampaignFigures:
     """Add up a campaign; `today` is the day in its time zone, by which a card has expired or not."""
     published = published_cards(connection, campaign)
-    deactivated = connection.execute(_DEACTIVATED, (campaign,)).fetchone()[0]
+    deactivated = _count(connection, DEACTIVATED_CARDS, campaign)
     made = connection.execute("SELECT count(*) FROM cards WHERE campaign = ?", (campaign,)).fetchone()[0]
     funded, paid, bonus, fee, cash, balance = connection.execute(
         f"""
@@ -133,12 +145,12 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
     ).fetchone()
     return CampaignFigures(
         published=published,
-        activated=_activated(connection, campaign),
+        activated=_count(connection, f"{BEARERS_CARDS} AND {_NOT_ENDED}", campaign),
         states=_states(connection, campaign, today),
         cash_debts_open=count_open(connection, campaign) if cash or "cash_owed" in moved else 0,
         till_overdrafts_open=len(refused_redemptions_open(connection, campaign=campaign)),
         deactivated=deactivated,
-        unassigned=made - published - deactivated - connection.execute(_TRANSFERRED, (campaign,)).fetchone()[0],
+        unassigned=made - published - deactivated - _count(connection, TRANSFERRED_CARDS, campaign),
         funded=funded,
         unreachable=_unreachable(connection, campaign),
         not_handed_over=_not_handed_over(connection, campaign),
@@ -185,7 +197,7 @@ def _not_dead(connection: sqlite3.Connection) -> str:
     """SQL for whether `cards` were not deactivated; other dead cards hold nothing."""
     if not any_rows(connection, "card_events WHERE event = 'deactivated'"):
         return "TRUE"
-    return "NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')"
+    return f"NOT {DEACTIVATED}".format(card="cards.id")
 
 
 def _states(connection: sqlite3.Connection, campaign: int, today: str) -> dict[CardState, int]:
@@ -203,39 +215,24 @@ def _states(connection: sqlite3.Connection, campaign: int, today: str) -> dict[C
     return {CardState(state): count for state, count in rows}
 
 
-def _activated(connection: sqlite3.Connection, campaign: int) -> int:
-    """How many cards are alive that have no holder."""
-    return int(
-        connection.execute(
-            """
-            SELECT count(*) FROM activations CROSS JOIN cards ON cards.id = activations.card
-            WHERE campaign = ?
-                AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = cards.id)
-                AND NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
-                AND NOT EXISTS (SELECT 1 FROM transfers WHERE transfers.card = cards.id)
-            """,
-            (campaign,),
-        ).fetchone()[0]
-    )
+def _count(connection: sqlite3.Connection, cards: str, campaign: int) -> int:
+    """How many cards of a campaign are among these, which are read FROM."""
+    return int(connection.execute(f"SELECT count(*) FROM {cards} WHERE campaign = ?", (campaign,)).fetchone()[0])
 
 
-_DEACTIVATED = """
-    SELECT count(*) FROM card_events CROSS JOIN cards ON cards.id = card_events.card
-    WHERE event = 'deactivated' AND campaign = ?
-"""
-_TRANSFERRED = "SELECT count(*) FROM transfers CROSS JOIN cards ON cards.id = transfers.card WHERE campaign = ?"
+_NOT_ENDED = f"NOT {DEACTIVATED} AND NOT {TRANSFERRED}".format(card="cards.id")
 
 
 def _unreachable(connection: sqlite3.Connection, campaign: int) -> int:
     """How many customers with a funded card have no e-mail address."""
     return int(
         connection.execute(
-            """
+            f"""
             SELECT count(DISTINCT cards.customer)
             FROM held_cards AS cards JOIN customers ON customers.id = cards.customer
             WHERE campaign = ? AND email IS NULL
                 AND EXISTS (SELECT 1 FROM transactions WHERE transactions.card = cards.id)
-                AND NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
+                AND NOT {DEACTIVATED.format(card="cards.id")}
             """,
             (campaign,),
         ).fetchone()[0]
@@ -418,10 +415,7 @@ def mail_cards(connection: sqlite3.Connection, last_transaction: int, cards: ran
             f"""
             SELECT
                 customers.email, customers.name, cards.code, max(0, sum(transactions.amount_minor)),
-                coalesce(
-                    (SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), cards.expires_on
-                ),
-                {bookings}, customers.customer_id, customers.locale, cards.id
+                {LAST_DAY_HELD.format(cards="cards")}, {bookings}, customers.customer_id, customers.locale, cards.id
             FROM (
                 SELECT card FROM batch_cards WHERE card > :after AND card < :stop ORDER BY card LIMIT :limit
             ) AS page
@@ -568,10 +562,7 @@ _CONSIDERED_CARDS = """
         {booking} IN (SELECT booking FROM considered)
     )
 """
-_HOLDER = {
-    "booking": "coalesce(cards.booking, assignments.booking)",
-    "customer": "coalesce(cards.customer, assignments.customer)",
-}
+_HOLDER = {"booking": BOOKING, "customer": HOLDER}
 _HELD = {"booking": "held_cards.booking", "customer": "held_cards.customer"}
 
 
@@ -592,13 +583,12 @@ def card_rows(
                 coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = cards.id), 0),
                 runs.started_at, {many.last_day}, {redemptions}
             FROM cards
-            LEFT JOIN assignments ON assignments.card = cards.id
-            LEFT JOIN activations ON activations.card = cards.id
-            LEFT JOIN customers ON customers.id = {_HOLDER["customer"]}
+            {HAND_OUTS}
+            LEFT JOIN customers ON customers.id = {HOLDER}
             LEFT JOIN runs ON runs.id = iif(
                 cards.customer IS NULL, coalesce(assignments.run_id, activations.run_id), cards.run_id
             )
-            LEFT JOIN bookings ON bookings.id = {_HOLDER["booking"]}
+            LEFT JOIN bookings ON bookings.id = {BOOKING}
             WHERE cards.campaign = :campaign AND {_CONSIDERED_CARDS.format(**_HOLDER) if considered_only else "TRUE"}
             ORDER BY cards.id
             """,
@@ -700,7 +690,7 @@ def redemption_rows(
                 AND (own.id = redemptions.id OR own.related_transaction = redemptions.id)
             LEFT JOIN assignments ON assignments.card = cards.id
             LEFT JOIN customers AS buyers ON buyers.id = redemptions.customer
-            LEFT JOIN customers AS holders ON holders.id = coalesce(cards.customer, assignments.customer)
+            LEFT JOIN customers AS holders ON holders.id = {HOLDER}
             WHERE cards.campaign = ?
                 {f"AND {_CONSIDERED_CARDS.format(**_HOLDER)}" if considered_only else ""}
             GROUP BY redemptions.id

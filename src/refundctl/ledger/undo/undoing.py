@@ -8,11 +8,11 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from refundctl.ledger.desk.transferring import find_heirs, heir_of
+from refundctl.ledger.cards.heirs import find_heirs
+from refundctl.ledger.cards.state import endings
 from refundctl.ledger.cash.debts import WITH_THE_BANK
 from refundctl.ledger.delivery.batches import Batch, open_batches
 from refundctl.ledger.file.sql import any_rows, run_script
-from refundctl.ledger.funding.publishing import endings
 
 STEPS = ("load", "publish", "topup")  # that can be undone, in the order in which they are done
 GOODWILL = "card issue"  # can be undone too: it publishes a card and puts money on it, for no refund line
@@ -201,7 +201,7 @@ def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, r
     """
     run_script(connection, _CREDITS_TABLES)
     # Only then, as an undo of a million credits must not look for the heir of each.
-    card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
+    card = find_heirs(connection).of("transactions.card")
     credits_ = f"""
         SELECT id, {card} AS card, bucket, amount_minor FROM transactions
         WHERE run_id = ? AND (entry IS NOT NULL OR contra_account = 'goodwill')

@@ -9,8 +9,8 @@ from refundctl.domain.basics.errors import Refused
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.redemption_rules import Buckets
 from refundctl.ledger.cards.one_card import Card
-from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash import bank_files as posting_cash
+from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.debts import Debt, DebtState, Source
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal

@@ -25,8 +25,8 @@ from refundctl.files.safe_write import (
     remove_parts,
     write_whole,
 )
-from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash import bank_files as posting_cash
+from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.debts import CashFile, Debt, DebtState
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile

@@ -15,8 +15,8 @@ from refundctl.domain.cash.payment_ids import OtherLedger, PaymentId, parse_mess
 from refundctl.files.bookings.rejects_csv import write_rejects
 from refundctl.files.cash.bank_answers import BankAnswer, Said, Statement
 from refundctl.files.safe_write import Other, remove_parts, replacing
-from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash import bank_files as posting_cash
+from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.debts import Debt, DebtState, Order
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile

@@ -22,7 +22,8 @@ from refundctl.domain.basics.money import (
 )
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import is_card_id, mask
-from refundctl.ledger.cards.one_card import Card, card_number, lookalikes, read_card
+from refundctl.ledger.cards.finding_cards import card_number, lookalikes
+from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal import idempotency as answers
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile

@@ -15,7 +15,8 @@ from refundctl.domain.cards.redemption_rules import taken
 from refundctl.domain.cards.till_columns import is_ahead, moment_of_purchase, other_currency, read_amount
 from refundctl.files.desk.till_csv import open_redemptions
 from refundctl.ledger.bookings import staged_bookings
-from refundctl.ledger.cards.one_card import Card, card_number, lookalikes, read_card
+from refundctl.ledger.cards.finding_cards import card_number, lookalikes
+from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.desk import redeeming
 from refundctl.ledger.desk import staged_till_rows as waiting
 from refundctl.ledger.desk.redeeming import NewRedemption

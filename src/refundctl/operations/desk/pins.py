@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from refundctl.domain.cards.pins import METHOD, SALT_BYTES, hashed
-from refundctl.ledger.cards.one_card import Card, pin_set_by
+from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.cards.pins import pin_set_by, post_pin
 from refundctl.ledger.desk.card_events import post_event
-from refundctl.ledger.cards.pins import post_pin
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal import idempotency as answers
+from refundctl.operations.desk.activate import refuse_dead
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.redeem import PinTyped
-from refundctl.operations.desk.activate import refuse_dead
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,10 @@ from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import code_key
 from refundctl.domain.cards.pins import hashed, same
 from refundctl.domain.cards.redemption_rules import INVOICE_LENGTH_MAX, Buckets, taken
-from refundctl.ledger.cards.one_card import WRONG_PINS_MAX, Card, StoredPin, card_number, pin_of
+from refundctl.ledger.cards.finding_cards import card_number
+from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.cards.pins import StoredPin, pin_of
+from refundctl.ledger.cards.state import WRONG_PINS_MAX
 from refundctl.ledger.desk import redeeming
 from refundctl.ledger.desk.redeeming import NewRedemption
 from refundctl.ledger.file.connection import Ledger

@@ -9,7 +9,8 @@ from typing import Any
 from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.redemption_rules import Buckets, given_back
-from refundctl.ledger.cards.one_card import Card, last_successor
+from refundctl.ledger.cards.heirs import last_successor
+from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.desk import redeeming
 from refundctl.ledger.desk.redeeming import PastRedemption
 from refundctl.ledger.file.connection import Ledger

@@ -6,9 +6,9 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.cards.card_state import CardState
-from refundctl.ledger.desk import transferring as transfers
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.desk import card_events
+from refundctl.ledger.desk import transferring as transfers
 from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out_card
 from refundctl.ledger.file.connection import Ledger
 from refundctl.operations.campaigns.terms import terms_of
