@@ -21,16 +21,21 @@ from refundctl.ledger.file.connection import Clock, Ledger, open_ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator
 from refundctl.operations.books.verify import verify
 from refundctl.operations.cash import cashout
-from refundctl.operations.desk import show as card_look
-from refundctl.operations.desk.activate import Activate, Assign, Deactivate, Disable, Enable, Extend
+from refundctl.operations.desk.activate import Activate
 from refundctl.operations.desk.adjust import Adjust
+from refundctl.operations.desk.assign import Assign
 from refundctl.operations.desk.card_facts import card_facts
+from refundctl.operations.desk.deactivate import Deactivate
 from refundctl.operations.desk.deeds import Answer, CardDeed, on_card
+from refundctl.operations.desk.disable import Disable, Enable
+from refundctl.operations.desk.extend import Extend
 from refundctl.operations.desk.issue import Goodwill, issue
+from refundctl.operations.desk.look import look
 from refundctl.operations.desk.pins import SetPin, Unlock
 from refundctl.operations.desk.redeem import PinTyped, Redeem
 from refundctl.operations.desk.rollback import rollback
 from refundctl.operations.desk.transfer import Transfer
+from refundctl.operations.desk.validate import Intended, validate
 from support.books import LEDGER
 from support.command_line import CommandResult, ThisProcess, small_campaigns
 from support.desks.bookings_desk import csv_text
@@ -164,20 +169,20 @@ class CardDesk:
     def validate(self, card: int, bought: Purchase) -> Said:
         ledger, intended = self.ledger, self._typed(card, bought)
         try:
-            card_look.look(
+            look(
                 ledger,
                 Journal(ledger, CLERK, "card validate", {}),
                 f"c{card}",
-                lambda seen: card_look.validate(seen, intended),
+                lambda seen: validate(seen, intended),
             )
         except Refused as error:
             return Said(REFUSED, error.code)
         return Said(NOTHING)
 
-    def _typed(self, card: int, bought: Purchase) -> card_look.Intended:
+    def _typed(self, card: int, bought: Purchase) -> Intended:
         currency = self._terms_of(card).currency
         amount = amount_text(bought.amount, currency)
-        return card_look.Intended(
+        return Intended(
             amount if bought.currency is None else f"{bought.currency} {amount}",
             bought.invoice,
             bought.customer,

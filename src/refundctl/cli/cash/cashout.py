@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from refundctl.cli.desk import deeds
+from refundctl.cli.desk.card_words import table
+from refundctl.cli.desk.typed_secrets import STDIN
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group, existing_ledger, refuse_ledger, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, number, plural, report
@@ -125,10 +127,7 @@ def _tell_list(out: Screen, found: operation.CashoutList, state: str) -> None:
             "There are no debts in cash." if state == ALL else f"No debt in cash is {state}; `--state all` lists all."
         )
         return
-    rows = [_COLUMNS, *map(_shown, found.debts)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        out.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    table(out, _COLUMNS, [_shown(debt) for debt in found.debts])
     for currency, sums in found.totals.items():
         out.print(f"Together {amount(sums['cash'], currency)}.")
 
@@ -184,7 +183,7 @@ def export(
     path = cashout_export.place_of(output)
     refuse_ledger(common, path)
     read = None if accounts is None else _read_accounts(accounts, path)
-    wanted = cashout_export.Wanted(path, format_, campaign, read, force)
+    wanted = cashout_export.BankFileAsked(path, format_, campaign, read, force)
     given: dict[str, Any] = {
         "output": str(path),
         "format": format_,
@@ -284,7 +283,7 @@ def _rejects_place(answer: "BankAnswer", named: str | None) -> Path | None:
                 "--rejects is for CSV: what of a bank's XML can't be taken is listed, as nobody would fix it."
             )
         return None
-    if named == deeds.STDIN or (named is None and answer.name == "stdin"):
+    if named == STDIN or (named is None and answer.name == "stdin"):
         raise UsageError("Rows that can't be taken need a file where they can be fixed: name it with --rejects FILE.")
     return Path(named) if named is not None else rejects_beside(answer.name)
 

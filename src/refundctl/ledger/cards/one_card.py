@@ -65,6 +65,10 @@ class Card:
         """The day of `now` where its campaign is, as an ISO date."""
         return local_day(now, self.timezone).isoformat()
 
+    def has_expired(self, now: datetime) -> bool:
+        """Whether its last valid day is over there, whatever else its state tells first."""
+        return self.expires_on is not None and self.expires_on < self.today(now)
+
     def local(self, now: datetime) -> datetime:
         """The moment on the clocks there."""
         return local_moment(now, self.timezone)

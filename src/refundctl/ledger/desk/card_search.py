@@ -17,7 +17,7 @@ from refundctl.ledger.people.finding_people import customer_number
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AskedFor:
     """Which cards are asked for: all that is not None must hold. `campaign` is its number; ids and addresses as files have them.
 
     `where` is about bookings: it finds the cards that are for them, and those of their customers that are for no single
@@ -32,7 +32,7 @@ class Wanted:
     where: Condition | None = None
 
 
-def find(connection: sqlite3.Connection, wanted: Wanted, today: Mapping[int, str], limit: int) -> list[int]:
+def find(connection: sqlite3.Connection, wanted: AskedFor, today: Mapping[int, str], limit: int) -> list[int]:
     """The numbers of the first `limit` cards that are wanted, in order; `today` is the day where each campaign is, by number."""
     some = _find_candidates(connection, wanted)
     conditions = ["TRUE"]
@@ -62,7 +62,7 @@ def _day_sql(today: Mapping[int, str]) -> str:
     return f"CASE cards.campaign {' '.join(whens)} END"
 
 
-def _find_candidates(connection: sqlite3.Connection, wanted: Wanted) -> bool:
+def _find_candidates(connection: sqlite3.Connection, wanted: AskedFor) -> bool:
     """Collect the cards of who or what was named, in `candidates`; False where neither was."""
     connection.execute("DROP TABLE IF EXISTS temp.candidates")
     connection.execute("CREATE TEMP TABLE candidates (card INTEGER PRIMARY KEY)")

@@ -10,10 +10,11 @@ from refundctl.domain.cards.redemption_rules import Buckets, taken
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.desk import adjusting as posting
 from refundctl.ledger.file.connection import Ledger
+from refundctl.operations.desk.amounts import amount_of, balance_by_bucket, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk, amount_of, money, state_in_words
+from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.goodwill_limits import BONUS, PAID, Giving, in_bucket
-from refundctl.operations.desk.redeem import BalanceTooLow, Disabled, Expired, NotActive, balance_by_bucket
+from refundctl.operations.desk.refusals import BalanceTooLow, CardExpired, NotActive, refuse_frozen, state_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +96,18 @@ def _after(card: Card, amount: Buckets) -> Card:
 
 
 def refuse_giving(desk: Desk, card: Card) -> None:
-    """Raise NotActive, Disabled or Expired where nothing may come onto a card: it must be alive, if only blocked for now."""
+    """Raise NotActive, Disabled or CardExpired where nothing may come onto a card: it must be alive, if only blocked for now."""
     _refuse_ended(card)
     if card.state is CardState.DEACTIVATED:
         raise NotActive(f"Card {card.card_id} {state_in_words(card)}: `refundctl card issue` makes a new card.")
     if card.handed_out_by is None:
-        unassigned = state_in_words(replace(card, state=CardState.UNASSIGNED))
         raise NotActive(
-            f"Card {card.card_id} {unassigned}: `refundctl card activate` or `refundctl card assign` comes first."
+            f"Card {card.card_id} {state_in_words(card, CardState.UNASSIGNED)}: `refundctl card activate` or "
+            "`refundctl card assign` comes first."
         )
     # Also of one that is disabled, which its state tells before.
-    if card.expires_on is not None and card.expires_on < card.today(desk.now):
-        raise Expired(
+    if card.has_expired(desk.now):
+        raise CardExpired(
             f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, or make a new "
             "card with `refundctl card issue`."
         )
@@ -120,8 +121,7 @@ def _refuse_taking(card: Card) -> None:
 
 
 def _refuse_ended(card: Card) -> None:
-    if card.state is CardState.FROZEN:
-        raise Disabled(f"Card {card.card_id} {state_in_words(card)}: `refundctl cashout cancel` gives it back first.")
+    refuse_frozen(card)
     if card.state is CardState.TRANSFERRED:
         raise NotActive(f"Card {card.card_id} {state_in_words(card)}: correct that card.")
     if card.state is CardState.CASHED_OUT:

@@ -32,8 +32,9 @@ from refundctl.operations.bookings.load import (
     stage_files,
     without_collector,
 )
-from refundctl.operations.desk.deeds import CardUnknown, money
-from refundctl.operations.desk.redeem import InvoiceUsed, Purchase, buyer, refuse_redeeming
+from refundctl.operations.desk.amounts import money
+from refundctl.operations.desk.redeem import Purchase, buyer, refuse_redeeming
+from refundctl.operations.desk.refusals import CardUnknown, InvoiceUsed
 
 #: Which column a refusal is about; the others are about the card.
 _FIELDS = {

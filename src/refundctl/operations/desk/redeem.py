@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from refundctl.domain.basics.errors import Refused, UsageError
+from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.basics.payment_card_numbers import holds_card_number
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import code_key
@@ -20,64 +20,27 @@ from refundctl.ledger.desk.redeeming import NewRedemption
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.people.finding_people import customer_number
 from refundctl.operations.campaigns.pause import CampaignPaused
+from refundctl.operations.desk.amounts import amount_of, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import PIN_WRONG, Answer, Desk, amount_of, money, state_in_words
+from refundctl.operations.desk.deeds import Answer, Desk
+from refundctl.operations.desk.refusals import (
+    BalanceTooLow,
+    CardExpired,
+    Disabled,
+    InvoiceRequired,
+    InvoiceUsed,
+    Locked,
+    NotActive,
+    OrderRefused,
+    OutsideHours,
+    PinRequired,
+    PinWrong,
+    QuantityExceeded,
+    WrongCustomer,
+    state_in_words,
+)
 
 SOMEBODY_ELSE = 0  # no customer's number
-
-
-class NotActive(Refused, code="voucher_not_active"):
-    """The card is dead, or not alive yet."""
-
-
-class Disabled(Refused, code="voucher_disabled"):
-    """The card is blocked."""
-
-
-class Expired(Refused, code="voucher_expired"):
-    """The card's last valid day is over."""
-
-
-class Locked(Refused, code="voucher_locked"):
-    """Too many wrong PINs were tried."""
-
-
-class OutsideHours(Refused, code="outside_validity_timeframe"):
-    """The campaign's cards are not valid at this hour, or on this day of the week."""
-
-
-class WrongCustomer(Refused, code="customer_rules_violated"):
-    """Somebody else than the card's holder, or nobody, was named."""
-
-
-class PinRequired(Refused, code="pin_required"):
-    """The card has a PIN, and none was given."""
-
-
-class PinWrong(Refused):
-    """The PIN is another."""
-
-    code = PIN_WRONG
-
-
-class InvoiceRequired(Refused, code="invoice_required"):
-    """The campaign asks for an invoice number."""
-
-
-class InvoiceUsed(Refused, code="invoice_already_used"):
-    """The invoice number was used on this card before."""
-
-
-class OrderRefused(Refused, code="order_rules_violated"):
-    """The order's total is missing, too small, or less than what is to be taken."""
-
-
-class QuantityExceeded(Refused, code="quantity_exceeded"):
-    """The card was redeemed as often as it may be."""
-
-
-class BalanceTooLow(Refused, code="gift_amount_exceeded"):
-    """The card holds less."""
 
 
 class PinTyped:
@@ -275,19 +238,22 @@ _WHAT_NEXT = {
     CardState.FROZEN: (Disabled, "`refundctl cashout cancel` gives it back"),
     CardState.DISABLED: (Disabled, "`refundctl card enable` lets it be used again"),
     CardState.UNASSIGNED: (NotActive, "`refundctl card activate` or `refundctl card assign` brings it to life"),
-    CardState.EXPIRED: (Expired, "`refundctl card extend` revives it as long as its balance is not booked as expired"),
+    CardState.EXPIRED: (
+        CardExpired,
+        "`refundctl card extend` revives it as long as its balance is not booked as expired",
+    ),
     CardState.LOCKED: (Locked, "`refundctl card unlock` lets it be tried again"),
 }
 
 
 def refuse_unusable(card: Card, now: datetime) -> None:
-    """Raise NotActive, Disabled, Expired or Locked where the card can't be used on this day."""
-    expired_then = card.expires_on is not None and card.expires_on < card.today(now)
+    """Raise NotActive, Disabled, CardExpired or Locked where the card can't be used on this day."""
+    expired_then = card.has_expired(now)
     if card.state is not CardState.ACTIVE and not (card.state is CardState.EXPIRED and not expired_then):
         refusal, advice = _WHAT_NEXT.get(card.state, (NotActive, "ask for the holder's other cards"))
         raise refusal(f"Card {card.card_id} {state_in_words(card)}: {advice}.")
     if expired_then:
-        raise Expired(f"Card {card.card_id} expired on {card.expires_on}: nothing can be redeemed after that.")
+        raise CardExpired(f"Card {card.card_id} expired on {card.expires_on}: nothing can be redeemed after that.")
     start = card.rules.start_date
     if start is not None and card.today(now) < start.isoformat():
         raise NotActive(f"Card {card.card_id} is valid from {start} on: redeem it then.")
@@ -377,8 +343,3 @@ def _refuse_balance(card: Card, amount_minor: int | None) -> None:
                 else f"take at most that, not {money(amount_minor or 0, card.currency)}."
             )
         )
-
-
-def balance_by_bucket(balance: Buckets, currency: str) -> str:
-    """A balance in words: what of it is bonus."""
-    return money(balance.total, currency) + (f", of it {money(balance.bonus, currency)} bonus" if balance.bonus else "")

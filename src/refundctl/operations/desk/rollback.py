@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from refundctl.domain.basics.errors import Refused, UsageError
+from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.redemption_rules import Buckets, given_back
 from refundctl.ledger.cards.heirs import last_successor
@@ -15,24 +15,20 @@ from refundctl.ledger.desk import redeeming
 from refundctl.ledger.desk.redeeming import PastRedemption
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
+from refundctl.operations.desk.amounts import amount_of, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk, amount_of, money, on_card_found, state_in_words
-from refundctl.operations.desk.redeem import Disabled, NotActive
+from refundctl.operations.desk.deeds import Answer, Desk, on_card_found
+from refundctl.operations.desk.refusals import (
+    Disabled,
+    MoreThanTaken,
+    NotActive,
+    RedemptionUnknown,
+    RolledBack,
+    state_in_words,
+)
 
 # A longer number may be the code of a card, which must be written down nowhere.
 _TRANSACTION = re.compile("[0-9]{1,11}")
-
-
-class RedemptionUnknown(Refused, code="resource_not_found"):
-    """There is no such transaction, or it is of no redemption."""
-
-
-class RolledBack(Refused, code="already_rolled_back"):
-    """The redemption was given back before."""
-
-
-class MoreThanTaken(Refused, code="rollback_exceeds_redemption"):
-    """More is to be given back than was taken."""
 
 
 def rollback(

@@ -21,7 +21,7 @@ from refundctl.ledger.reading.queries import campaigns
 from refundctl.ledger.reading.whole_person import Customer
 from refundctl.operations.campaigns.terms import consider, with_earlier
 from refundctl.operations.desk.card_facts import card_facts
-from refundctl.operations.desk.deeds import CustomerUnknown
+from refundctl.operations.desk.refusals import CustomerUnknown
 
 
 class SeveralCustomers(Refused, code="resource_not_found"):
