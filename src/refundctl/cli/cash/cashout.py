@@ -12,7 +12,7 @@ from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group, existing_ledger, refuse_ledger, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, number, plural, report
 from refundctl.domain.basics.errors import ExitCode, UsageError
-from refundctl.ledger.cash.debts import Debt, DebtState
+from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
 from refundctl.operations.cash import cashout as operation
 from refundctl.operations.desk.deeds import Answer
 
@@ -132,6 +132,11 @@ def _tell_list(out: Screen, found: operation.CashoutList, state: str) -> None:
         out.print(f"Together {amount(sums['cash'], currency)}.")
 
 
+_SOURCES = {
+    DebtSource.REQUEST: "customer's request",
+    DebtSource.CASH_AMOUNT: "booking's cash_amount",
+    DebtSource.POLICY: "offer or law",
+}
 _COLUMNS = ("id", "amount", "state", "source", "of", "customer", "campaign", "since")
 
 
@@ -142,7 +147,7 @@ def _shown(debt: Debt) -> tuple[str, ...]:
         str(debt.debt_id),
         money,
         debt.state,
-        debt.source,
+        _SOURCES[debt.source],
         about,
         debt.customer_id,
         debt.campaign,

@@ -8,8 +8,6 @@ from refundctl.cli.desk import deeds as take
 from refundctl.cli.desk.card_words import tell_done, validity
 from refundctl.cli.desk.deeds_by_file import Word, do_to_card_or_file
 from refundctl.cli.shell.common import Common, command
-from refundctl.cli.shell.rendering import Screen
-from refundctl.operations.desk.deeds import Answer
 from refundctl.operations.desk.extend import Extend, day_named
 
 Until = Annotated[
@@ -35,10 +33,6 @@ def extend(
         from_file,
         [Word("until", "--until", until, required=True)],
         lambda said: Extend(day_named(said["until"])),
-        _tell_extended,
+        lambda out, answer: tell_done(out, answer, "extended", "valid through that day already", validity(answer)),
         key=key,
     )
-
-
-def _tell_extended(out: Screen, answer: Answer) -> None:
-    tell_done(out, answer, "extended", "valid through that day already", validity(answer))

@@ -10,6 +10,7 @@ from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, report
 from refundctl.domain.cards.card_state import CardState
 from refundctl.operations.desk.look import look
+from refundctl.operations.desk.refusals import IN_WORDS
 from refundctl.operations.desk.show import Shown
 from refundctl.operations.desk.show import show as show_card
 
@@ -45,7 +46,9 @@ def _describe(out: Screen, found: Shown) -> None:
     figures(out, [(name, text) for name, text in _rows(facts) if text])
     for refused in facts["refused_redemptions"]:
         taken = amount(refused["amount"], refused["currency"])
-        out.print(f"  A till took {taken} for invoice {refused['invoice']}, which was refused: {refused['code']}.")
+        out.print(
+            f"  A till took {taken} for invoice {refused['invoice']}, which was refused: {_why(refused['code'])}."
+        )
     if not found.transactions:
         out.print("No transactions yet.")
         return
@@ -81,11 +84,15 @@ def _step(facts: Facts, name: str) -> str:
     return f"{facts[f'{name}_at']} by run {facts[f'{name}_by']}" if facts[f"{name}_at"] else ""
 
 
+def _why(code: str) -> str:
+    return IN_WORDS.get(code, code.replace("_", " "))
+
+
 def _attempts(failed: Facts) -> str:
     if not failed["count"]:
         return ""
     times = "once" if failed["count"] == 1 else f"{failed['count']} times"
-    return f"{times} in {failed['days']} days, last {failed['last_code']} at {failed['last_at']}"
+    return f"{times} in {failed['days']} days, last at {failed['last_at']}: {_why(failed['last_code'])}"
 
 
 _COLUMNS = ("id", "when", "what", "bucket", "amount", "balance", "for", "reason", "run")

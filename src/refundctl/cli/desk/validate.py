@@ -10,6 +10,7 @@ from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Report, Screen, report
 from refundctl.operations.desk import validate as operation
 from refundctl.operations.desk.look import look
+from refundctl.operations.desk.redeem import Redeem
 
 
 @command("card validate", short="Say whether a card could be redeemed now, and why not.")
@@ -31,7 +32,7 @@ def validate(
     Nothing is changed; a refusal is recorded.
     """
     named = take.card_named(card)
-    intended = operation.Intended(value, invoice, customer, order_total)
+    intended = Redeem(value, invoice, customer, order_total)
     with take.desk_ledger(common) as (ledger, journal):
         found = look(ledger, journal, named, lambda seen: operation.validate(seen, intended))
     return report(

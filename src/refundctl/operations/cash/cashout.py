@@ -8,7 +8,7 @@ from typing import Any
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.redemption_rules import Buckets
-from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.cash import cashouts
 from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.bank_files import orders_of
@@ -16,16 +16,10 @@ from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.campaigns.terms import terms_of
+from refundctl.operations.desk import refusals
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
 from refundctl.operations.desk.deeds import Answer, Desk, on_card_found
-from refundctl.operations.desk.refusals import (
-    BalanceTooLow,
-    CardExpired,
-    Disabled,
-    NotActive,
-    WrongCustomer,
-    state_in_words,
-)
+from refundctl.operations.desk.refusals import state_in_words
 
 
 class DebtUnknown(Refused, code="resource_not_found"):
@@ -87,22 +81,24 @@ def _facts(desk: Desk, card: Card, posted: Sequence[int], amount: Buckets, state
 def _refuse_request(desk: Desk, card: Card) -> None:
     _refuse_state(desk, card)
     if card.customer is None:
-        raise WrongCustomer(
+        raise refusals.WrongCustomer(
             f"Card {card.card_id} has no holder, so there is nobody to pay: give it one with `refundctl card assign`."
         )
     if not card.balance.paid:
         rest = "it holds a bonus only, which is not paid out" if card.balance.bonus else "nothing is left on it"
-        raise BalanceTooLow(f"Of card {card.card_id} nothing is owed in cash: {rest}.")
+        raise refusals.BalanceTooLow(f"Of card {card.card_id} nothing is owed in cash: {rest}.")
 
 
 def _refuse_state(desk: Desk, card: Card) -> None:
     said = f"Card {card.card_id} {state_in_words(card)}"
     if card.state is CardState.FROZEN:
-        raise Disabled(f"{said}: `refundctl cashout list {card.campaign_name}` shows how that stands.")
+        raise refusals.Disabled(f"{said}: `refundctl cashout list {card.campaign_name}` shows how that stands.")
     if card.state.is_dead or card.state is CardState.UNASSIGNED:
-        raise NotActive(f"{said}: there is nothing on it that could be paid out; ask for the holder's other cards.")
+        raise refusals.NotActive(
+            f"{said}: there is nothing on it that could be paid out; ask for the holder's other cards."
+        )
     if card.has_expired(desk.now):
-        raise CardExpired(
+        raise refusals.CardExpired(
             f"Card {card.card_id} expired on {card.expires_on}: `refundctl card extend` revives it as long as its "
             "balance is not booked as expired."
         )
@@ -126,14 +122,14 @@ def cancel(ledger: Ledger, journal: Journal, number: int, *, reason: str | None,
     )
 
 
-def _card_of(ledger: Ledger, number: int) -> int:
+def _card_of(ledger: Ledger, number: int) -> Card:
     """The card that a request was for. Raises DebtUnknown, and NotCancellable for debts of other kinds."""
     debt = _found(ledger, number)
     if debt.card is None:
         raise NotCancellable(
             f"Debt {number} was made by a top-up, not by a request: `refundctl undo` takes back the run that made it."
         )
-    return debt.card
+    return read_card(ledger.connection, debt.card, ledger.clock.now)
 
 
 def _found(ledger: Ledger, number: int) -> Debt:

@@ -10,11 +10,12 @@ from refundctl.domain.cards.redemption_rules import Buckets, taken
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.desk import adjusting as posting
 from refundctl.ledger.file.connection import Ledger
+from refundctl.operations.desk import refusals
 from refundctl.operations.desk.amounts import amount_of, balance_by_bucket, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
 from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.goodwill_limits import BONUS, PAID, Giving, in_bucket
-from refundctl.operations.desk.refusals import BalanceTooLow, CardExpired, NotActive, refuse_frozen, state_in_words
+from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Adjust:
         held = {PAID: Buckets(paid=card.balance.paid), BONUS: Buckets(bonus=card.balance.bonus)}
         available = card.balance if self.bucket is None else held[self.bucket]
         if minor > available.total:
-            raise BalanceTooLow(_too_little(card, available, self.bucket, minor))
+            raise refusals.BalanceTooLow(_too_little(card, available, self.bucket, minor))
         took = taken(minor, available, bonus_first=False)
         return Buckets(-took.paid, -took.bonus)
 
@@ -99,15 +100,17 @@ def refuse_giving(desk: Desk, card: Card) -> None:
     """Raise NotActive, Disabled or CardExpired where nothing may come onto a card: it must be alive, if only blocked for now."""
     _refuse_ended(card)
     if card.state is CardState.DEACTIVATED:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card)}: `refundctl card issue` makes a new card.")
+        raise refusals.NotActive(
+            f"Card {card.card_id} {state_in_words(card)}: `refundctl card issue` makes a new card."
+        )
     if card.handed_out_by is None:
-        raise NotActive(
+        raise refusals.NotActive(
             f"Card {card.card_id} {state_in_words(card, CardState.UNASSIGNED)}: `refundctl card activate` or "
             "`refundctl card assign` comes first."
         )
     # Also of one that is disabled, which its state tells before.
     if card.has_expired(desk.now):
-        raise CardExpired(
+        raise refusals.CardExpired(
             f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, or make a new "
             "card with `refundctl card issue`."
         )
@@ -117,15 +120,17 @@ def _refuse_taking(card: Card) -> None:
     """What is left on a deactivated card may still be taken off it."""
     _refuse_ended(card)
     if card.state is CardState.UNASSIGNED:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card)}: there is nothing on it.")
+        raise refusals.NotActive(f"Card {card.card_id} {state_in_words(card)}: there is nothing on it.")
 
 
 def _refuse_ended(card: Card) -> None:
     refuse_frozen(card)
     if card.state is CardState.TRANSFERRED:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card)}: correct that card.")
+        raise refusals.NotActive(f"Card {card.card_id} {state_in_words(card)}: correct that card.")
     if card.state is CardState.CASHED_OUT:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card)}: `refundctl card issue` makes a new card.")
+        raise refusals.NotActive(
+            f"Card {card.card_id} {state_in_words(card)}: `refundctl card issue` makes a new card."
+        )
 
 
 def bucket_named(text: str | None) -> str | None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from refundctl.domain.basics.errors import Refused
@@ -70,7 +71,7 @@ class Refusal:
     def about(self, card: Card, asked: Mapping[str, Any]) -> None:
         """Note the card, and what was asked for."""
         self.card, self.campaign = card.number, card.campaign_name
-        self.arguments = {"card": card.card_id, **asked}
+        self.arguments = {"card": None, **asked} | {"card": card.card_id}
 
 
 class CardDeed(Protocol):
@@ -94,42 +95,31 @@ def on_card(
     A refusal is recorded with its card. Raises CardUnknown, KeyConflict, UsageError and what the deed refuses.
     """
 
-    def work(journal: Journal, refused: Refusal) -> Answer:
-        refused.arguments = {"card": named if is_card_id(named) else None}
-        card = find_card(ledger, named)
-        refused.about(card, {})
-        return _done_once(ledger, journal, card, deed, key, refused)
-
-    return in_one_transaction(ledger, journal, work, keep=keep)
+    asked = {"card": named if is_card_id(named) else None}
+    return on_card_found(ledger, journal, partial(find_card, ledger, named), deed, key=key, keep=keep, asked=asked)
 
 
 def on_card_found(
     ledger: Ledger,
     journal: Journal,
-    find: Callable[[], int],
+    find: Callable[[], Card],
     deed: CardDeed,
     *,
     key: str | None = None,
     keep: bool = True,
     asked: Mapping[str, Any],
 ) -> Answer:
-    """The same for a card that nobody names: `find` gives its number, or raises Refused, which is recorded with `asked`."""
+    """The same for a card that nobody names: `find` reads it, or raises Refused, which is recorded with `asked`."""
 
     def work(journal: Journal, refused: Refusal) -> Answer:
         refused.arguments = asked
-        card = read_card(ledger.connection, find(), ledger.clock.now)
+        card = find()
         refused.about(card, asked)
-        return _done_once(ledger, journal, card, deed, key, refused)
+        refused.about(card, deed.arguments(ledger, card))
+        journal = replace(journal, arguments=refused.arguments)
+        return once(ledger, journal, key, card.campaign_name, lambda desk: deed.do(desk, card))
 
     return in_one_transaction(ledger, journal, work, keep=keep)
-
-
-def _done_once(
-    ledger: Ledger, journal: Journal, card: Card, deed: CardDeed, key: str | None, refused: Refusal
-) -> Answer:
-    refused.about(card, deed.arguments(ledger, card))
-    journal = replace(journal, arguments=refused.arguments)
-    return once(ledger, journal, key, card.campaign_name, lambda desk: deed.do(desk, card))
 
 
 def without_card(

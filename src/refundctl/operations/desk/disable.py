@@ -1,4 +1,4 @@
-"""Blocking a card for now, and letting it be used again."""
+"""Blocking a card, for now or for good, and letting it be used again."""
 
 from dataclasses import dataclass
 
@@ -36,3 +36,17 @@ class Enable(WithReason):
             return nothing(card, "enabled")
         post_event(desk.ledger.connection, card.number, "enabled", self.reason, desk.run_id)
         return done(desk, card, "enabled")
+
+
+@dataclass(frozen=True, slots=True)
+class Deactivate(WithReason):
+    """The deed of `card deactivate`: nothing is ever bought with it again; its balance stays on it, and in the books."""
+
+    def do(self, desk: Desk, card: Card) -> Answer:
+        """See CardDeed."""
+        if card.state is CardState.DEACTIVATED:
+            return nothing(card, "deactivated")
+        refuse_dead(card)
+        refuse_frozen(card)
+        post_event(desk.ledger.connection, card.number, "deactivated", self.reason, desk.run_id)
+        return done(desk, card, "deactivated", state=CardState.DEACTIVATED)

@@ -20,25 +20,11 @@ from refundctl.ledger.desk.redeeming import NewRedemption
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.people.finding_people import customer_number
 from refundctl.operations.campaigns.pause import CampaignPaused
+from refundctl.operations.desk import refusals
 from refundctl.operations.desk.amounts import amount_of, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
 from refundctl.operations.desk.deeds import Answer, Desk
-from refundctl.operations.desk.refusals import (
-    BalanceTooLow,
-    CardExpired,
-    Disabled,
-    InvoiceRequired,
-    InvoiceUsed,
-    Locked,
-    NotActive,
-    OrderRefused,
-    OutsideHours,
-    PinRequired,
-    PinWrong,
-    QuantityExceeded,
-    WrongCustomer,
-    state_in_words,
-)
+from refundctl.operations.desk.refusals import state_in_words
 
 SOMEBODY_ELSE = 0  # no customer's number
 
@@ -84,9 +70,9 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Redeem:
-    """The deed of `card redeem`; texts as they were typed."""
+    """The deed of `card redeem`, or what `card validate` knows of it by now; texts as they were typed."""
 
-    amount: str
+    amount: str | None = None
     invoice: str | None = None
     customer_id: str | None = None
     order_total: str | None = None
@@ -101,8 +87,11 @@ class Redeem:
     def purchase(self, ledger: Ledger, card: Card) -> Purchase:
         """What was typed, read once. Raises UsageError and OtherCurrency."""
         if card.number not in self._read:
-            self._read[card.number] = read_purchase(
-                ledger, card, self.amount, self.invoice, self.customer_id, self.order_total
+            self._read[card.number] = Purchase(
+                None if self.amount is None else amount_of(self.amount, card.currency),
+                invoice_given(ledger, self.invoice),
+                None if self.order_total is None else amount_of(self.order_total, card.currency, "--order-total"),
+                buyer(ledger, self.customer_id),
             )
         return self._read[card.number]
 
@@ -152,23 +141,6 @@ def _after(card: Card, amount: Buckets) -> Card:
     """The card as it stands once this was taken, without reading it again."""
     balance = Buckets(card.balance.paid - amount.paid, card.balance.bonus - amount.bonus)
     return replace(card, balance=balance, redemptions=card.redemptions + 1)
-
-
-def read_purchase(
-    ledger: Ledger,
-    card: Card,
-    amount: str | None,
-    invoice: str | None,
-    customer_id: str | None,
-    order_total: str | None,
-) -> Purchase:
-    """A purchase with a card, from the texts that were typed. Raises UsageError and OtherCurrency."""
-    return Purchase(
-        None if amount is None else amount_of(amount, card.currency),
-        invoice_given(ledger, invoice),
-        None if order_total is None else amount_of(order_total, card.currency, "--order-total"),
-        buyer(ledger, customer_id),
-    )
 
 
 def buyer(ledger: Ledger, customer_id: str | None) -> int | None:
@@ -234,15 +206,18 @@ def refuse_redeeming(
 
 
 _WHAT_NEXT = {
-    CardState.TRANSFERRED: (NotActive, "redeem that one"),
-    CardState.FROZEN: (Disabled, "`refundctl cashout cancel` gives it back"),
-    CardState.DISABLED: (Disabled, "`refundctl card enable` lets it be used again"),
-    CardState.UNASSIGNED: (NotActive, "`refundctl card activate` or `refundctl card assign` brings it to life"),
+    CardState.TRANSFERRED: (refusals.NotActive, "redeem that one"),
+    CardState.FROZEN: (refusals.Disabled, "`refundctl cashout cancel` gives it back"),
+    CardState.DISABLED: (refusals.Disabled, "`refundctl card enable` lets it be used again"),
+    CardState.UNASSIGNED: (
+        refusals.NotActive,
+        "`refundctl card activate` or `refundctl card assign` brings it to life",
+    ),
     CardState.EXPIRED: (
-        CardExpired,
+        refusals.CardExpired,
         "`refundctl card extend` revives it as long as its balance is not booked as expired",
     ),
-    CardState.LOCKED: (Locked, "`refundctl card unlock` lets it be tried again"),
+    CardState.LOCKED: (refusals.Locked, "`refundctl card unlock` lets it be tried again"),
 }
 
 
@@ -250,18 +225,20 @@ def refuse_unusable(card: Card, now: datetime) -> None:
     """Raise NotActive, Disabled, CardExpired or Locked where the card can't be used on this day."""
     expired_then = card.has_expired(now)
     if card.state is not CardState.ACTIVE and not (card.state is CardState.EXPIRED and not expired_then):
-        refusal, advice = _WHAT_NEXT.get(card.state, (NotActive, "ask for the holder's other cards"))
+        refusal, advice = _WHAT_NEXT.get(card.state, (refusals.NotActive, "ask for the holder's other cards"))
         raise refusal(f"Card {card.card_id} {state_in_words(card)}: {advice}.")
     if expired_then:
-        raise CardExpired(f"Card {card.card_id} expired on {card.expires_on}: nothing can be redeemed after that.")
+        raise refusals.CardExpired(
+            f"Card {card.card_id} expired on {card.expires_on}: nothing can be redeemed after that."
+        )
     start = card.rules.start_date
     if start is not None and card.today(now) < start.isoformat():
-        raise NotActive(f"Card {card.card_id} is valid from {start} on: redeem it then.")
+        raise refusals.NotActive(f"Card {card.card_id} is valid from {start} on: redeem it then.")
 
 
 def _refuse_hour(card: Card, now: datetime) -> None:
     if not card.rules.open_at(card.local(now)):
-        raise OutsideHours(
+        raise refusals.OutsideHours(
             f"Card {card.card_id} can be redeemed only {card.rules.opening}, by the clocks of {card.timezone}, where it is "
             f"{card.local(now):%A %H:%M} now: try again then."
         )
@@ -271,20 +248,24 @@ def _refuse_customer(card: Card, customer: int | None) -> None:
     if not card.rules.holder_only or (customer is not None and customer == card.customer):
         return
     if card.customer is None:
-        raise WrongCustomer(
+        raise refusals.WrongCustomer(
             f"Card {card.card_id} has no holder, and {card.campaign_name} lets only holders redeem: give it one with "
             "`refundctl card assign`."
         )
     if customer is None:
-        raise WrongCustomer(f"Only the holder of card {card.card_id} may redeem it: name who buys with --customer.")
-    raise WrongCustomer(f"Card {card.card_id} belongs to another customer: only its holder may redeem it.")
+        raise refusals.WrongCustomer(
+            f"Only the holder of card {card.card_id} may redeem it: name who buys with --customer."
+        )
+    raise refusals.WrongCustomer(f"Card {card.card_id} belongs to another customer: only its holder may redeem it.")
 
 
 def _refuse_pin(card: Card, pin: PinTyped | None) -> None:
     if card.pin is None:
         return
     if pin is None:
-        raise PinRequired(f"Card {card.card_id} has a PIN: give it with --pin-file FILE, or --pin-file - for stdin.")
+        raise refusals.PinRequired(
+            f"Card {card.card_id} has a PIN: give it with --pin-file FILE, or --pin-file - for stdin."
+        )
     if not pin.matches(card.pin):
         left = WRONG_PINS_MAX - card.wrong_pins - 1
         then = (
@@ -292,17 +273,17 @@ def _refuse_pin(card: Card, pin: PinTyped | None) -> None:
             if left
             else "it is locked now; `refundctl card unlock` lets it be tried again"
         )
-        raise PinWrong(f"That is not the PIN of card {card.card_id}: {then}.")
+        raise refusals.PinWrong(f"That is not the PIN of card {card.card_id}: {then}.")
 
 
 def _refuse_invoice(ledger: Ledger, card: Card, invoice: str | None) -> None:
     if invoice is None:
         if card.rules.invoice_required:
-            raise InvoiceRequired(f"{card.campaign_name} asks for an invoice number: give it with --invoice.")
+            raise refusals.InvoiceRequired(f"{card.campaign_name} asks for an invoice number: give it with --invoice.")
         return
     used_by = redeeming.invoice_used_by(ledger.connection, [card.number, *card.replaced], invoice)
     if used_by is not None:
-        raise InvoiceUsed(
+        raise refusals.InvoiceUsed(
             f"Invoice {invoice} was paid with card {card.card_id} before, by transaction {used_by}: a number is used once, "
             "also after a rollback."
         )
@@ -316,11 +297,11 @@ def _refuse_order(card: Card, bought: Purchase) -> None:
             if total is None
             else f"this one is {money(total, card.currency)}"
         )
-        raise OrderRefused(
+        raise refusals.OrderRefused(
             f"{card.campaign_name} takes its cards for orders of {money(minimum, card.currency)} and above: {given}."
         )
     if total is not None and bought.amount_minor is not None and bought.amount_minor > total:
-        raise OrderRefused(
+        raise refusals.OrderRefused(
             f"{money(bought.amount_minor, card.currency)} is more than the order's total of {money(total, card.currency)}: "
             "take at most that."
         )
@@ -330,12 +311,12 @@ def _refuse_balance(card: Card, amount_minor: int | None) -> None:
     quantity = card.rules.quantity
     if quantity is not None and card.redemptions >= quantity:
         times = "once" if quantity == 1 else f"{quantity} times"
-        raise QuantityExceeded(
+        raise refusals.QuantityExceeded(
             f"Card {card.card_id} may be redeemed {times}, and was: nothing more can be bought with it."
         )
     balance = card.balance.total
     if balance < (amount_minor or 1):
-        raise BalanceTooLow(
+        raise refusals.BalanceTooLow(
             f"Card {card.card_id} holds {money(balance, card.currency)}: "
             + (
                 "nothing is left on it."

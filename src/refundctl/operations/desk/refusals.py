@@ -145,6 +145,34 @@ class BulkMalformed(BadInput, _RowsWrong, code="rows_malformed"):
     """Some rows of a file can't be read."""
 
 
+#: Why something was refused with a card, by the error's code, as people read it in a list.
+IN_WORDS = {
+    "already_rolled_back": "given back before",
+    "approval_required": "needs approval",
+    "budget_exceeded": "over the budget",
+    "campaign_paused": "campaign paused",
+    "currency_mismatch": "other currency",
+    "customer_rules_violated": "not the holder",
+    "gift_amount_exceeded": "balance too low",
+    "idempotency_conflict": "key used before",
+    "invoice_already_used": "invoice used before",
+    "invoice_required": "no invoice number",
+    "no_voucher_suitable_for_publication": "no other card fits",
+    "not_cancellable": "can't be cancelled",
+    "order_rules_violated": "order too small",
+    "outside_validity_timeframe": "outside its days and hours",
+    "pin_required": "no PIN",
+    "pin_wrong": "wrong PIN",
+    "quantity_exceeded": "redeemed too often",
+    "resource_not_found": "not found",
+    "rollback_exceeds_redemption": "more than was taken",
+    "voucher_disabled": "card blocked",
+    "voucher_expired": "card expired",
+    "voucher_locked": "card locked",
+    "voucher_not_active": "card not active",
+}
+
+
 # What several deeds refuse
 
 

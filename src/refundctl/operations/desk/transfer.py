@@ -11,19 +11,12 @@ from refundctl.ledger.desk import card_events, transferring
 from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out_card
 from refundctl.ledger.file.connection import Ledger
 from refundctl.operations.campaigns.terms import terms_of
+from refundctl.operations.desk import refusals
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
 from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.issue import new_card
 from refundctl.operations.desk.named import find_card
-from refundctl.operations.desk.refusals import (
-    CardExpired,
-    Disabled,
-    NotActive,
-    Unsuitable,
-    WrongCustomer,
-    refuse_frozen,
-    state_in_words,
-)
+from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +74,14 @@ def _refuse_moving(desk: Desk, card: Card) -> None:
     """Raise NotActive, Disabled or CardExpired where nothing may be moved; a card that is blocked or locked may be lost too."""
     refuse_frozen(card)
     if card.state.is_dead:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card)}: there is nothing to move.")
+        raise refusals.NotActive(f"Card {card.card_id} {state_in_words(card)}: there is nothing to move.")
     if card.handed_out_by is None:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card, CardState.UNASSIGNED)}: there is nothing to move.")
+        raise refusals.NotActive(
+            f"Card {card.card_id} {state_in_words(card, CardState.UNASSIGNED)}: there is nothing to move."
+        )
     # Also of one that is blocked, which its state tells before.
     if card.has_expired(desk.now):
-        raise CardExpired(
+        raise refusals.CardExpired(
             f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, as long as "
             "its balance is not booked as expired."
         )
@@ -100,11 +95,11 @@ def _take_over(desk: Desk, card: Card, target: Card) -> int:
         hand_out_card(connection, target.number, _recipient(card), desk.run_id)
         return target.number
     if target.customer != card.customer:
-        raise WrongCustomer(_of_another(card, target))
+        raise refusals.WrongCustomer(_of_another(card, target))
     _refuse_used_up(card, target)
     if target.expires_on is not None:
         if card.expires_on is None:
-            raise Unsuitable(
+            raise refusals.Unsuitable(
                 f"Card {card.card_id} never expires, and {target.card_id} does on {target.expires_on}: leave --to out, "
                 "so that a new card takes the balance."
             )
@@ -117,7 +112,7 @@ def _refuse_used_up(card: Card, target: Card) -> None:
     """Raise Unsuitable where neither could be redeemed any more, as the redemptions of both count, and one of them can now."""
     quantity, together = target.rules.quantity, card.redemptions + target.redemptions
     if quantity is not None and min(card.redemptions, target.redemptions) < quantity <= together:
-        raise Unsuitable(
+        raise refusals.Unsuitable(
             f"Card {target.card_id} could not be redeemed then: {target.campaign_name} lets a card be redeemed "
             f"{'once' if quantity == 1 else f'{quantity} times'}, and these two were redeemed as often together; "
             "leave --to out, so that a new card takes the balance."
@@ -141,15 +136,15 @@ def _of_another(card: Card, target: Card) -> str:
 def _refuse_target(desk: Desk, card: Card, target: Card) -> None:
     """Raise Unsuitable, NotActive, Disabled or CardExpired where nothing may come onto a card."""
     if target.campaign != card.campaign:
-        raise Unsuitable(
+        raise refusals.Unsuitable(
             f"Card {target.card_id} is of the campaign {target.campaign_name}, and {card.card_id} of {card.campaign_name}: "
             "name a card of the same campaign."
         )
     if target.state.is_dead:
-        raise NotActive(f"Card {target.card_id} {state_in_words(target)}: name another one with --to.")
+        raise refusals.NotActive(f"Card {target.card_id} {state_in_words(target)}: name another one with --to.")
     if target.state is CardState.FROZEN:
-        raise Disabled(f"Card {target.card_id} {state_in_words(target)}: name another one with --to.")
+        raise refusals.Disabled(f"Card {target.card_id} {state_in_words(target)}: name another one with --to.")
     if target.state is CardState.DISABLED and target.handed_out_by is None:
-        raise Disabled(f"Card {target.card_id} is disabled: `refundctl card enable` comes first.")
+        raise refusals.Disabled(f"Card {target.card_id} is disabled: `refundctl card enable` comes first.")
     if target.has_expired(desk.now):
-        raise CardExpired(f"Card {target.card_id} expired on {target.expires_on}: name another one with --to.")
+        raise refusals.CardExpired(f"Card {target.card_id} expired on {target.expires_on}: name another one with --to.")

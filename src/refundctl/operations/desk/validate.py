@@ -7,17 +7,7 @@ from typing import Any
 from refundctl.ledger.cards.one_card import Card
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.look import Look
-from refundctl.operations.desk.redeem import read_purchase, refuse_redeeming
-
-
-@dataclass(frozen=True, slots=True)
-class Intended:
-    """What is known of a purchase, as it was typed."""
-
-    amount: str | None = None
-    invoice: str | None = None
-    customer_id: str | None = None
-    order_total: str | None = None
+from refundctl.operations.desk.redeem import Redeem, refuse_redeeming
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +23,13 @@ class Valid:
         return card_facts(self.card)
 
 
-def validate(seen: Look, intended: Intended) -> Valid:
+def validate(seen: Look, intended: Redeem) -> Valid:
     """Raise what `card redeem` would refuse first, by what is known by now; also UsageError and OtherCurrency.
 
     What it will ask for besides is of `invoice`, `customer`, `order_total` and `pin`.
     """
     card, ledger = seen.card, seen.ledger
-    bought = read_purchase(ledger, card, intended.amount, intended.invoice, intended.customer_id, intended.order_total)
+    bought = intended.purchase(ledger, card)
     seen.asked.update(asdict(bought))
     refuse_redeeming(ledger, card, bought, ledger.clock.now, check_pin=False, whole=False)
     rules = card.rules
