@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from refundctl.ledger.funding.publishing import Holding, cards_of
-from refundctl.ledger.undo.undoing import take_back
+from refundctl.ledger.undo.undone_credits import take_back
 from support.command_line import CAMPAIGN, CommandLine, small_campaigns
 from support.desks.bookings_desk import LEDGER, booking, write_bookings
 from support.sql_log import sql_log

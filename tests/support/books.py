@@ -3,7 +3,7 @@
 import csv
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -75,10 +75,15 @@ def foreign_keys_as_written() -> list[tuple[str, str]]:
         ]
 
 
+def look_into(path: Path) -> "closing[sqlite3.Connection]":
+    """The ledger, to be read as any SQLite tool would: once for many questions, as each opening reads the whole schema."""
+    return closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True))
+
+
 def read(path: Path, sql: str, *parameters: object) -> list[Row]:
     """What any SQLite tool would see."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        return connection.execute(sql, parameters).fetchall()
+    with look_into(path) as books:
+        return books.execute(sql, parameters).fetchall()
 
 
 def number(path: Path, sql: str, *parameters: object) -> int:
@@ -89,32 +94,40 @@ def number(path: Path, sql: str, *parameters: object) -> int:
 
 
 def tables(path: Path) -> list[str]:
-    return [name for (name,) in read(path, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    with look_into(path) as books:
+        return _tables(books)
+
+
+def _tables(books: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in books.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
 
 
 def facts(path: Path) -> dict[str, list[Row]]:
     """Every row of every table, but for what is drawn by chance and for what was only tried."""
-    return {name: _rows_said(path, name) for name in tables(path) if name not in NO_FACTS}
+    with look_into(path) as books:
+        return {name: _rows_said(books, path.parent, name) for name in _tables(books) if name not in NO_FACTS}
 
 
-def _rows_said(path: Path, table: str) -> list[Row]:
-    columns = [name for _, name, *_ in read(path, f'PRAGMA table_info("{table}")')]
+def _rows_said(books: sqlite3.Connection, folder: Path, table: str) -> list[Row]:
+    columns = [name for _, name, *_ in books.execute(f'PRAGMA table_info("{table}")')]
     kept = ", ".join(f'"{name}"' for name in columns if name not in DRAWN.get(table, set()))
-    rows = read(path, f'SELECT {kept} FROM "{table}"')
-    return sorted((tuple(_said(value, path.parent, table) for value in row) for row in rows), key=repr)
+    rows = books.execute(f'SELECT {kept} FROM "{table}"')
+    return sorted((tuple(_said(value, str(folder), table) for value in row) for row in rows), key=repr)
 
 
-def _said(value: object, folder: Path, table: str) -> object:
+def _said(value: object, folder: str, table: str) -> object:
     """A value without what names the folder of this test, or a mail file's digest."""
     if not isinstance(value, str):
         return value
-    text = value.replace(str(folder), "FOLDER")
+    text = value.replace(folder, "FOLDER")
     return _SHA256.sub("...", text) if table in NAMES_FILES else text
 
 
-def everything(path: Path) -> dict[str, list[Row]]:
-    """Every value in the file, secrets too: equal before and after where nothing may have changed."""
-    return {name: sorted(read(path, f'SELECT * FROM "{name}"'), key=repr) for name in tables(path)}
+def everything(path: Path, but: Collection[str] = ()) -> dict[str, list[Row]]:
+    """Every value in the file, secrets too, but for some tables: equal before and after where nothing may have changed."""
+    with look_into(path) as books:
+        names = [name for name in _tables(books) if name not in but]
+        return {name: sorted(books.execute(f'SELECT * FROM "{name}"'), key=repr) for name in names}
 
 
 # The same by the names that people use, for ledgers in which the same was said in another order.
@@ -153,7 +166,8 @@ BY_NAME = {
 
 def said(path: Path) -> dict[str, list[Row]]:
     """What the ledger says of people, refund lines, cards and money, whatever numbers its rows have."""
-    return {name: sorted(read(path, sql), key=repr) for name, sql in BY_NAME.items()}
+    with look_into(path) as books:
+        return {name: sorted(books.execute(sql), key=repr) for name, sql in BY_NAME.items()}
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""All SQL: the connection, the schema, posting (the only writer), queries (the only reader), seals."""
+"""All SQL, in folders that each write their own tables: tests/test_writers.py says which."""

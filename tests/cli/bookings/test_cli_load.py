@@ -95,7 +95,7 @@ def test_a_person_reads_the_same(run_in_process: CommandLine, tmp_path: Path) ->
     assert result.stdout.splitlines() == [
         "Loaded 2 of 3 rows.",
         "  loaded    2",
-        "  rejected  1 (1 amount_not_positive)",
+        "  rejected  1 (1 amount not positive)",
         "  owed      EUR 111.50",
         "Fix the rejected rows in bookings.rejects.csv and load that file.",
     ]

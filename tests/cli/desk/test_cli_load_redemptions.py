@@ -136,7 +136,7 @@ def test_a_person_reads_the_same(till: Till) -> None:
     assert result.stdout.splitlines() == [
         "Loaded 3 of 5 redemptions.",
         "  loaded    3",
-        "  rejected  2 (1 gift_amount_exceeded, 1 resource_not_found)",
+        "  rejected  2 (1 above the balance, 1 no such card)",
         "  redeemed  EUR 70.00, of it EUR 30.00 bonus",
         "Look into the rejected rows in till.rejects.csv; once they are fixed, load that file.",
     ]

@@ -549,7 +549,7 @@ def test_what_has_moved_since_isnt_counted_in_a_file_that_was_cut_off(till: Till
 
 def reserve(till: Till) -> None:
     """Begin a hand-over of all that is new to late.csv, and be cut off before its file is written."""
-    from refundctl.ledger.delivery import batches
+    from refundctl.ledger.delivery import hand_overs
     from refundctl.ledger.file.connection import closing_ledger, open_ledger
     from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
     from support.desks.sealed_runs import moment_of_last_run
@@ -558,11 +558,9 @@ def reserve(till: Till) -> None:
     with closing_ledger(open_ledger(till.ledger, clock, wait_seconds=0)) as ledger, ledger.writing():
         journal = Journal(ledger, Operator("clerk", 0, "desk"), "export", {})
         run = journal.begin(campaign=CAMPAIGN)
-        batches.find_new_credits(ledger.connection, 1, "generic", fresh_after=0, considered_only=False)
-        batches.reserve(
-            ledger.connection,
-            campaign=1,
-            tool="generic",
+        new = hand_overs.find_new_credits(ledger.connection, 1, "generic", fresh_after=0, considered_only=False)
+        hand_overs.reserve(
+            new,
             directory=str(till.folder),
             file_name="late.csv",
             everyone=False,

@@ -169,9 +169,10 @@ def test_a_new_plan_of_the_same_moment_is_another_one(desk: PlanDesk) -> None:
 # The process dies as by `kill -9` at the moment when the first file is to be put in place.
 DIES = """
 import os, signal, sys
+sys.dont_write_bytecode = True  # that would move a file too
 placing = {"os.rename", "os.link"}
 sys.addaudithook(lambda event, args: os.kill(os.getpid(), signal.SIGKILL) if event in placing else None)
-from refundctl.cli.main import main
+from refundctl.cli.shell.main import main
 sys.exit(main(sys.argv[1:]))
 """
 

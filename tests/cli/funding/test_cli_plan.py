@@ -65,7 +65,7 @@ def test_a_person_reads_it_at_a_glance(desk: PlanDesk) -> None:
         "  eligible bookings    2\n"
         "    new cards          2\n"
         "    had a card         0\n"
-        "  skipped bookings     2 (1 nothing_left, 1 not_eligible)\n"
+        "  skipped bookings     2 (1 nothing left after fees, 1 not eligible)\n"
         "    not eligible       1: status is flown (see `eligible` of flight-refunds)\n"
         "  refunds funded       2  EUR 158.00\n"
         "    of it bonus        EUR 15.00\n"

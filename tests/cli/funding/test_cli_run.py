@@ -481,7 +481,8 @@ def test_a_folder_that_cannot_be_made_funds_nothing(
 # The process stops at the moment when the first file is to be renamed to its name, until it is told to go on.
 STOPPED_BEFORE_FIRST_FILE = """
 import os, signal, sys
-from refundctl.cli.main import main
+sys.dont_write_bytecode = True  # that would move a file too
+from refundctl.cli.shell.main import main
 stops = iter([signal.SIGSTOP])
 placing = {"os.rename", "os.link"}
 sys.addaudithook(lambda event, args: os.kill(os.getpid(), next(stops, 0)) if event in placing else None)

@@ -132,5 +132,5 @@ def test_a_person_reads_the_same(run_in_process: CommandLine, tmp_path: Path, ca
     assert run_in_process("topup", CAMPAIGN).ok().stdout.splitlines() == [
         "Funded 1 refund line with EUR 1,234.50.",
         "  funded already  0",
-        "  skipped         1 (1 not_eligible)",
+        "  skipped         1 (1 not eligible)",
     ]

@@ -84,7 +84,7 @@ def test_a_person_reads_the_same(run_in_process: CommandLine, tmp_path: Path) ->
     assert result.stdout.splitlines() == [
         "Loaded 2 of 3 rows.",
         "  loaded    2",
-        "  rejected  1 (1 malformed_email)",
+        "  rejected  1 (1 malformed email)",
         "Fix the rejected rows in crm.rejects.csv and load that file.",
     ]
 

@@ -422,6 +422,16 @@ def test_completion_can_be_had_for_the_usual_shells(shell: str, cli: CommandLine
     assert "refundctl" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [("refundctl st", "status"), ("refundctl card rol", "rollback"), ("refundctl load --str", "--strict")],
+)
+def test_the_shell_completes_commands_and_options(typed: str, completed: str, cli: CommandLine) -> None:
+    words = typed.split()
+    asked = {"_REFUNDCTL_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    assert cli(env=asked).ok().stdout.split() == [completed]
+
+
 # --- Where output goes ---
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from refundctl.domain.basics.money import format_amount
 from refundctl.domain.bookings import booking_columns
+from refundctl.domain.bookings.booking_cells import FIELDS, REFUNDED, WHITESPACE, Fault, RejectCode
 from refundctl.domain.bookings.booking_columns import BookingRules, Faults, find_card_numbers, metadata_texts
-from refundctl.domain.bookings.booking_values import FIELDS, REFUNDED, WHITESPACE, Fault, RejectCode
 
 Columns = Mapping[str, Sequence[str]]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refundctl.domain.bookings.booking_cells import Fault, RejectCode
 from refundctl.domain.bookings.booking_columns import BookingRules, Faults
-from refundctl.domain.bookings.booking_values import Fault, RejectCode
 from refundctl.domain.bookings.line_items import AGREED, SUMMED, LineItemRules
 
 POLISH = BookingRules(decimal=",", thousands=".")

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from refundctl.domain.basics.errors import BadInput, UsageError
-from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
 from refundctl.files.bookings.bookings_csv import Block, open_bookings
 from refundctl.files.tables import csv_rows

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
-from refundctl.files.bookings import grouped_rows, read_ahead
+from refundctl.files.bookings import grouped_rows, second_process
 from refundctl.files.bookings.bookings_csv import open_bookings
 from refundctl.files.bookings.rejects_csv import write_rejects
 from refundctl.files.tables import csv_rows, sorted_rows
@@ -424,13 +424,13 @@ def amount_of(rows: list[tuple[str, ...]]) -> int | None:
 
 
 def test_the_second_process_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_ahead, "WORTHWHILE_BYTES", 0)
+    monkeypatch.setattr(second_process, "WORTHWHILE_BYTES", 0)
     lines = [f"R-{number % 7000},a@b.org,{number % 90 + 1}.50,EUR" for number in range(20_000)]
     path = tmp_path / "items.csv"
     path.write_text("\n".join([HEADER, *lines, "R-1,x,1.00,EUR\n"]))
     with path.open("rb") as here, path.open("rb") as there:
         expected = list(open_bookings(here, "items.csv", ITEMS).blocks())
-        blocks = list(read_ahead.open_ahead(there, "items.csv", ITEMS, encoding=None).blocks())
+        blocks = list(second_process.open_ahead(there, "items.csv", ITEMS, encoding=None).blocks())
     assert sum(block.rows for block in blocks) == 20_001
     assert len(blocks) == len(expected) > 2
     for block, other in zip(blocks, expected, strict=True):

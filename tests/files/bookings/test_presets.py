@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.bookings.booking_values import FIELDS
+from refundctl.domain.bookings.booking_cells import FIELDS
 from refundctl.domain.bookings.source import Source
 from refundctl.files.bookings.bookings_csv import open_bookings
 from refundctl.files.bookings.presets import header_names, near_miss, preset_texts, presets, recognise, recognised

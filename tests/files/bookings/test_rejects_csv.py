@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
 from refundctl.files.bookings.rejects_csv import write_rejects
 from refundctl.files.tables.headers import fingerprint

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from refundctl.domain.bookings.booking_values import FIELDS
+from refundctl.domain.bookings.booking_cells import FIELDS
 from refundctl.domain.bookings.source import Source
 from refundctl.files.bookings.bookings_csv import open_bookings
 from refundctl.files.bookings.presets import presets

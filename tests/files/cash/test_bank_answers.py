@@ -5,7 +5,7 @@ import io
 import pytest
 
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.files.cash import bank_answers
 from refundctl.files.cash.bank_answers import BankAnswer, Said, Statement, read_answer
 

@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 
 from refundctl.domain.basics.errors import BadInput, UsageError
-from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
 from refundctl.files.people.people_csv import PeopleBlock, PeopleFile, open_people
 from refundctl.files.tables import csv_rows

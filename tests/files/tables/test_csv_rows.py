@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from refundctl.domain.basics.errors import BadInput
 from refundctl.files.tables import csv_rows
 from refundctl.files.tables.csv_rows import Columns, CsvRows, Row, Rows, Span, first_row
-from refundctl.files.tables.text_bytes import TextBytes
+from refundctl.files.tables.encoded_text import TextBytes
 
 
 @dataclass(frozen=True, slots=True)

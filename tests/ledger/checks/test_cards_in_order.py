@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from refundctl.ledger.checks import cards_in_order, cash_in_order, redemptions_in_order
-from refundctl.ledger.checks.findings import Rule
+from refundctl.ledger.checks.findings import BooksCheck
 from support.books import by_hand, tables_as_written
 from support.command_line import CommandLine
 from support.desks.life_of_cards import AUTUMN, WINTER
@@ -538,7 +538,7 @@ def test_a_credit_is_taken_back_off_the_card_that_it_has_moved_to(
 
 # --- The rules themselves ---
 
-RULES = (*redemptions_in_order.RULES, *cards_in_order.RULES, *cash_in_order.RULES)
+RULES = (*redemptions_in_order.CHECKS, *cards_in_order.CHECKS, *cash_in_order.CHECKS)
 OWED = {"refunds_owed", "bonuses_owed", "cash_owed"}
 ACCOUNTS = OWED | {"sales", "goodwill", "adjustments", "transfers", "lapsed", "breakage"}
 
@@ -551,7 +551,7 @@ def test_each_rule_is_broken_by_a_test_and_explained_to_who_meets_it() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.sentence)
-def test_what_a_rule_says_is_a_sentence_made_of_what_it_finds(books: Path, rule: Rule) -> None:
+def test_what_a_rule_says_is_a_sentence_made_of_what_it_finds(books: Path, rule: BooksCheck) -> None:
     with closing(sqlite3.connect(books)) as connection:
         redemptions_in_order.register_days(connection)
         columns = len(connection.execute(rule.sql).description)

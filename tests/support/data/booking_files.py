@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
 from refundctl.files.bookings.bookings_csv import BookingsFile, open_bookings
 

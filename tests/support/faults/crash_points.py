@@ -4,7 +4,7 @@ A step is a statement that SQLite is about to run, a file in the working folder 
 removed, or a word that is about to be printed. The same command on the same files always takes the same steps, so a
 first run, to which nothing happens, tells which points there are.
 
-It is the real command in a process of its own. One interpreter that has everything imported forks for each job: a
+It is the real command in a process of its own. One interpreter that has everything imported forks for each job: several
 thousand deaths a minute.
 """
 
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from support.command_line import PLAIN_ENVIRONMENT, CommandResult
+from support.faults.forks import get_ready, leave_the_others_chance
 
 KILLED = -signal.SIGKILL
 WRITING_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -204,6 +205,7 @@ def _child(job: dict[str, Any], log: mmap.mmap, said: int) -> int:
     os.dup2(said, 1)
     os.dup2(said, 2)
     os.close(said)
+    leave_the_others_chance()
     return _command(job, log)
 
 
@@ -227,12 +229,7 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _serve() -> None:
-    # What every job needs is imported before the first fork.
-    import sqlite_utils  # noqa: F401
-
-    import refundctl.cli.shell.main
-    import refundctl.files.campaigns.campaigns_yaml  # noqa: F401
-
+    get_ready()
     for line in sys.stdin:
         print(json.dumps(_run(json.loads(line))), flush=True)  # noqa: T201 - the answer to the tests
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from refundctl.cli.bookings.load import DEFAULT, known_sources, recognised_source
+from refundctl.cli.bookings.input_files import DEFAULT, known_sources, recognised_source
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group
 from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural, report
 from refundctl.domain.basics.errors import BadInput, ExitCode
-from refundctl.operations.bookings import load
+from refundctl.operations.bookings import input_files
 from refundctl.operations.bookings import sources as operation
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def check(
             name = DEFAULT
         return name, known[name]
 
-    with take.opened([file]) as inputs, load.plain(inputs, choose) as plain:
+    with take.opened([file]) as inputs, input_files.plain(inputs, choose) as plain:
         found = _check(plain[0], known, source, encoding)
     if isinstance(found, operation.Unknown):
         return report(
@@ -87,8 +87,8 @@ def check(
 
 
 def _check(
-    given: load.Plain, known: "Mapping[str, Source]", named: str | None, encoding: str | None
-) -> operation.Reading | operation.Unknown:
+    given: input_files.PlainFile, known: "Mapping[str, Source]", named: str | None, encoding: str | None
+) -> operation.SourceReading | operation.Unknown:
     path, stream = given.input.name, given.input.stream
     try:
         name = named or recognised_source(path, stream, known, encoding)
@@ -99,7 +99,7 @@ def _check(
     return operation.check(path, stream, name, known[name], encoding=encoding)
 
 
-def _as_json(found: operation.Reading, source: "Source") -> dict[str, Any]:
+def _as_json(found: operation.SourceReading, source: "Source") -> dict[str, Any]:
     return {
         "source": found.source,
         "encoding": found.encoding,
@@ -131,7 +131,7 @@ def _list(out: Screen, known: "Mapping[str, Source]", listed: list[dict[str, Any
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
-def _describe(out: Screen, file: str, found: operation.Reading, source: "Source") -> None:
+def _describe(out: Screen, file: str, found: operation.SourceReading, source: "Source") -> None:
     out.print(f"{file}: read as {found.source}, {found.encoding}, separated by {_DELIMITERS[found.delimiter]}")
     rows = [(name, " + ".join(headers)) for name, headers in found.columns.items()]
     rows += [(name, f"always {text}") for name, text in found.constants.items() if name not in found.columns]
@@ -161,7 +161,8 @@ def _listed(texts: Sequence[str]) -> str:
 def _describe_unknown(out: Screen, file: str, found: operation.Unknown) -> None:
     out.print(found.refusal.message)
     out.print(
-        f"A source to start from, for the campaigns file; check it with `refundctl sources check {file} --source my-source`:"
+        "A source to start from, for the campaigns file; check it with "
+        f"`refundctl sources check {file} --source my-source`:"
     )
     for line in found.yaml.splitlines():
         out.print(line)

@@ -7,13 +7,21 @@ import typer
 
 from refundctl.cli.shell.common import Common, command, existing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, plural, report
+from refundctl.cli.shell.wording import in_words
 from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS
 from refundctl.domain.campaigns.refund_policy import GIFT_CARD
 from refundctl.domain.cards.codes import mask
 from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.reading.booking_history import Card
+from refundctl.ledger.reading.booking_history import LineCard
 from refundctl.operations.books import explain as operation
-from refundctl.operations.books.explained_booking import Amounts, Explanation, Funding, Line, Share, Standing
+from refundctl.operations.books.explained_booking import (
+    Amounts,
+    ExplainedShare,
+    Explanation,
+    Funding,
+    Line,
+    LineStanding,
+)
 
 Rows = list[tuple[str, str]]
 
@@ -45,7 +53,7 @@ def _describe(out: Screen, found: Explanation) -> None:
 
 def _describe_line(out: Screen, line: Line) -> None:
     out.print("")
-    state = "no campaign yet" if line.state is None else _SAID.get(line.state, line.state.label.replace("_", " "))
+    state = "no campaign yet" if line.state is None else _SAID.get(line.state, in_words(line.state.label))
     out.print(f"Refund {line.now.refund_id}: {state}")
     for funding in line.fundings:
         _describe_funding(out, line, funding)
@@ -79,7 +87,7 @@ def _amount_rows(line: Line, amounts: Amounts) -> Rows:
     def shown(minor: int) -> str:
         return amount(minor, line.currency)
 
-    def share_of(share: Share) -> str:
+    def share_of(share: ExplainedShare) -> str:
         return shown(share.amount_minor) + ("" if share.terms is None else f" ({share.terms})")
 
     rows = [("order amount", shown(amounts.order_minor)), ("refundable", shown(amounts.refundable_minor))]
@@ -106,10 +114,10 @@ def _sum_of(amounts: Amounts, currency: str) -> str:
     return f"{told} = {amount(amounts.refundable_minor, currency)}"
 
 
-def _describe_standing(out: Screen, line: Line, standing: Standing) -> None:
+def _describe_standing(out: Screen, line: Line, standing: LineStanding) -> None:
     because = "but" if standing.state in {State.OPEN, State.CASH_ONLY} else "as"
     why = "" if standing.why is None else f", {because} {standing.why}"
-    out.print(f"Now in {standing.campaign}: {_SAID.get(standing.state, standing.state.label.replace('_', ' '))}{why}.")
+    out.print(f"Now in {standing.campaign}: {_SAID.get(standing.state, in_words(standing.state.label))}{why}.")
     if standing.amounts is None:
         return
     out.print(f"The next top-up would give, under definition {standing.definition.number}:")
@@ -132,7 +140,7 @@ _SAID = {
 }
 
 
-def _card(card: Card) -> str:
+def _card(card: LineCard) -> str:
     return f"c{card.key}, code {mask(card.code)}"
 
 

@@ -14,13 +14,13 @@ from refundctl.domain.campaigns.conditions import Condition
 from refundctl.exports.books.finance import COLUMNS
 from refundctl.exports.csv_text import encode
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links
-from refundctl.ledger.delivery.batches import Batch, last_handed
+from refundctl.ledger.delivery.hand_overs import HandOver, last_handed, last_transaction
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome
-from refundctl.ledger.reading.queries import last_transaction
 from refundctl.operations.books import export as operation
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.delivery import hand_over as handover
+from refundctl.operations.one_run import writing_run
 
 Kind = Annotated[
     Literal["mail", "cards", "transactions", "publications", "bookings", "redemptions"],
@@ -49,27 +49,35 @@ def export(
     if output != STDOUT:
         refuse_links(Path(output))
         refuse_ledger(common, Path(output))
+    condition = take.where_condition(where)
     if kind == "mail":
         if everyone and where:
             raise UsageError("--all writes every card, so it can't go with --where.")
         place = handover.place_of_file(output, tool)
-        return _export_mail(common, campaign, place, take.where_condition(where), everyone=everyone, force=force)
+        return _export_mail(common, campaign, place, condition, everyone=everyone, force=force)
     if everyone:
         raise UsageError("--all is for `export mail` only.")
-    if kind == "cards" and output == STDOUT and sys.stdout.isatty():
+    _refuse_output(common, kind, output, force=force)
+    return _export_rows(common, kind, campaign, output, condition)
+
+
+def _refuse_output(common: Common, kind: str, output: str, *, force: bool) -> None:
+    """Raises UsageError where codes or two outputs would mix on stdout, and FileExists."""
+    if output != STDOUT:
+        refuse_existing(Path(output), force=force, own=encode([COLUMNS[kind]]))
+    elif kind == "cards" and sys.stdout.isatty():
         raise UsageError(
             "Codes are not shown on a terminal: name a file with -o, or send the output to another program."
         )
-    if output == STDOUT and common.json:
+    elif common.json:
         raise UsageError("--json and `-o -` would both write to stdout: name a file with -o.")
-    if output != STDOUT:
-        refuse_existing(Path(output), force=force, own=encode([COLUMNS[kind]]))
+
+
+def _export_rows(common: Common, kind: str, campaign: str, output: str, where: Condition) -> int:
     with existing_ledger(common) as ledger:
         with ledger.reading():
             terms_of(ledger, campaign)  # an unknown name is told before the ledger is copied
-        written = operation.export(
-            ledger, kind, campaign, None if common.dry_run else output, take.where_condition(where)
-        )
+        written = operation.export(ledger, kind, campaign, None if common.dry_run else output, where)
     found = Report(
         human=lambda out: out.print(f"Wrote {number(written.rows)} {kind} to {output}."),
         campaign=campaign,
@@ -88,19 +96,17 @@ def _export_mail(
         "campaign": campaign,
         "output": str(place.folder / place.file_name),
         "all": everyone,
+        "where": take.condition_kept(where),
     }
-    given["where"] = take.condition_kept(where)
     with writing_ledger(common, given, campaign) as (ledger, journal):
         handed = _finish(common, ledger, journal, campaign, place)
-        batch = None
-        with ledger.writing() as writing:
+        with writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign) as run:
             terms = terms_of(ledger, campaign)
-            run = journal.begin(campaign=campaign)
             fresh_after = last_handed(ledger.connection, terms.stored.campaign_id, place.tool)
             if where.tests:
                 consider(ledger, terms, where)
                 fresh_after = last_transaction(ledger.connection)
-            wanted = handover.Wanted(
+            wanted = handover.HandOverWanted(
                 terms.stored.campaign_id,
                 place,
                 fresh_after=fresh_after,
@@ -109,14 +115,13 @@ def _export_mail(
                 force=force,
                 finished=None if handed is None else handed.batch,
             )
-            batch = handover.reserve(ledger, wanted, run.run_id)
-            writing.keep = batch is not None and not common.dry_run
-            if writing.keep:
-                journal.finish(run, Outcome({"batches": 1}))
-            elif batch is not None:
-                handed = handover.preview(ledger, batch)
-        if batch is not None and not common.dry_run:
-            handed = _hand_over(common, ledger, journal, batch)
+            reserved = handover.reserve(ledger, wanted, run.run_id)
+            if reserved is not None:
+                run.outcome = Outcome({"batches": 1})
+            if reserved is not None and common.dry_run:
+                handed = handover.preview(ledger, reserved)
+        if reserved is not None and not common.dry_run:
+            handed = _hand_over(common, ledger, journal, reserved)
     if handed is None:
         nothing = Report(
             human=lambda out: out.print("Nothing new to hand over."), campaign=campaign, counts={"rows": 0}
@@ -138,7 +143,7 @@ def _finish(
     return handover.preview(ledger, batch) if common.dry_run else _hand_over(common, ledger, journal, batch)
 
 
-def _hand_over(common: Common, ledger: Ledger, journal: Journal, batch: Batch) -> handover.HandedOver:
+def _hand_over(common: Common, ledger: Ledger, journal: Journal, batch: HandOver) -> handover.HandedOver:
     with progress(common, "Writing the mail file") as bar:
         return handover.hand_over(ledger, journal, batch, lambda done, total: bar.of(done, total, done))
 

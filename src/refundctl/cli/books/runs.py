@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from refundctl.cli.shell.common import Common, command, reading_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, number, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, number, report, table
 from refundctl.domain.basics.errors import Refused
-from refundctl.ledger.reading.queries import journal
+from refundctl.ledger.journal.journal_entries import journal
 
 LARGEST_ID = 2**63 - 1  # of SQLite
 
@@ -37,10 +37,7 @@ def _describe(out: Screen, entries: list[dict[str, Any]], run_id: int | None) ->
     if not entries:
         out.print("No runs yet.")
         return
-    rows = [COLUMNS, *map(_row, entries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        out.print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    table(out, [COLUMNS, *map(_row, entries)])
     if run_id is not None:
         for file in entries[0]["files"]:
             out.print(f"  {file['path']}: {number(file['rows'])} rows, SHA-256 {file['sha256']}")

@@ -6,6 +6,7 @@ import typer
 
 from refundctl.cli.shell.common import Common, command, reading_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, report
+from refundctl.cli.shell.wording import in_words
 from refundctl.operations.books import status as operation
 from refundctl.operations.funding.budget import Limit
 
@@ -61,7 +62,7 @@ _NOTED = (
 )
 
 
-def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
+def _describe_campaign(out: Screen, standing: operation.CampaignStanding) -> None:
     counts, currency = standing.counts, standing.currency
     done, total = counts["funded"], counts["refund_lines"]
     filled = BAR_WIDTH * done // total if total else 0
@@ -69,7 +70,7 @@ def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
     out.print(f"  {'█' * filled}{'░' * (BAR_WIDTH - filled)}  {number(done)} of {number(total)} refunds funded")
     rows = [("bookings", number(counts["bookings"])), ("published", number(counts["published"]))]
     rows += [
-        (_TITLES.get(name, name.replace("_", " ")), amount(minor, currency))
+        (_TITLES.get(name, in_words(name)), amount(minor, currency))
         for name, minor in standing.totals.items()
         if (minor or name not in _UNUSUAL) and not name.startswith("budget_")
     ]
@@ -77,7 +78,7 @@ def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
     rows.append(("next expiry", standing.next_expiry or "none"))
     for name in _NOTED:
         if counts.get(name):
-            rows.append((name.replace("_", " "), number(counts[name])))
+            rows.append((in_words(name), number(counts[name])))
     figures(out, rows)
     if standing.pause is not None:
         out.print(f"  Paused {standing.pause}: `refundctl resume {standing.campaign}` lets it go on.")
@@ -87,7 +88,7 @@ def _describe_campaign(out: Screen, standing: operation.Standing) -> None:
         out.print(f"  The hand-over to {folder} was cut off: run the same command again to finish it.")
 
 
-def _budget_rows(standing: operation.Standing) -> list[tuple[str, str]]:
+def _budget_rows(standing: operation.CampaignStanding) -> list[tuple[str, str]]:
     def shown(limit: Limit, figure: int) -> str:
         return number(figure) if limit.currency is None else amount(figure, limit.currency)
 

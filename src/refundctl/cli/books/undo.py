@@ -10,7 +10,8 @@ from refundctl.cli.shell.rendering import Report, Screen, amount, figures, numbe
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
-from refundctl.ledger.undo.undoing import GOODWILL, PastRun, Spent
+from refundctl.ledger.undo.undone_credits import Spent
+from refundctl.ledger.undo.undone_runs import GOODWILL, PastRun
 from refundctl.operations.books import undo as operation
 
 CARDS_SHOWN = 20
@@ -86,8 +87,8 @@ def _nothing(result: operation.UndoResult) -> str:
     target = result.target
     if target.reopened_by is not None:
         return (
-            f"Run {target.run_id} was undone by run {target.undone_by} and reopened by run {target.reopened_by}: to take "
-            "back what was funded since, undo the run that did it."
+            f"Run {target.run_id} was undone by run {target.undone_by} and reopened by run {target.reopened_by}: to "
+            "take back what was funded since, undo the run that did it."
         )
     if target.undone_by is not None:
         return f"Run {target.run_id} was undone already, by run {target.undone_by}. Nothing to do."
@@ -123,9 +124,8 @@ def _describe_spent(out: Screen, result: operation.UndoResult) -> None:
         return
     on_cards = [f"on {plural(taken.spent_cards, 'card')}"] if taken.spent_cards else []
     in_cash = [f"in cash ({plural(taken.spent_debts, 'debt')} paid or with the bank)"] if taken.spent_debts else []
-    out.print(
-        f"Spent already, and not taken back: {amount(taken.spent_minor, taken.currency)} {' and '.join([*on_cards, *in_cash])}"
-    )
+    where = " and ".join([*on_cards, *in_cash])
+    out.print(f"Spent already, and not taken back: {amount(taken.spent_minor, taken.currency)} {where}")
     shown = taken.spent[:CARDS_SHOWN]
     figures(out, [(_spent_name(one), amount(one.amount_minor, taken.currency)) for one in shown])
     more = taken.spent_cards + taken.spent_debts - len(shown)

@@ -9,10 +9,12 @@ from refundctl.cli.shell.common import Common, campaign_in_file, command, writin
 from refundctl.cli.shell.rendering import Report, Screen, figures, number, report
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns import create as operation
+from refundctl.operations.one_run import writing_run
 
 _SAID = {
     operation.Creation.CREATED: "Made the campaign {}: its cards start at zero.",
-    operation.Creation.CHANGED: "Stored the changed definition of {}: amounts and validity count for cards not yet published, all else from now on.",
+    operation.Creation.CHANGED: "Stored the changed definition of {}: amounts and validity count for cards not yet "
+    "published, all else from now on.",
     operation.Creation.UNCHANGED: "{} is as the ledger has it.",
 }
 
@@ -30,27 +32,24 @@ def create(
 ) -> int:
     """Make a zero-balance campaign from the campaigns file, or store its changed definition.
 
-    Cards that the definition wants beforehand are made too, and printed ones imported: all of a file, or none. They wait
-    for their holders until `publish`.
+    Cards that the definition wants beforehand are made too, and printed ones imported: all of a file, or none. They
+    wait for their holders until `publish`.
     """
     definition = campaign_in_file(common, campaign)
-    given = {"campaign": campaign, "codes": codes}
     with (
-        writing_ledger(common, given, campaign) as (ledger, journal),
+        writing_ledger(common, common.given, campaign) as (ledger, journal),
         take.opened([] if codes is None else [codes]) as inputs,
     ):
         printed = [operation.read_printed(file.stream, file.name, definition) for file in inputs]
-        with ledger.writing(bulk=True) as writing:
-            run = journal.begin(campaign=campaign)
+        with writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign, bulk=True) as run:
             result = operation.create(ledger, definition, run.run_id, printed[0] if printed else None)
-            writing.keep = result.changed and not common.dry_run
-            if writing.keep:
-                journal.finish(run, Outcome(result.counts, files=[file.file for file in printed]))
+            if result.changed:
+                run.outcome = Outcome(result.counts, files=[file.file for file in printed])
     return report(
         common,
         Report(
             human=lambda out: _describe(out, campaign, result),
-            run_id=run.run_id if writing.keep else None,
+            run_id=run.kept_id,
             campaign=campaign,
             counts=result.counts,
             files=[file.file.as_json() for file in printed],

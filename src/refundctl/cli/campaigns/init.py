@@ -12,6 +12,7 @@ from refundctl.cli.shell.rendering import Report, Screen, report
 from refundctl.domain.basics.errors import UsageError
 from refundctl.files.safe_write import write_whole
 from refundctl.ledger.journal.run_journal import Outcome
+from refundctl.operations.one_run import writing_run
 
 
 @command("init", writes=True, short="Make an empty ledger and a campaigns file.")
@@ -27,25 +28,26 @@ def init(
     mode = 0o600 if group is None else 0o660
     there = common.ledger.exists() and common.ledger.stat().st_size > 0
     starter = not common.campaigns.exists()
-    with writing_ledger(common, {"group": group}, mode=mode) as (ledger, journal), ledger.writing() as writing:
-        writing.keep = not there and not common.dry_run
-        run = journal.begin()
-        journal.finish(run, Outcome({"ledgers": 1}))
-        if group_id is not None and not common.dry_run:
-            _share(common.ledger, group_id)
-        # Before the commit: where there is no room for it, there is no ledger either.
-        if starter and not common.dry_run:
-            _write_starter(common, group_id)
+    with (
+        writing_ledger(common, common.given, mode=mode) as (ledger, journal),
+        writing_run(ledger, journal, keep=not there and not common.dry_run) as run,
+    ):
+        run.outcome = Outcome({"ledgers": 1})
+        if not common.dry_run:
+            # Before the commit: where there is no room for it, there is no ledger either.
+            _place_files(common, group_id, starter=starter)
     made = {"ledgers": int(not there), "campaigns_files": int(starter)}
-    run_id = run.run_id if writing.keep else None
-    return report(common, Report(human=lambda out: _describe(out, common, made), run_id=run_id, counts=made))
+    return report(common, Report(human=lambda out: _describe(out, common, made), run_id=run.kept_id, counts=made))
 
 
-def _write_starter(common: Common, group_id: int | None) -> None:
-    from refundctl.files.campaigns.campaigns_yaml import starter_campaigns
-
-    write_whole(common.campaigns, starter_campaigns().encode())
+def _place_files(common: Common, group_id: int | None, *, starter: bool) -> None:
     if group_id is not None:
+        _share(common.ledger, group_id)
+    if starter:
+        from refundctl.files.campaigns.campaigns_yaml import starter_campaigns
+
+        write_whole(common.campaigns, starter_campaigns().encode())
+    if starter and group_id is not None:
         _share(common.campaigns, group_id)
 
 

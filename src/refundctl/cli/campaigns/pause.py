@@ -10,6 +10,7 @@ from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns import pause as operation
 from refundctl.operations.campaigns.terms import Terms, terms_of
+from refundctl.operations.one_run import writing_run
 
 Switch = Callable[[Ledger, Terms, str | None, int], operation.Switched]
 Describe = Callable[[Screen, str, operation.Switched], None]
@@ -25,17 +26,18 @@ def switch(common: Common, campaign: str, reason: str | None, turn: Switch, desc
     """Turn a campaign's kill switch one way or the other, as a run of its own where that is new."""
     reason = take.reason_given(reason)
     given = {"campaign": campaign, "reason": reason}
-    with writing_ledger(common, given, campaign) as (ledger, journal), ledger.writing() as writing:
-        run = journal.begin(campaign=campaign)
+    with (
+        writing_ledger(common, given, campaign) as (ledger, journal),
+        writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign) as run,
+    ):
         result = turn(ledger, terms_of(ledger, campaign), reason, run.run_id)
-        writing.keep = result.changed and not common.dry_run
-        if writing.keep:
-            journal.finish(run, Outcome(result.counts))
+        if result.changed:
+            run.outcome = Outcome(result.counts)
     return report(
         common,
         Report(
             human=lambda out: describe(out, campaign, result),
-            run_id=run.run_id if writing.keep else None,
+            run_id=run.kept_id,
             campaign=campaign,
             counts=result.counts,
             extra={"pause": None if result.pause is None else result.pause.as_json()},

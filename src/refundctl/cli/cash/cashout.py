@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from refundctl.cli.desk import deeds
-from refundctl.cli.desk.card_words import table
 from refundctl.cli.desk.typed_secrets import STDIN
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group, existing_ledger, refuse_ledger, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, number, plural, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, number, plural, report, table
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
 from refundctl.operations.cash import cashout as operation
@@ -127,7 +126,7 @@ def _tell_list(out: Screen, found: operation.CashoutList, state: str) -> None:
             "There are no debts in cash." if state == ALL else f"No debt in cash is {state}; `--state all` lists all."
         )
         return
-    table(out, _COLUMNS, [_shown(debt) for debt in found.debts])
+    table(out, [_COLUMNS, *map(_shown, found.debts)])
     for currency, sums in found.totals.items():
         out.print(f"Together {amount(sums['cash'], currency)}.")
 
@@ -280,7 +279,7 @@ def settle(
 
 def _rejects_place(answer: "BankAnswer", named: str | None) -> Path | None:
     """Where rows that can't be taken go; None for XML, which is not fixed by hand. Raises UsageError."""
-    from refundctl.operations.bookings.load import rejects_beside
+    from refundctl.operations.bookings.rejects_files import rejects_beside
 
     if answer.csv is None:
         if named is not None:

@@ -1,6 +1,6 @@
 """Cards and what was done to them, in the words that the desk's commands share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from refundctl.cli.shell.rendering import Screen, amount, plural
@@ -23,11 +23,6 @@ def bonus_of_it(minor: int, currency: str) -> str:
 def totals(facts: Facts) -> dict[str, dict[str, int]]:
     """What lies on a card, as totals stand in JSON."""
     return {facts["currency"]: {name: facts[name] for name in ("balance", "paid", "bonus")}}
-
-
-def state_words(state: str) -> str:
-    """A card's state as people read it."""
-    return state.replace("_", " ")
 
 
 def tell_done(out: Screen, answer: Answer, count: str, so_already: str, now: str = "") -> None:
@@ -59,11 +54,3 @@ def card_of(answer: Answer) -> Mapping[str, Any]:
 def until(last_day: str | None) -> str:
     """Until when a card is valid."""
     return "which never expires" if last_day is None else f"valid through {last_day}"
-
-
-def table(out: Screen, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows below the names of their columns, each as wide as its longest text."""
-    lines = [columns, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        out.print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

@@ -77,8 +77,6 @@ def tell_answer(
         warn(common, f"{before}: this is its answer, and nothing was done now; {again}.")
     elif answer.repeated:
         warn(common, f"This key was used before, by run {answer.run_id}: this is its answer, and nothing was done now.")
-    for warning in answer.warnings:
-        warn(common, warning)
     return report(
         common,
         Report(

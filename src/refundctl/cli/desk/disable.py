@@ -1,10 +1,11 @@
 """refundctl card disable, enable and deactivate: for one card, or each card of a file."""
 
 from refundctl.cli.desk import deeds as take
-from refundctl.cli.desk.card_words import card_of, state_words, tell_done
+from refundctl.cli.desk.card_words import card_of, tell_done
 from refundctl.cli.desk.deeds_by_file import do_with_reason
 from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen, amount
+from refundctl.cli.shell.wording import in_words
 from refundctl.operations.desk.deeds import Answer
 from refundctl.operations.desk.disable import Deactivate, Disable, Enable
 
@@ -45,7 +46,7 @@ def enable(
 
 def _tell_enabled(out: Screen, answer: Answer) -> None:
     state = card_of(answer).get("state", "active")
-    tell_done(out, answer, "enabled", "not disabled", "" if state == "active" else f", which is {state_words(state)}")
+    tell_done(out, answer, "enabled", "not disabled", "" if state == "active" else f", which is {in_words(state)}")
 
 
 @command("card deactivate", writes=True, short="Block a card for good.")

@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from refundctl.cli.desk import deeds as take
-from refundctl.cli.desk.card_words import Facts, state_words, table
+from refundctl.cli.desk.card_words import Facts
 from refundctl.cli.shell.arguments import Where, where_condition
 from refundctl.cli.shell.common import Common, command, existing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, plural, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, plural, report, table
+from refundctl.cli.shell.wording import in_words
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.operations.desk import find as operation
@@ -62,7 +63,7 @@ def _list(out: Screen, found: operation.FoundCards) -> None:
     if not found.cards:
         out.print("No card is like that.")
         return
-    table(out, _CARD_COLUMNS, [_card(facts) for facts in found.cards])
+    table(out, [_CARD_COLUMNS, *map(_card, found.cards)])
     if found.more:
         out.print(f"These are the first {plural(len(found.cards), 'card')}: --limit shows more.")
 
@@ -72,7 +73,7 @@ def _card(facts: Facts) -> tuple[str, ...]:
         facts["card_id"],
         facts["code"],
         facts["campaign"],
-        state_words(facts["state"]),
+        in_words(facts["state"]),
         amount(facts["balance"], facts["currency"]),
         facts["expires_on"] or "",
         facts["customer_id"] or "",

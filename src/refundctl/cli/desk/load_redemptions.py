@@ -1,25 +1,16 @@
 """refundctl load-redemptions"""
 
-from pathlib import Path
+from collections.abc import Sequence
 
-from refundctl.cli.bookings.load import check_rejects_option, refuse_shared
+from refundctl.cli.bookings.input_files import check_rejects_option, places_of_rejects, stage_with_bar, write_rejects
+from refundctl.cli.bookings.loaded_rows import load_outcome, load_report
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, existing_ledger, operator
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, progress, reasons, report
-from refundctl.domain.basics.errors import ExitCode
-from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
-from refundctl.operations.bookings.load import (
-    LoadResult,
-    Plain,
-    Staged,
-    check_strict,
-    plain,
-    read_plainly,
-    rejects_paths,
-    write_rejects_files,
-)
+from refundctl.cli.shell.rendering import Screen, amount, figures, number, reasons, report
+from refundctl.ledger.journal.run_journal import Journal, RunFile
+from refundctl.operations.bookings.input_files import LoadResult, plain, read_plainly
 from refundctl.operations.desk import load_redemptions as operation
+from refundctl.operations.one_run import writing_run
 
 
 @command("load-redemptions", writes=True, short="Load files of what a till has redeemed.")
@@ -32,8 +23,8 @@ def load_redemptions(
 ) -> int:
     """Load what a till that works on its own has redeemed: `code` or `card_id`, `amount` and `invoice` in each row.
 
-    Safe to repeat: known redemptions change nothing. Rows that can't be taken go to a file where they can be fixed; what a
-    card did not allow stays visible.
+    Safe to repeat: known redemptions change nothing. Rows that can't be taken go to a file where they can be fixed;
+    what a card did not allow stays visible.
     """
     check_rejects_option(files, rejects)
     given = {"files": list(files), "strict": strict, "encoding": encoding}
@@ -43,43 +34,19 @@ def load_redemptions(
         plain(inputs, read_plainly) as unpacked,
     ):
         journal = Journal(ledger, operator(), common.command, given)
-        staged = _stage(common, ledger, unpacked, encoding)
-        paths = rejects_paths(staged, rejects)
-        refuse_shared(staged, paths)
-        with ledger.writing(bulk=True) as writing:
-            run = journal.begin()
-            loaded = operation.load(ledger, staged, run)
-            result = loaded.result
-            rejected = [] if common.dry_run else write_rejects_files(ledger, staged, paths)
-            if strict:
-                check_strict(result, [file.path for file in rejected])
-            writing.keep = loaded.changed and not common.dry_run
-            if writing.keep:
-                outcome = Outcome(result.counts, result.totals, [*result.files, *rejected], bool(result.rejected))
-                journal.finish(run, outcome)
-    return report(common, _report(result, run.run_id if writing.keep else None, rejected))
+        staged = stage_with_bar(
+            common, "Reading redemptions", unpacked, lambda tick: operation.stage(ledger, unpacked, encoding, tick)
+        )
+        paths = places_of_rejects(staged, rejects)
+        with writing_run(ledger, journal, keep=not common.dry_run, bulk=True) as run:
+            result = operation.load(ledger, staged, run.begun)
+            written = write_rejects(common, staged, paths, result, strict=strict)
+            if result.changed:
+                run.outcome = load_outcome(result, written)
+    return report(common, load_report(_describe, result, run, written))
 
 
-def _stage(common: Common, ledger: Ledger, inputs: list[Plain], encoding: str | None) -> Staged:
-    """Read the inputs into temporary tables, with a bar."""
-    size = sum(given.size_bytes for given in inputs)
-    with progress(common, "Reading redemptions") as bar:
-        return operation.stage(ledger, inputs, encoding, lambda done, rows: bar.of(done, size, rows))
-
-
-def _report(result: LoadResult, run_id: int | None, rejected: list[RunFile]) -> Report:
-    return Report(
-        human=lambda out: _describe(out, result, [Path(file.path) for file in rejected]),
-        run_id=run_id,
-        counts=result.counts,
-        totals=result.totals,
-        files=[file.as_json() for file in (*result.files, *rejected)],
-        extra={"rejected_by_code": result.rejected_by_code},
-        exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
-    )
-
-
-def _describe(out: Screen, result: LoadResult, rejects: list[Path]) -> None:
+def _describe(out: Screen, result: LoadResult, rejects: Sequence[RunFile]) -> None:
     out.print(f"Loaded {number(result.loaded)} of {number(result.counts['rows'])} redemptions.")
     rows = [
         (name, number(count)) for name, count in (("loaded", result.loaded), ("unchanged", result.unchanged)) if count
@@ -90,5 +57,5 @@ def _describe(out: Screen, result: LoadResult, rejects: list[Path]) -> None:
         bonus = f", of it {amount(sums['bonus'], currency)} bonus" if sums["bonus"] else ""
         rows.append(("redeemed", f"{amount(sums['redeemed'], currency)}{bonus}"))
     figures(out, rows)
-    for path in rejects:
-        out.print(f"Look into the rejected rows in {path}; once they are fixed, load that file.")
+    for file in rejects:
+        out.print(f"Look into the rejected rows in {file.path}; once they are fixed, load that file.")

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from refundctl.cli.desk import deeds as take
-from refundctl.cli.desk.card_words import Facts, balance, state_words, table, totals
+from refundctl.cli.desk.card_words import Facts, balance, totals
 from refundctl.cli.shell.common import Common, command
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, report, table
+from refundctl.cli.shell.wording import in_words
 from refundctl.domain.cards.card_state import CardState
 from refundctl.operations.desk.look import look
-from refundctl.operations.desk.refusals import IN_WORDS
 from refundctl.operations.desk.show import Shown
 from refundctl.operations.desk.show import show as show_card
 
@@ -40,20 +40,20 @@ def show(
 
 def _describe(out: Screen, found: Shown) -> None:
     facts = found.facts
-    out.print(f"Card {facts['card_id']} of {facts['campaign']}: {state_words(facts['state'])}")
+    out.print(f"Card {facts['card_id']} of {facts['campaign']}: {in_words(facts['state'])}")
     if found.refusal is not None:
         out.print(f"Not redeemable now: {found.refusal.message}")
     figures(out, [(name, text) for name, text in _rows(facts) if text])
     for refused in facts["refused_redemptions"]:
         taken = amount(refused["amount"], refused["currency"])
         out.print(
-            f"  A till took {taken} for invoice {refused['invoice']}, which was refused: {_why(refused['code'])}."
+            f"  A till took {taken} for invoice {refused['invoice']}, which was refused: {in_words(refused['code'])}."
         )
     if not found.transactions:
         out.print("No transactions yet.")
         return
     out.print("Transactions:")
-    table(out, _COLUMNS, [_transaction(row) for row in found.transactions])
+    table(out, [_COLUMNS, *map(_transaction, found.transactions)])
 
 
 def _rows(facts: Facts) -> list[tuple[str, str]]:
@@ -84,15 +84,11 @@ def _step(facts: Facts, name: str) -> str:
     return f"{facts[f'{name}_at']} by run {facts[f'{name}_by']}" if facts[f"{name}_at"] else ""
 
 
-def _why(code: str) -> str:
-    return IN_WORDS.get(code, code.replace("_", " "))
-
-
 def _attempts(failed: Facts) -> str:
     if not failed["count"]:
         return ""
     times = "once" if failed["count"] == 1 else f"{failed['count']} times"
-    return f"{times} in {failed['days']} days, last at {failed['last_at']}: {_why(failed['last_code'])}"
+    return f"{times} in {failed['days']} days, last at {failed['last_at']}: {in_words(failed['last_code'])}"
 
 
 _COLUMNS = ("id", "when", "what", "bucket", "amount", "balance", "for", "reason", "run")

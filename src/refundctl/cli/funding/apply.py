@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from refundctl.cli.bookings.load import stage, warn_erased
-from refundctl.cli.funding.approve import PlanName, read_named
-from refundctl.cli.funding.plan import about_campaign, plan_json
-from refundctl.cli.funding.run import mail_json, resume_hand_over, run_and_hand_over, run_report
+from refundctl.cli.bookings.input_files import staged_bookings
+from refundctl.cli.funding.shown_plan import PlanName, plan_json, read_named
+from refundctl.cli.funding.whole_run import mail_json, resume_hand_over, run_and_hand_over, run_report
 from refundctl.cli.shell import arguments as take
-from refundctl.cli.shell.common import Common, clock, command, operator, reading_ledger, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, report, warn
+from refundctl.cli.shell.common import Common, about_campaign, clock, command, operator, reading_ledger, writing_ledger
+from refundctl.cli.shell.rendering import Report, Screen, report
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.files.campaigns.plan_file import Plan, campaign_of, source_of
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
+from refundctl.operations.bookings import input_files
 from refundctl.operations.bookings import load as loading
 from refundctl.operations.delivery import hand_over
 from refundctl.operations.delivery.hand_over import HandedOver
@@ -81,21 +81,18 @@ def _apply(
     with take.opened([file.path for file in plan.files]) as inputs:
         operation.refuse_changed_files(inputs, plan, name)
         resumed = resume_hand_over(common, ledger, journal, plan.campaign, place)
-        with stage(common, ledger, inputs, _chooser(applying), plan.options.encoding) as staged:
+        with staged_bookings(common, ledger, inputs, _chooser(applying), plan.options.encoding) as staged:
             operation.refuse_changed_reading(staged, plan, name)
             wanted = loading.Expected(plan.options.expect_count, plan.options.expect_total)
             task = batch.Task(applying.campaign, staged, wanted, plan.options.strict)
             target = batch.Target(place, force, None if resumed is None else resumed.batch)
             result, handed = run_and_hand_over(common, ledger, journal, task, target, applying.guard(ledger))
-    warn_erased(common, result.steps.load)
-    for warning in result.steps.warnings:
-        warn(common, warning)
     found = run_report(common, plan.campaign, result, handed or resumed, staged.sources)
     applied = {"plan": plan_json(plan), "applied_by": found.run_id}
     return replace(found, extra={**found.extra, **applied})
 
 
-def _chooser(applying: operation.Applying) -> loading.Choose:
+def _chooser(applying: operation.Applying) -> input_files.Choose:
     """By which source each file is read: as it was planned."""
     chosen = {file.path: (file.source, source_of(file, applying.name)) for file in applying.plan.files}
 

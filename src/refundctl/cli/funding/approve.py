@@ -1,22 +1,16 @@
 """refundctl approve"""
 
-import os
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from refundctl.cli.funding.plan import about_campaign, describe_amounts, plan_json, totals_json
-from refundctl.cli.shell import arguments as take
-from refundctl.cli.shell.common import Common, command, reading_ledger, writing_ledger
+from refundctl.cli.funding.shown_plan import PlanName, describe_amounts, plan_json, read_named, totals_json
+from refundctl.cli.shell.common import Common, about_campaign, command, reading_ledger, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, reasons, report
 from refundctl.domain.basics.errors import InputMissing, UsageError
-from refundctl.files.campaigns.plan_file import BYTES_MAX, Plan, read_plan, sha256_of
+from refundctl.files.campaigns.plan_file import Plan
 from refundctl.ledger.funding.plans import Approved
-from refundctl.ledger.journal.run_journal import Outcome, RunFile
+from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.funding import approve as operation
-
-PlanName = Annotated[str, typer.Argument(metavar="PLAN", help="The file that `refundctl plan` has written.")]
+from refundctl.operations.one_run import writing_run
 
 
 @command("approve", writes=True, short="Agree to a plan that another person has made.")
@@ -31,19 +25,20 @@ def approve(common: Common, plan: PlanName) -> int:
         _refuse_without_ledger(common)
     given = {"plan": plan, "digest": found.digest}
     totals = totals_json(found)
-    with writing_ledger(common, given, found.campaign) as (ledger, journal), ledger.writing() as writing:
-        run = journal.begin(campaign=found.campaign)
+    with (
+        writing_ledger(common, given, found.campaign) as (ledger, journal),
+        writing_run(ledger, journal, keep=not common.dry_run, campaign=found.campaign) as run,
+    ):
         earlier = operation.approve(ledger, found, plan, journal.operator, run.run_id)
         operation.refuse_own_file(owned, plan, journal.operator)
-        writing.keep = earlier is None and not common.dry_run
         counts = {"approved": int(earlier is None)}
-        if writing.keep:
-            journal.finish(run, Outcome(counts, totals, [file]))
+        if earlier is None:
+            run.outcome = Outcome(counts, totals, [file])
     return report(
         common,
         Report(
             human=lambda out: _describe(out, found, plan, earlier),
-            run_id=run.run_id if writing.keep else None,
+            run_id=run.kept_id,
             campaign=found.campaign,
             counts=counts,
             totals=totals,
@@ -69,15 +64,6 @@ def _refuse_without_ledger(common: Common) -> None:
                 "`refundctl init --group NAME`.",
                 code="ledger_missing",
             )
-
-
-def read_named(name: str) -> tuple[Plan, RunFile, os.stat_result]:
-    """The plan in the file named, that file for the journal, and whose it is. Raises InputMissing and BadPlan."""
-    with take.opened([name]) as [given]:
-        owned = os.fstat(given.stream.fileno())  # of what is read, wherever links lead
-        content = given.stream.read(BYTES_MAX + 1)
-    plan = read_plan(content, given.name)
-    return plan, RunFile(given.name, 1, sha256_of(content.decode())), owned
 
 
 def _describe(out: Screen, plan: Plan, name: str, earlier: Approved | None) -> None:

@@ -2,27 +2,36 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from refundctl.cli.bookings.load import check_rejects_option, source_chooser, stage
-from refundctl.cli.funding.run import describe_left_out, in_short, step_errors, step_rows, steps_json
+from refundctl.cli.bookings.input_files import check_rejects_option, source_chooser, staged_bookings
+from refundctl.cli.funding.outcome_words import in_short, left_out_by, step_rows, steps_json
+from refundctl.cli.funding.shown_plan import amounts, describe_amounts, plan_json, totals_json
 from refundctl.cli.shell import arguments as take
-from refundctl.cli.shell.common import Common, campaign_in_file, clock, command, operator, reading_ledger, refuse_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, plural, progress, report
-from refundctl.domain.basics.errors import ExitCode, RefundctlError, UsageError
+from refundctl.cli.shell.common import (
+    Common,
+    about_campaign,
+    campaign_in_file,
+    clock,
+    command,
+    operator,
+    reading_ledger,
+    refuse_ledger,
+)
+from refundctl.cli.shell.rendering import Report, Screen, figures, progress, report
+from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.files.campaigns.plan_file import BEGINNING, Plan, as_json, sha256_of
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, writing_to
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.plans import last_run
 from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.ledger.journal.seals import ledger_id
-from refundctl.operations.bookings import load
+from refundctl.operations.bookings import input_files, rejects_files
 from refundctl.operations.funding import plan as operation
 from refundctl.operations.funding import run as batch
 
@@ -51,8 +60,8 @@ def plan(
 ) -> int:
     """Show what a run would do: counts, amounts by rule, the largest, and what to look at first. Nothing changes.
 
-    The plan is for `apply`, which does exactly that or refuses; where the campaign asks for it, another person approves it
-    before.
+    The plan is for `apply`, which does exactly that or refuses; where the campaign asks for it, another person approves
+    it before.
     """
     wanted = take.expected(expect_count, expect_total)
     _check_places(common, files, output, rejects, force=force)
@@ -60,14 +69,16 @@ def plan(
     sources: dict[str, Source] = {}
     choose = _remembering(source_chooser(common, source, encoding), sources)
     with about_campaign(campaign), take.opened(files) as inputs, _rehearsal(common) as (copy, own_id, after_run):
-        with stage(common, copy, inputs, choose, encoding) as staged:
+        with staged_bookings(common, copy, inputs, choose, encoding) as staged:
             task = batch.Task(definition, staged, wanted, strict)
             journal = operation.Unsealed(copy, operator(), common.command, {})
             rejected: list[RunFile] = []
 
             def write_rejects(_: bool) -> list[RunFile]:
                 if rejects is not None:
-                    rejected[:] = load.write_rejects_files(copy, staged, load.rejects_paths(staged, rejects))
+                    rejected[:] = rejects_files.write_rejects_files(
+                        staged, rejects_files.rejects_paths(staged, rejects)
+                    )
                 return rejected
 
             with progress(common, "Trying it") as bar, _telling_of_rejects(files, rejects):
@@ -91,10 +102,13 @@ def _check_places(common: Common, files: Sequence[str], output: str, rejects: st
         path = Path(name)
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise UsageError(f"{name} is no file but a device or a pipe, and a plan is applied later: name a file.")
-    if output == STDOUT:
-        if common.json:
-            raise UsageError("--json and `-o -` would both write to stdout: name a file with -o.")
-        return
+    if output != STDOUT:
+        _check_output(common, files, output, force=force)
+    elif common.json:
+        raise UsageError("--json and `-o -` would both write to stdout: name a file with -o.")
+
+
+def _check_output(common: Common, files: Sequence[str], output: str, *, force: bool) -> None:
     target = Path(output)
     refuse_links(target)
     refuse_ledger(common, target)
@@ -104,7 +118,7 @@ def _check_places(common: Common, files: Sequence[str], output: str, rejects: st
     refuse_existing(target, force=force, own=BEGINNING)
 
 
-def _remembering(choose: load.Choose, sources: "dict[str, Source]") -> load.Choose:
+def _remembering(choose: input_files.Choose, sources: "dict[str, Source]") -> input_files.Choose:
     """The same choice, of which it is remembered by which source each file is read."""
 
     def chosen(path: str, stream: BinaryIO) -> "tuple[str, Source]":
@@ -115,23 +129,13 @@ def _remembering(choose: load.Choose, sources: "dict[str, Source]") -> load.Choo
 
 
 @contextmanager
-def about_campaign(campaign: str) -> Iterator[None]:
-    """Errors name the campaign. Nothing is recorded of them: for where nothing may change."""
-    try:
-        yield
-    except RefundctlError as error:
-        error.campaign = campaign
-        raise
-
-
-@contextmanager
 def _telling_of_rejects(files: Sequence[str], rejects: str | None) -> Iterator[None]:
     """Where --strict refuses rejected rows, say how they are to be seen."""
     try:
         yield
-    except load.StrictReject as error:
+    except rejects_files.StrictReject as error:
         if rejects is None:
-            error.what = f"{error.message.removesuffix('.')}; to see them, {_with_rejects(files)}."
+            error.advising(f"{rejects_files.NOTHING_LOADED}; to see them, {_with_rejects(files)}")
         raise
 
 
@@ -141,7 +145,7 @@ def _with_rejects(files: Sequence[object]) -> str:
 
 @contextmanager
 def _rehearsal(common: Common) -> Iterator[tuple[Ledger, str | None, int]]:
-    """A copy of the ledger to try the run on, the ledger's id and its last run; None and 0 where there is no ledger yet."""
+    """A copy of the ledger to try the run on, the ledger's id and last run; None and 0 where there is none yet."""
     with reading_ledger(common) as ledger:
         own_id, after_run = None, 0
         if ledger is not None:
@@ -177,27 +181,16 @@ def _report(plan: Plan, steps: batch.Steps, name: str, written: Sequence[RunFile
             "plan": plan_json(plan),
         },
         exit_code=exit_code,
-        errors=step_errors(plan.campaign, steps),
+        errors=left_out_by(plan.campaign, steps),
     )
-
-
-def totals_json(plan: Plan) -> dict[str, dict[str, int]]:
-    """The totals, as they stand in JSON output."""
-    return {currency: asdict(sums) for currency, sums in plan.totals.items()}
-
-
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """What a plan is about, as it stands in JSON output."""
-    names = ("digest", "made_by", "made_at", "needs_approval", "threshold", "rules", "largest", "warnings")
-    found = asdict(plan)
-    return {name: found[name] for name in names}
 
 
 def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str, written: Sequence[RunFile]) -> None:
     out.print(f"{plan.campaign}: {in_short(steps)}, if this were run")
     figures(out, step_rows(plan.campaign, steps))
     describe_amounts(out, plan)
-    describe_left_out(out, plan.campaign, steps)
+    for told in left_out_by(plan.campaign, steps):
+        out.print(told["message"])
     if steps.load.rejected:
         rejects = ", ".join(file.path for file in written if file.path != name)
         fix = f"Fix the rejected rows in {rejects}, and plan again with that file too."
@@ -206,40 +199,11 @@ def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str, written: S
     quoted = shlex.quote(name)
     first = f"`refundctl resume {plan.campaign}`, then " if plan.is_paused else ""
     if plan.needs_approval and plan.threshold is not None:
-        together, above = (_amounts(minor) for minor in (plan.threshold.together, plan.threshold.above))
+        together, above = (amounts(minor) for minor in (plan.threshold.together, plan.threshold.above))
         out.print(f"With this, {together} would not be approved by anybody, and approval is needed above {above}.")
-        out.print(
-            f"Next: {first}another person types `refundctl approve {quoted}`, then you `refundctl apply {quoted} --out DIR`."
-        )
+        apply = f"`refundctl apply {quoted} --out DIR`"
+        out.print(f"Next: {first}another person types `refundctl approve {quoted}`, then you {apply}.")
     elif steps.posted:
         out.print(f"Next: {first}`refundctl apply {quoted} --out DIR`")
     else:
         out.print("There is nothing new to do.")
-
-
-def describe_amounts(out: Screen, plan: Plan) -> None:
-    """What the rules give and keep, the largest amounts, and what to look at before money moves."""
-    if plan.rules:
-        out.print("By rule:")
-        names = [f"{share.bucket} {share.rule or '(given back)'}" for share in plan.rules]
-        sums = [_amounts(share.total) for share in plan.rules]
-        counts = [plural(share.refunds, "refund") for share in plan.rules]
-        width = max(map(len, sums))
-        figures(out, [(n, f"{s:>{width}}  of {c}") for n, s, c in zip(names, sums, counts, strict=True)])
-    if plan.largest:
-        out.print("Largest:")
-        shown = [_amounts(each.amount) for each in plan.largest]
-        width = max(map(len, shown))
-        figures(out, [(each.booking_id, f"{s:>{width}}") for each, s in zip(plan.largest, shown, strict=True)])
-    if plan.warnings:
-        out.print("Look at this first:")
-    for caution in plan.warnings:
-        if caution.bookings:
-            more = ", ..." if caution.count > len(caution.bookings) else ""
-            out.print(f"  {plural(caution.count, 'booking')}: {caution.message} ({', '.join(caution.bookings)}{more})")
-        else:
-            out.print(f"  {caution.message}")
-
-
-def _amounts(minor: Mapping[str, int]) -> str:
-    return ", ".join(amount(each, currency) for currency, each in minor.items())

@@ -1,14 +1,17 @@
 """refundctl topup"""
 
-from refundctl.cli.funding.publish import cap_advice, cap_errors, pool_advice, pool_errors
+from collections.abc import Mapping, Sequence
+
+from refundctl.cli.funding.outcome_words import left_out, owed_otherwise
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, plural, reasons, report, warn
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, plural, reasons, report
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.funding import topup as operation
 from refundctl.operations.funding.approve import by_plan, refuse_unapproved
+from refundctl.operations.one_run import writing_run
 
 
 @command("topup", writes=True, short="Post what each card is owed, once.")
@@ -18,38 +21,32 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
     given = {"campaign": campaign, "where": take.where_kept(where)}
     with (
         writing_ledger(common, given, campaign) as (ledger, journal),
-        ledger.writing(bulk=True) as writing,
+        writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign, bulk=True) as run,
     ):
         terms = terms_of(ledger, campaign)
-        run = journal.begin(campaign=campaign)
         consider(ledger, terms, wanted)
         result = operation.top_up(ledger, terms, run.run_id)
         if result.on_cards_minor or result.cash_minor:
             refuse_unapproved(ledger, terms, by_plan(campaign))
-        writing.keep = result.posted and not common.dry_run
-        if writing.keep:
-            journal.finish(run, Outcome(result.counts, result.totals, partial=bool(result.short or result.capped)))
-    for warning in result.warnings:
-        warn(common, warning)
+        if result.posted:
+            run.outcome = Outcome(result.counts, result.totals, partial=bool(result.short or result.capped))
+    left = left_out(campaign, result.short, result.capped, result.skipped_by_reason, "refund line")
     return report(
         common,
         Report(
-            human=lambda out: _describe(out, campaign, result),
-            run_id=run.run_id if writing.keep else None,
+            human=lambda out: _describe(out, campaign, result, left),
+            run_id=run.kept_id,
             campaign=campaign,
             counts=result.counts,
             totals=result.totals,
             extra={"warnings": result.warnings},
-            exit_code=ExitCode.PARTIAL if result.short or result.capped else ExitCode.OK,
-            errors=[
-                *pool_errors(campaign, result.short, "refund line"),
-                *cap_errors(campaign, result.capped, result.skipped_by_reason, "refund line"),
-            ],
+            exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
+            errors=left,
         ),
     )
 
 
-def _describe(out: Screen, campaign: str, result: operation.TopUpResult) -> None:
+def _describe(out: Screen, campaign: str, result: operation.TopUpResult, left: Sequence[Mapping[str, str]]) -> None:
     out.print(f"Funded {plural(result.funded, 'refund line')} with {amount(result.on_cards_minor, result.currency)}.")
     figures(
         out,
@@ -59,22 +56,7 @@ def _describe(out: Screen, campaign: str, result: operation.TopUpResult) -> None
             ("skipped", reasons(result.skipped_by_reason)),
         ],
     )
-    if result.short:
-        out.print(pool_advice(campaign, result.short, "refund line"))
-    if result.capped:
-        out.print(cap_advice(campaign, result.capped, result.skipped_by_reason, "refund line"))
+    for told in left:
+        out.print(told["message"])
     if operation.NOT_PUBLISHED in result.skipped_by_reason:
         out.print(f"Some have no card yet: `refundctl publish {campaign}` gives them one.")
-
-
-def owed_otherwise(result: operation.TopUpResult) -> list[tuple[str, str]]:
-    """What of it is bonus, what is owed in cash and what is kept back as fees, where there is any."""
-    return [
-        (name, amount(minor, result.currency))
-        for name, minor in (
-            ("of it bonus", result.bonus_minor),
-            ("owed in cash", result.cash_minor),
-            ("kept back as fees", result.fee_minor),
-        )
-        if minor
-    ]

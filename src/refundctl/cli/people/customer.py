@@ -12,12 +12,25 @@ import typer
 from refundctl.cli.desk.deeds import desk_ledger
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group, existing_ledger, refuse_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, number, plural, report, warn
-from refundctl.domain.basics.errors import RefundctlError, Refused
+from refundctl.cli.shell.rendering import (
+    Report,
+    Screen,
+    amount,
+    figures,
+    in_a_column,
+    number,
+    plural,
+    report,
+    table,
+    warn,
+)
+from refundctl.cli.shell.wording import in_words
+from refundctl.domain.basics.errors import RefundctlError
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, write_whole
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.ledger.people import erasing
+from refundctl.operations.one_run import recording_refusals
 from refundctl.operations.people import customer as operation
 
 Facts = Mapping[str, Any]
@@ -64,7 +77,8 @@ def export(
     ] = STDOUT,
     force: take.Force = False,
 ) -> int:
-    """Write all that is held on a person as JSON: every version of their bookings, cards with masked codes, and the runs.
+    """Write all that is held on a person as JSON: every version of their bookings, cards with masked codes, and the
+    runs.
 
     The file is readable by you alone.
     """
@@ -105,8 +119,8 @@ def _document(held: Facts) -> str:
 def erase(common: Common, customer: CustomerName, reason: take.Reason = None) -> int:
     """Erase a person: name, e-mail, phone, locale, country, consent and metadata go, and the id becomes a pseudonym.
 
-    Bookings, cards and money stay as they are, and the cards go on working. Loading the same person again brings nothing
-    back. -n shows what would go. Files and backups made before still name the person.
+    Bookings, cards and money stay as they are, and the cards go on working. Loading the same person again brings
+    nothing back. -n shows what would go. Files and backups made before still name the person.
     """
     reason = take.reason_given(reason)
     with _desk(common, {"customer": None, "reason": reason}) as (ledger, journal), ledger.writing() as writing:
@@ -114,8 +128,6 @@ def erase(common: Common, customer: CustomerName, reason: take.Reason = None) ->
         writing.keep = result.run_id is not None and not common.dry_run
     if writing.keep:
         _clear_remains(common, result)
-    for warning in _warnings(result.left):
-        warn(common, warning)
     return report(
         common,
         Report(
@@ -133,16 +145,12 @@ def erase(common: Common, customer: CustomerName, reason: take.Reason = None) ->
 
 @contextmanager
 def _desk(common: Common, arguments: Facts | None = None) -> Iterator[tuple[Ledger, Journal]]:
-    """The ledger, which there must be; a refusal is recorded if the ledger can be written at all, without naming anybody."""
-    with desk_ledger(common, arguments or {"customer": None}) as (ledger, journal):
-        try:
-            yield ledger, journal
-        except Refused as error:
-            if not common.dry_run:
-                # That the attempt can't be written down must not hide why it was refused.
-                with suppress(RefundctlError):
-                    journal.record_attempt(error, None)
-            raise
+    """The ledger, which there must be; a refusal is recorded, if the ledger can be written, without naming anybody."""
+    with (
+        desk_ledger(common, arguments or {"customer": None}) as (ledger, journal),
+        recording_refusals(journal, keep=not common.dry_run),
+    ):
+        yield ledger, journal
 
 
 def _clear_remains(common: Common, result: operation.ErasedCustomer) -> None:
@@ -256,9 +264,7 @@ def _section(out: Screen, title: str, rows: Sequence[Sequence[str]], most: int |
     shown = rows if most is None else rows[-most:]
     left_out = f", the last {len(shown)} of {len(rows)}; --json lists all" if len(shown) < len(rows) else ""
     out.print(f"{title}{left_out}:")
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        out.print("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    table(out, shown, indent="  ")
 
 
 def _booking(line: Facts) -> tuple[str, ...]:
@@ -274,7 +280,7 @@ def _standing(line: Facts) -> str:
         return "; ".join(_given(given, currency) for given in line["given"])
     if not line["campaigns"]:
         return "no campaign"
-    return "; ".join(f"{one['campaign']}: {_words(one['state'])}" for one in line["campaigns"])
+    return "; ".join(f"{one['campaign']}: {in_words(one['state'])}" for one in line["campaigns"])
 
 
 def _given(given: Facts, currency: str) -> str:
@@ -288,7 +294,7 @@ def _given(given: Facts, currency: str) -> str:
 def _card(card: Facts) -> tuple[str, ...]:
     until = f"until {card['expires_on']}" if card["expires_on"] else "never expires"
     balance = amount(card["balance"], card["currency"])
-    return (card["card_id"], card["code"], _words(card["state"]), balance, until, card["campaign"])
+    return (card["card_id"], card["code"], in_words(card["state"]), balance, until, card["campaign"])
 
 
 def _transaction(row: Facts) -> tuple[str, ...]:
@@ -327,7 +333,3 @@ def _message(batch: Facts) -> tuple[str, ...]:
 
 def _attempt(row: Facts) -> tuple[str, ...]:
     return (row["at"], row["command"], row["card_id"], row["code"])
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

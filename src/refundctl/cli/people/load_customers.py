@@ -1,30 +1,18 @@
 """refundctl load-customers"""
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from refundctl.cli.bookings.load import (
+from refundctl.cli.bookings.input_files import (
     check_rejects_option,
-    describe_load,
-    erased_rows,
-    refuse_shared,
+    places_of_rejects,
     source_chooser,
-    warn_erased,
+    stage_with_bar,
+    write_rejects,
 )
+from refundctl.cli.bookings.loaded_rows import describe_load, erased_rows, load_outcome, load_report, warn_erased
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import Report, progress, report
-from refundctl.domain.basics.errors import ExitCode
-from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.journal.run_journal import Outcome, RunFile
-from refundctl.operations.bookings.load import (
-    LoadResult,
-    Plain,
-    check_strict,
-    plain,
-    rejects_paths,
-    write_rejects_files,
-)
+from refundctl.cli.shell.rendering import report
+from refundctl.operations.bookings.input_files import plain
+from refundctl.operations.one_run import writing_run
 from refundctl.operations.people import load_customers as operation
 
 
@@ -50,37 +38,15 @@ def load_customers(
         take.opened(files) as inputs,
         plain(inputs, choose) as unpacked,
     ):
-        found = _stage(common, ledger, unpacked, encoding)
-        paths = rejects_paths(found.staged, rejects)
-        refuse_shared(found.staged, paths)
-        with ledger.writing(bulk=True) as writing:
-            run = journal.begin()
-            loaded = operation.load(ledger, found, run)
-            result = loaded.result
-            rejected = [] if common.dry_run else write_rejects_files(ledger, found.staged, paths)
-            if strict:
-                check_strict(result, [file.path for file in rejected])
-            writing.keep = loaded.changed and not common.dry_run
-            if writing.keep:
-                outcome = Outcome(result.counts, {}, [*result.files, *rejected], bool(result.rejected))
-                journal.finish(run, outcome)
+        found = stage_with_bar(
+            common, "Reading people", unpacked, lambda tick: operation.stage(ledger, unpacked, encoding, tick)
+        )
+        paths = places_of_rejects(found.staged, rejects)
+        with writing_run(ledger, journal, keep=not common.dry_run, bulk=True) as run:
+            result = operation.load(found, run.begun)
+            written = write_rejects(common, found.staged, paths, result, strict=strict)
+            if result.changed:
+                run.outcome = load_outcome(result, written)
     warn_erased(common, result)
-    return report(common, _report(result, found.staged.sources, run.run_id if writing.keep else None, rejected))
-
-
-def _stage(common: Common, ledger: Ledger, inputs: list[Plain], encoding: str | None) -> operation.StagedPeople:
-    """Read the inputs into temporary tables, with a bar."""
-    size = sum(given.size_bytes for given in inputs)
-    with progress(common, "Reading people") as bar:
-        return operation.stage(ledger, inputs, encoding, lambda done, rows: bar.of(done, size, rows))
-
-
-def _report(result: LoadResult, sources: Mapping[str, str], run_id: int | None, rejected: list[RunFile]) -> Report:
-    return Report(
-        human=lambda out: describe_load(out, result, [Path(file.path) for file in rejected]),
-        run_id=run_id,
-        counts=result.counts,
-        files=[file.as_json() for file in (*result.files, *rejected)],
-        extra={"rejected_by_code": result.rejected_by_code, **erased_rows(result), "sources": sources},
-        exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
-    )
+    told = {**erased_rows(result), "sources": found.staged.sources}
+    return report(common, load_report(describe_load, result, run, written, **told))

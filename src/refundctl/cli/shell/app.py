@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from refundctl import __version__
 
-if TYPE_CHECKING:
-    from typer._click.core import Context
-
-#: The capability that each command belongs to, in the order in which an operator meets them, and in which help lists them.
+#: The capability that each command belongs to, in the order in which an operator meets them and help lists them.
 COMMANDS = {
     "init": "campaigns",
     "sources": "bookings",
@@ -40,13 +37,14 @@ COMMANDS = {
     "verify": "books",
     "backup": "books",
 }
+VERSION = "--version"
 
 
 def in_order(names: Sequence[str]) -> type[TyperGroup]:
-    """A group whose commands are listed in this order: Typer lists groups last, and else in the order of their imports."""
+    """A group whose commands are listed in this order: Typer lists groups last, else as they were imported."""
 
     class InOrder(TyperGroup):
-        def list_commands(self, ctx: "Context") -> list[str]:
+        def list_commands(self, ctx: Any) -> list[str]:
             return sorted(super().list_commands(ctx), key=names.index)
 
     return InOrder
@@ -73,7 +71,7 @@ def _print_version(asked: bool) -> None:
 def _refundctl(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave."),
+        typer.Option(VERSION, callback=_print_version, is_eager=True, help="Print the version and leave."),
     ] = False,
 ) -> None:
     """Turn a file of cancelled bookings into funded gift cards, and prove every cent."""
@@ -82,8 +80,11 @@ def _refundctl(
 def load(words: Sequence[str]) -> None:
     """Import the module of the command that these words of the command line mean, or else all: each registers its own.
 
-    Only one, as a single card's redemption must not wait for the others. A group of commands does so once more.
+    Only one, as a single card's redemption must not wait for the others; none where only the version is asked for. A
+    group of commands does so once more.
     """
+    if words[:1] == [VERSION]:  # read first, whatever follows
+        return
     names = [word for word in words if not word.startswith("-")]
     for name in names[:1] if names[:1] and names[0] in COMMANDS else COMMANDS:
         module = import_module(f"refundctl.cli.{COMMANDS[name]}.{name.replace('-', '_')}")

@@ -17,7 +17,8 @@ from refundctl.domain.cards.codes import without_codes
 
 if TYPE_CHECKING:  # a single card's redemption must not wait for what reads files and conditions
     from refundctl.domain.campaigns.conditions import Condition
-    from refundctl.operations.bookings.load import Expected, Input
+    from refundctl.operations.bookings.input_files import Input
+    from refundctl.operations.bookings.load import Expected
 
 #: Fields by which --where names a person, and what the journal has instead of the value.
 PERSONAL_FIELDS = ("customer_id", "email")
@@ -115,7 +116,7 @@ def where_condition(texts: Sequence[str] | None) -> "Condition":
 
 
 def where_kept(texts: Sequence[str] | None) -> list[str] | None:
-    """What --where asked for, as the journal keeps it: which person was asked for is left out, as it outlives their erasure."""
+    """What --where asked for, as the journal keeps it: without the person, as it outlives their erasure."""
     return None if texts is None else [f"{key}={value}" for key, value in map(_without_person, texts)]
 
 
@@ -140,7 +141,7 @@ def opened(names: Sequence[str]) -> Iterator[list["Input"]]:
 
     Raises InputMissing where one is missing, a folder, or can't be read, and UsageError where stdin is named twice.
     """
-    from refundctl.operations.bookings.load import Input
+    from refundctl.operations.bookings.input_files import Input
 
     if sum(name == "-" for name in names) > 1:
         raise UsageError("- (stdin) can be named only once.")

@@ -7,20 +7,19 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer._click.core import ParameterSource
 
 from refundctl.cli.shell.app import app, in_order
-from refundctl.domain.basics.errors import InputMissing, RefundctlError, Refused, UsageError
-from refundctl.domain.cards.codes import looks_like_code, mask
+from refundctl.domain.basics.errors import InputMissing, RefundctlError, UsageError
 from refundctl.ledger.file import connection as ledgers
 from refundctl.ledger.file.connection import Clock, Ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator
+from refundctl.operations.one_run import recording_refusals
 
 if TYPE_CHECKING:
     from refundctl.domain.campaigns.campaign import Campaign
@@ -71,9 +70,10 @@ LONGEST_WAIT_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """The common options of one call; `dry_run` is False for commands that only read."""
+    """The common options of one call; `given` are its own arguments. `dry_run` is False for commands that only read."""
 
     command: str
+    given: Mapping[str, Any]
     ledger: Path
     campaigns: Path
     json: bool
@@ -117,7 +117,7 @@ def command_group(
             below = context.invoked_subcommand
             if below is None:
                 return called(**values)
-            if any(context.get_parameter_source(option) is ParameterSource.COMMANDLINE for option in values):
+            if any(_was_typed(context, option) for option in values):
                 raise UsageError(f"Options go behind the whole command: `refundctl {name} {below} ...`.")
             return None
 
@@ -139,6 +139,11 @@ def command_group(
 _GROUPS: dict[str, typer.Typer] = {}
 
 
+def _was_typed(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def command_named(words: Sequence[str]) -> str | None:
     """Which command these words of the command line mean: of a group's, the first two."""
     names = [word for word in words if not word.startswith("-")][:2]
@@ -156,7 +161,7 @@ def _with_common(name: str, function: Callable[..., int | None], *, writes: bool
         given = {option: values.pop(option) for option in names}
         # Also where it is infinite, or no number.
         given["wait"] = given["wait"] if given["wait"] < LONGEST_WAIT_SECONDS else LONGEST_WAIT_SECONDS
-        common = Common(name, **given)
+        common = Common(name, values, **given)
         if str(common.ledger) == "-":
             raise UsageError("The ledger is a file, not stdin or stdout: name it with --ledger.")
         return function(common, **values)
@@ -216,24 +221,18 @@ def writing_ledger(
     now = clock()
     with _opened(common, now, mode) as ledger:
         journal = Journal(ledger, operator(), common.command, arguments)
-        try:
+        with about_campaign(campaign), recording_refusals(journal, campaign, keep=not common.dry_run):
             yield ledger, journal
-        except RefundctlError as error:
-            error.campaign = campaign
-            if isinstance(error, Refused) and not common.dry_run:
-                _record(journal, error, campaign)
-            raise
 
 
-def _record(journal: Journal, error: Refused, campaign: str | None) -> None:
-    if campaign is not None and error.code == "resource_not_found" and looks_like_code(campaign):
-        # A code that was typed where a campaign's name was wanted.
-        error.what = error.what.replace(campaign, mask(campaign))
-        campaign = mask(campaign)
-        journal = replace(journal, arguments={**journal.arguments, "campaign": campaign})
-    # That the attempt can't be written down must not hide why it was refused.
-    with suppress(RefundctlError):
-        journal.record_attempt(error, campaign)
+@contextmanager
+def about_campaign(campaign: str | None) -> Iterator[None]:
+    """Errors name the campaign."""
+    try:
+        yield
+    except RefundctlError as error:
+        error.campaign = campaign
+        raise
 
 
 @contextmanager

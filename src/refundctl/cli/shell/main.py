@@ -3,14 +3,12 @@
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from typer._click.exceptions import ClickException, NoArgsIsHelpError
-from typer._click.exceptions import UsageError as ClickUsageError
-from typer.exceptions import Abort
+import typer
 
 from refundctl.cli.shell.app import app, load
 from refundctl.cli.shell.quick_options import command_of
@@ -23,11 +21,11 @@ INTERRUPTED = "Interrupted: nothing half-done is left; run the same command agai
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; never raises, never prints a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _watch_for_termination()
     _open_closed_streams()
     code: int = ExitCode.OK
     try:
-        code = _run_or_tell(words)
+        with _ended_by_signals() as received:
+            code = _run_or_tell(words, received)
         sys.stdout.flush()
     except OSError as error:
         # What is still to be written has nowhere to go; Python would complain once more while it closes stdout.
@@ -38,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run_or_tell(words: list[str]) -> int:
+def _run_or_tell(words: list[str], received: list[int]) -> int:
     try:
         return _run(words)
     except RefundctlError as error:
@@ -51,7 +49,7 @@ def _run_or_tell(words: list[str]) -> int:
         return print_error(_write_failed(error), words)
     except Exception as error:
         # Inside a function that SQLite calls, Python turns KeyboardInterrupt into an error of SQLite's.
-        return print_error(Interrupted(INTERRUPTED) if _Stop.asked else _bug(error), words)
+        return print_error(Interrupted(INTERRUPTED) if received else _bug(error), words)
 
 
 def _run(words: list[str]) -> int:
@@ -59,12 +57,12 @@ def _run(words: list[str]) -> int:
     try:
         load(words)
         result = command_of(app)(args=words, prog_name="refundctl", standalone_mode=False)
-    except NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)  # noqa: T201
-        return ExitCode.USAGE
-    except ClickException as error:
+    except typer.TyperException as error:
+        if not words:  # the help, which Typer shows to those who ask for nothing
+            print(error.format_message(), file=sys.stderr)  # noqa: T201
+            return ExitCode.USAGE
         raise UsageError(_usage_message(error)) from error
-    except Abort as error:
+    except typer.Abort as error:
         raise Interrupted(INTERRUPTED) from error
     except SystemExit as error:
         if error.code:  # Typer's answer to a reader of our output who has gone; 0 after shell completion
@@ -87,14 +85,14 @@ def _check_words(words: list[str]) -> None:
             raise UsageError(f"{word} is no text in this system's encoding: rename the file, and name it again.")
 
 
-def _usage_message(error: ClickException) -> str:
-    context = error.ctx if isinstance(error, ClickUsageError) else None
+def _usage_message(error: typer.TyperException) -> str:
+    context: typer.Context | None = getattr(error, "ctx", None)
     hint = f"{context.command_path} --help" if context is not None else "refundctl --help"
     message = _plainer(error.format_message()).rstrip(".")
     return f"{message}{'' if message.endswith('?') else ';'} `{hint}` shows what there is."
 
 
-# Typer lets pydantic say what is wrong with a value, in a programmer's words.
+# Typer lets pydantic say what is wrong with a value, in a programmer's words: translated here, and nowhere else.
 _PLAINER = {
     "Value error, ": "",
     "Input should be a valid integer, unable to parse string as an integer": "it should be a whole number",
@@ -136,20 +134,21 @@ def _open_closed_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
-class _Stop:
-    """Whether the operator or the system has asked this command to end."""
+@contextmanager
+def _ended_by_signals() -> Iterator[list[int]]:
+    """End on Ctrl-C and SIGTERM alike: roll back, and say so. Gives the signals received; puts the handlers back."""
+    received: list[int] = []
 
-    asked = False
-
-
-def _watch_for_termination() -> None:
-    """End on Ctrl-C and SIGTERM alike: roll back, and say so."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        _Stop.asked = True
+    def end(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         raise KeyboardInterrupt
 
-    _Stop.asked = False
+    before = []
     with suppress(ValueError):  # not in the main thread: the caller looks after signals
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
+        before += [(number, signal.signal(number, end)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield received
+    finally:
+        for number, handler in before:
+            if handler is not None:  # one that isn't Python's can't be put back
+                signal.signal(number, handler)

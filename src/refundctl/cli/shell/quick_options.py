@@ -1,36 +1,44 @@
 """Reading plain options without pydantic, which Typer would load for every option of every command.
 
-A value that is one already, such as a default, or a text where a text or a path is wanted, needs no validation; anything
-else is left to Typer. A cold `refundctl status` starts in two thirds of the time.
+A value that is one already, such as a default, or a text where a text or a path is wanted, needs no validation; all
+else is left to Typer. A cold `refundctl status` starts in two thirds of the time. This works inside Typer, and so its
+version is capped.
 """
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import typer
-import typer.main
-from typer._click.core import Command, Context, Parameter
-from typer._coercion import RuntimeParam, TypeDescriptor, build_runtime_param
-from typer.core import TyperGroup, _TyperParameter
+from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.main import get_command
+
+_LIGHT = {str, bool, int, float, Path}
 
 
-class _Plain(RuntimeParam):
-    """Takes what needs no validation as it is."""
+@dataclass(frozen=True, slots=True)
+class _QuickReader:
+    """Stands where Typer has what reads a parameter's value: takes what needs no validation as it is."""
 
-    def _coerce_value(self, value: Any, param: _TyperParameter, ctx: Context) -> Any:
-        wanted = set(_kinds(self.annotation))
-        if isinstance(value, str) and str not in wanted and Path in wanted:
+    wanted: set[Any]
+    typers_own: Callable[[], Any]
+
+    def __call__(self) -> "_QuickReader":
+        return self
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The value to be given to the command."""
+        if isinstance(value, str) and str not in self.wanted and Path in self.wanted:
             return Path(value)
-        if type(value) in wanted or (isinstance(value, Path) and Path in wanted):
+        if value is None or type(value) in self.wanted or (isinstance(value, Path) and Path in self.wanted):
             return value
-        described = TypeDescriptor(self.annotation, self.parameter_info, None)
-        return build_runtime_param(described)._coerce_value(value, param=param, ctx=ctx)
+        return self.typers_own().coerce(value, param=param, ctx=ctx)
 
 
-def command_of(app: typer.Typer) -> Command:
+def command_of(app: typer.Typer) -> TyperGroup:
     """The application as one command that can be called, with its plain options made light.
 
     Built anew only where commands were registered since: a process that runs many need not wait each time.
@@ -42,7 +50,7 @@ def command_of(app: typer.Typer) -> Command:
     return _BUILT[registered]
 
 
-_BUILT: dict[int, Command] = {}
+_BUILT: dict[int, TyperGroup] = {}
 
 
 def _registered(app: typer.Typer) -> int:
@@ -51,22 +59,22 @@ def _registered(app: typer.Typer) -> int:
     return len(app.registered_commands) + sum(1 + _registered(group) for group in groups if group is not None)
 
 
-def _built(app: typer.Typer) -> Command:
-    command = typer.main.get_command(app)
+def _built(app: typer.Typer) -> TyperGroup:
+    command = cast("TyperGroup", get_command(app))
     for parameter in _parameters(command):
-        if isinstance(parameter, _TyperParameter) and not set(_kinds(parameter.type_descriptor.annotation)) - _LIGHT:
-            described = parameter.type_descriptor
-            parameter._runtime_param = _Plain(described.parameter_info, described.annotation)
+        wanted = set(_kinds(parameter.type_descriptor.annotation))
+        if not wanted - _LIGHT:
+            quick = _QuickReader(wanted, parameter.get_runtime_param)
+            parameter.get_runtime_param = quick  # type: ignore[method-assign, assignment]
     return command
 
 
-_LIGHT = {str, bool, int, float, Path}
-
-
-def _parameters(command: Command, above: Context | None = None) -> Iterator[Parameter]:
+def _parameters(command: Any, above: typer.Context | None = None) -> Iterator[TyperArgument | TyperOption]:
     # The option --help is made when a context asks for it, once.
-    context = Context(command, parent=above, **command.context_settings)
-    yield from command.get_params(context)
+    context = typer.Context(command, parent=above, **command.context_settings)
+    for parameter in command.get_params(context):
+        if isinstance(parameter, TyperArgument | TyperOption):
+            yield parameter
     if isinstance(command, TyperGroup):
         for below in command.commands.values():
             yield from _parameters(below, context)

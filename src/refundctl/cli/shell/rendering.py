@@ -4,13 +4,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from refundctl.cli.shell.common import Common, command_named, is_terminal
+from refundctl.cli.shell.wording import in_words
 from refundctl.domain.basics.errors import BadCampaigns, ExitCode, RefundctlError
 from refundctl.domain.basics.money import amount_for_people
-from refundctl.domain.cards.codes import looks_like_code, mask
+from refundctl.domain.cards.codes import without_typed_codes
 
 COLUMN_WIDTH_MAX = 60
 STATUS = {
@@ -37,21 +38,12 @@ class Report:
 
 
 def report(common: Common, found: Report) -> ExitCode:
-    """Print a result on stdout, and return its exit code."""
+    """Print a result on stdout, its warnings on stderr, and return its exit code."""
+    for warning in found.extra.get("warnings", ()):
+        warn(common, warning)
     if common.json:
-        _print_json(
-            {
-                **_envelope(common.command, STATUS.get(found.exit_code, "error")),
-                "run_id": None if common.dry_run else found.run_id,
-                "campaign": found.campaign,
-                "counts": found.counts,
-                "totals": found.totals,
-                "files": list(found.files),
-                **found.extra,
-                **({"dry_run": True} if common.dry_run else {}),
-                "errors": list(found.errors),
-            }
-        )
+        extra = {**found.extra, **({"dry_run": True} if common.dry_run else {})}
+        _print_json(common.command, replace(found, run_id=None if common.dry_run else found.run_id, extra=extra))
     elif not common.quiet or found.exit_code is not ExitCode.OK:
         out = Screen()
         found.human(out)
@@ -62,33 +54,25 @@ def report(common: Common, found: Report) -> ExitCode:
 
 def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
     """Print an error: one line on stderr, or JSON on stdout where it was asked for; return its exit code."""
-    for word in words:
-        if looks_like_code(word):
-            error.what, error.advice = (text.replace(word, mask(word)) for text in (error.what, error.advice))
-            error.details = {
-                name: detail.replace(word, mask(word)) if isinstance(detail, str) else detail
-                for name, detail in error.details.items()
-            }
-            error.campaign = mask(word) if error.campaign == word else error.campaign
     if "--json" in words:
-        status = STATUS.get(error.exit_code, "error")
-        _print_json(
-            {
-                **_envelope(command_named(words), status),
-                "run_id": None,
-                "campaign": error.campaign,
-                "counts": {},
-                "totals": {},
-                "files": [],
-                "errors": list(error.listed()),
-            }
-        )
+        campaign = None if error.campaign is None else without_typed_codes(error.campaign, words)
+        errors = [_masked(one, words) for one in error.listed()]
+        failed = Report(lambda _: None, campaign=campaign, errors=errors, exit_code=error.exit_code)
+        _print_json(command_named(words), failed)
     else:
         problems = error.problems
         first = error.message if isinstance(error, BadCampaigns) and problems else f"Error: {error.message}"
-        lines = [_one_line(first), *map(_one_line, problems)]
+        lines = [_one_line(without_typed_codes(str(line), words)) for line in (first, *problems)]
         print("\n".join(lines), file=sys.stderr)  # noqa: T201
     return error.exit_code
+
+
+def _masked(listed: Mapping[str, str | int], words: Sequence[str]) -> dict[str, str | int]:
+    """A mistake as JSON lists it, without what was typed and may be a card's code; its kind stays as it is."""
+    return {
+        name: without_typed_codes(told, words) if isinstance(told, str) and name != "code" else told
+        for name, told in listed.items()
+    }
 
 
 def warn(common: Common, message: str) -> None:
@@ -97,16 +81,24 @@ def warn(common: Common, message: str) -> None:
         print(_one_line(message), file=sys.stderr)  # noqa: T201
 
 
-def _envelope(command: str | None, status: str) -> dict[str, Any]:
-    return {"schema_version": 1, "command": command, "status": status}
-
-
 def _one_line(text: object) -> str:
     # A file's name or a value may hold a line break or an escape sequence: a terminal must not act on it.
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
 
 
-def _print_json(value: Mapping[str, Any]) -> None:
+def _print_json(command: str | None, found: Report) -> None:
+    value = {
+        "schema_version": 1,
+        "command": command,
+        "status": STATUS.get(found.exit_code, "error"),
+        "run_id": found.run_id,
+        "campaign": found.campaign,
+        "counts": found.counts,
+        "totals": found.totals,
+        "files": list(found.files),
+        **found.extra,
+        "errors": list(found.errors),
+    }
     text = json.dumps(value, ensure_ascii=False)
     sys.stdout.write(f"{text if _can_show(text) else json.dumps(value)}\n")
 
@@ -156,17 +148,24 @@ def figures(out: Screen, rows: Sequence[tuple[str, str]]) -> None:
         out.print(f"  {name:<{width}}  {value}")
 
 
+def table(out: Screen, rows: Sequence[Sequence[str]], indent: str = "") -> None:
+    """Rows of cells, each column as wide as its longest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        out.print(indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
 def in_a_column(text: str) -> str:
-    """A text of any length, cut where it would push a table's other columns off the screen; JSON has the whole of it."""
+    """A text of any length, cut where it would push other columns off the screen; JSON has the whole of it."""
     return text if len(text) <= COLUMN_WIDTH_MAX else f"{text[: COLUMN_WIDTH_MAX - 3].rstrip()}..."
 
 
 def reasons(counts: Mapping[str, int]) -> str:
-    """`3 (2 not_eligible, 1 funded_elsewhere)`, or `0`."""
+    """`3 (2 not eligible, 1 nothing left after fees)`, or `0`."""
     total = number(sum(counts.values()))
     if not counts:
         return total
-    return f"{total} ({', '.join(f'{number(count)} {name}' for name, count in counts.items())})"
+    return f"{total} ({', '.join(f'{number(count)} {in_words(code)}' for code, count in counts.items())})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,9 @@ class RefundctlError(Exception):
             self.code = code
         self.details: Mapping[str, str | int] = {k: v for k, v in details.items() if v is not None}
 
+    def __str__(self) -> str:
+        return self.message
+
     @property
     def message(self) -> str:
         """One sentence for people: what is wrong, and what to do about it."""

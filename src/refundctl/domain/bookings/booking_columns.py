@@ -16,7 +16,7 @@ from typing import Any
 from refundctl.domain.basics.currency_signs import currencies_of, is_sign
 from refundctl.domain.basics.money import AmountError, is_currency, parse_amount, parse_amounts
 from refundctl.domain.basics.payment_card_numbers import holds_card_number, may_hold_card_number
-from refundctl.domain.bookings.booking_values import (
+from refundctl.domain.bookings.booking_cells import (
     FIELDS,
     REFUNDED,
     REQUIRED,

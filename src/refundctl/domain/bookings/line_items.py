@@ -15,8 +15,7 @@ from operator import itemgetter, ne
 
 from refundctl.domain.basics.currency_signs import currencies_of, is_sign
 from refundctl.domain.basics.money import DIGITS_MAX, INTEGER_DIGITS_MAX, is_currency
-from refundctl.domain.bookings.booking_columns import BookingRules, Faults, Texts
-from refundctl.domain.bookings.booking_values import (
+from refundctl.domain.bookings.booking_cells import (
     REFUNDED,
     TEXT_LENGTH_MAX,
     WHITESPACE,
@@ -26,6 +25,7 @@ from refundctl.domain.bookings.booking_values import (
     refund_items,
     split_currency,
 )
+from refundctl.domain.bookings.booking_columns import BookingRules, Faults, Texts
 
 #: Columns whose cells are added up, besides `tickets`.
 SUMMED = ("order_amount", "refund_amount", REFUNDED, "cash_amount", "bonus_amount")

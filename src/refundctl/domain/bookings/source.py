@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from refundctl.domain.basics.mistakes import Mistake, did_you_mean, folded, placed, shown
-from refundctl.domain.bookings.booking_values import (
+from refundctl.domain.bookings.booking_cells import (
     FIELDS,
     NEEDED,
     REFUNDED,

@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 
 from refundctl.domain.basics.mistakes import Mistake, MistakesFound, did_you_mean, folded, shown
 from refundctl.domain.basics.money import exponent
-from refundctl.domain.bookings.booking_values import Fault, read_country, read_currency, read_locale, read_yes_no
+from refundctl.domain.bookings.booking_cells import Fault, read_country, read_currency, read_locale, read_yes_no
 
 #: Amounts reach a test as integers in minor units, but are written in major units.
 AMOUNT_FIELDS = ("order_amount", "refund_amount", "cash_amount", "bonus_amount")

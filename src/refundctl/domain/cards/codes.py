@@ -6,7 +6,7 @@ A code never looks like a card id (`c` and digits, no secret), so that one argum
 import math
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -166,6 +166,13 @@ def mask(code: str) -> str:
     """
     shown = min(4, len(code_key(code)) // 2)
     return _MASK + code[len(code) - shown :]
+
+
+def without_typed_codes(text: str, words: Iterable[str]) -> str:
+    """A text, with each of these words masked in it that may be a card's code."""
+    for word in filter(looks_like_code, words):
+        text = text.replace(word, mask(word))
+    return text
 
 
 def without_codes(text: str | None) -> str | None:

@@ -15,8 +15,8 @@ from functools import cache
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.payment_card_numbers import holds_card_number
-from refundctl.domain.bookings.booking_values import WHITESPACE
-from refundctl.domain.cards.code_guesswork import Guesswork, sign_bits
+from refundctl.domain.bookings.booking_cells import WHITESPACE
+from refundctl.domain.cards.code_strength import Guesswork, sign_bits
 from refundctl.domain.cards.codes import CODE_BITS_MIN, CODE_LENGTH_MAX, code_key, mask
 
 #: Faults that the sentence for people names, and those that a script is given.

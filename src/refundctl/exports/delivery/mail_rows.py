@@ -11,7 +11,7 @@ MAIL_COLUMNS = (
 )  # fmt: skip
 TOOLS = ("generic",)
 
-# As ledger.queries.mail_cards() gives them.
+# As ledger.mail_cards.mail_cards() gives them.
 MailCard = tuple[str | None, str | None, str, int, str | None, str | None, str, str | None]
 
 

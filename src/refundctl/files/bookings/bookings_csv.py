@@ -11,14 +11,14 @@ from operator import attrgetter, gt
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from refundctl.domain.basics.payment_card_numbers import may_hold_card_number
+from refundctl.domain.bookings.booking_cells import FIELDS, RejectedRow
 from refundctl.domain.bookings.booking_columns import BookingRules, Faults, Texts, find_card_numbers, metadata_texts
-from refundctl.domain.bookings.booking_values import FIELDS, RejectedRow
 from refundctl.domain.bookings.line_items import LineItemRules
 from refundctl.files.bookings.grouped_rows import Bookings, GroupedRows, all_texts, rejected_rows
 from refundctl.files.tables.csv_rows import Columns, CsvRows, Rows
+from refundctl.files.tables.encoded_text import TextBytes, find_encoding
 from refundctl.files.tables.headers import Header, find_header, left_over, wanted_texts, without_currency
-from refundctl.files.tables.text_bytes import TextBytes, find_encoding
-from refundctl.files.tables.twisted_rows import Shape
+from refundctl.files.tables.misplaced_fields import Shape
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source

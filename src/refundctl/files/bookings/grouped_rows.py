@@ -8,8 +8,8 @@ from itertools import accumulate, chain, compress, groupby, islice, pairwise
 from operator import and_, itemgetter
 from typing import Self
 
+from refundctl.domain.bookings.booking_cells import Fault, RejectCode, RejectedRow
 from refundctl.domain.bookings.booking_columns import Faults, Texts, find_card_numbers
-from refundctl.domain.bookings.booking_values import Fault, RejectCode, RejectedRow
 from refundctl.domain.bookings.line_items import LineItemRules
 from refundctl.files.tables.csv_rows import ROWS_WANTED
 from refundctl.files.tables.sorted_rows import SortedRow, SortedRows

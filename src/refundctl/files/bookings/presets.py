@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import folded
-from refundctl.domain.bookings.booking_values import NEEDED, WHITESPACE
+from refundctl.domain.bookings.booking_cells import NEEDED, WHITESPACE
 from refundctl.files.tables.csv_rows import CsvRows, first_row
+from refundctl.files.tables.encoded_text import TextBytes, find_encoding
 from refundctl.files.tables.headers import lacking, likely_delimiter
-from refundctl.files.tables.text_bytes import TextBytes, find_encoding
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source

@@ -23,7 +23,7 @@ from refundctl.domain.campaigns.campaign import Campaign
 from refundctl.domain.campaigns.campaign_rules import clashes, rules_of
 from refundctl.domain.campaigns.conditions import Condition
 from refundctl.files.bookings.presets import DEFAULT_SOURCE, presets
-from refundctl.files.campaigns.strict_yaml import (
+from refundctl.files.yaml.strict_yaml import (
     SIZE_BYTES_MAX,
     Document,
     Entry,

@@ -6,10 +6,10 @@ from typing import BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import folded
-from refundctl.domain.bookings.booking_values import WHITESPACE
+from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.domain.cards.codes import code_key, looks_like_code
 from refundctl.files.tables.csv_rows import DELIMITERS, CsvRows, first_row
-from refundctl.files.tables.text_bytes import TextBytes, find_encoding
+from refundctl.files.tables.encoded_text import TextBytes, find_encoding
 
 #: The one column that is read.
 CODE_COLUMN = "code"

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import folded
-from refundctl.files.tables.named_rows import NamedRow, NamedRows, read_named_rows
+from refundctl.files.tables.small_csv import NamedRow, NamedRows, read_named_rows
 
 #: Who pays: the customer_id of the row with the company's own account.
 DEBTOR = "debtor"

@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.bookings.booking_values import RejectedRow
-from refundctl.files.tables.named_rows import NamedRow, NamedRows, read_named_rows
+from refundctl.domain.bookings.booking_cells import RejectedRow
+from refundctl.files.tables.small_csv import NamedRow, NamedRows, read_named_rows
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

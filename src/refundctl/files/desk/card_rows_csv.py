@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import did_you_mean, folded, shown
-from refundctl.domain.bookings.booking_values import WHITESPACE
+from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.domain.cards.codes import code_key, is_card_id, looks_like_code, mask
 from refundctl.files.tables.csv_rows import CsvRows, Row
+from refundctl.files.tables.encoded_text import TextBytes, find_encoding
 from refundctl.files.tables.headers import likely_delimiter, names_in
-from refundctl.files.tables.text_bytes import TextBytes, find_encoding
 
 #: Each row names its card in one of them.
 CARD_COLUMNS = ("card_id", "code")

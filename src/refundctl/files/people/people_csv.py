@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import shown
 from refundctl.domain.basics.payment_card_numbers import may_hold_card_number
+from refundctl.domain.bookings.booking_cells import WHITESPACE, RejectedRow
 from refundctl.domain.bookings.booking_columns import (
     PERSON_FIELDS,
     BookingRules,
@@ -20,11 +21,10 @@ from refundctl.domain.bookings.booking_columns import (
     Values,
     find_card_numbers,
 )
-from refundctl.domain.bookings.booking_values import WHITESPACE, RejectedRow
 from refundctl.files.tables.csv_rows import Columns, CsvRows, Rows
+from refundctl.files.tables.encoded_text import TextBytes, find_encoding
 from refundctl.files.tables.headers import REJECT_COLUMNS, Match, likely_delimiter, names_in, wanted_texts
-from refundctl.files.tables.text_bytes import TextBytes, find_encoding
-from refundctl.files.tables.twisted_rows import Shape
+from refundctl.files.tables.misplaced_fields import Shape
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source

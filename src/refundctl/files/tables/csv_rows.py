@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from refundctl.domain.basics.errors import BadInput
-from refundctl.files.tables.text_bytes import PIECE_BYTES, TextBytes, Undecodable
+from refundctl.files.tables.encoded_text import PIECE_BYTES, TextBytes, Undecodable
 
 #: A row beyond this is no row: more likely a quote that was not closed.
 ROW_BYTES_MAX = 16 * 1024 * 1024

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import did_you_mean, folded, shown
-from refundctl.domain.bookings.booking_values import FIELDS, REFUNDED, REQUIRED, WHITESPACE
+from refundctl.domain.bookings.booking_cells import FIELDS, REFUNDED, REQUIRED, WHITESPACE
 from refundctl.files.tables.csv_rows import DELIMITERS, first_row
 
 if TYPE_CHECKING:

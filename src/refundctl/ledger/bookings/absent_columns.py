@@ -1,10 +1,10 @@
 """Columns that a file doesn't have: it says nothing about them, so that what the ledger knows of its lines stays."""
 
-import json
-import sqlite3
 from collections.abc import Mapping
 
-from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, OWED_OTHERWISE, SEGMENT_COLUMNS, staged_segment
+from refundctl.ledger.bookings.comparing import ComparedBookings
+from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, OWED_OTHERWISE, SEGMENT_COLUMNS, StagedBookings
+from refundctl.ledger.file.sql import any_rows, make_temporary
 
 _CARRIED = {
     **{name: f"now.{name}" for name in LINE_COLUMNS},
@@ -13,20 +13,24 @@ _CARRIED = {
     "bonus_amount": "now.bonus_amount_minor",
 }
 _STAGED_NAMES = {name: f"{name}_minor" if name in OWED_OTHERWISE else name for name in _CARRIED}
+# The staged segment for what a file says of one, and the ledger for the columns that the file doesn't have.
+_MERGED = """
+    CREATE TEMP TABLE merged_segments (
+        new INTEGER, old INTEGER, merged INTEGER NOT NULL, PRIMARY KEY (new, old)
+    ) WITHOUT ROWID;
+"""
 _CHANGED_ROWS = """
     SELECT staged_id FROM known WHERE (money_differs OR rest_differs) AND staged_id BETWEEN :first AND :last
 """
 
 
-def carry_absent(connection: sqlite3.Connection) -> None:
+def carry_absent(compared: ComparedBookings) -> None:
     """Give changed lines what the ledger knows of columns that their file doesn't have."""
-    changed = "SELECT EXISTS (SELECT 1 FROM known WHERE money_differs OR rest_differs)"
-    if not connection.execute(changed).fetchone()[0]:
+    connection = compared.connection
+    if not any_rows(connection, "known WHERE money_differs OR rest_differs"):
         return
-    files = connection.execute("SELECT first_staged, last_staged, absent FROM staged_files").fetchall()
-    for first, last, text in files:
-        absent = frozenset(json.loads(text))
-        rows = {"first": first, "last": last}
+    for staged, absent in compared.staged.files():
+        rows = {"first": staged.start, "last": staged.stop - 1}
         carried = {name: sql for name, sql in _CARRIED.items() if name in absent}
         if carried:
             connection.execute(
@@ -41,10 +45,11 @@ def carry_absent(connection: sqlite3.Connection) -> None:
                 rows,
             )
         if absent.intersection(SEGMENT_COLUMNS):
-            _carry_segments(connection, rows, absent)
+            _carry_segments(compared.staged, rows, absent)
 
 
-def _carry_segments(connection: sqlite3.Connection, rows: Mapping[str, int], absent: frozenset[str]) -> None:
+def _carry_segments(staged: StagedBookings, rows: Mapping[str, int], absent: frozenset[str]) -> None:
+    connection = staged.connection
     names = ("source", *SEGMENT_COLUMNS)
     columns = ", ".join(f"{table}.{name}" for table in ("new", "old") for name in names)
     pairs = connection.execute(
@@ -59,16 +64,11 @@ def _carry_segments(connection: sqlite3.Connection, rows: Mapping[str, int], abs
         """,
         rows,
     ).fetchall()
-    connection.execute("DROP TABLE IF EXISTS temp.merged_segments")
-    connection.execute(
-        "CREATE TEMP TABLE merged_segments (new INTEGER, old INTEGER, merged INTEGER NOT NULL, PRIMARY KEY (new, old)) WITHOUT ROWID"
-    )
+    make_temporary(connection, _MERGED)
     for new, old, *values in pairs:
         said, known = values[: len(names)], values[len(names) :]
         merged = tuple(known[at] if name in absent else said[at] for at, name in enumerate(names))
-        connection.execute(
-            "INSERT INTO merged_segments VALUES (?, ?, ?)", (new, old, staged_segment(connection, merged))
-        )
+        connection.execute("INSERT INTO merged_segments VALUES (?, ?, ?)", (new, old, staged.segment(merged)))
     connection.execute(
         f"""
         UPDATE staged SET segment = (

@@ -1,17 +1,17 @@
-"""Rows that were read and found well-formed, waiting in temporary tables before the write transaction begins.
+"""Bookings that were read and found well-formed, waiting in temporary tables; StagedBookings is the door to them.
 
-The tables belong to the connection, are deleted by SQLite when it closes, and may spill to a private temporary file, so
-that memory stays flat whatever the size of the input.
+`contradictions` and `comparing` fill `set_aside`, `repeats` and `shared_bookings`; who posts reads them all, and of
+what was just posted `set_aside` is read for funding too.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import Any
+from typing import Any, ClassVar
 
-from refundctl.ledger.file.sql import run_script
+from refundctl.ledger.bookings.staged_rows import StagedRows
 
 SEGMENT_COLUMNS = ("status", "channel", "category", "tier", "country", "accepted")
 PERSON_COLUMNS = ("email", "name", "phone", "locale", "marketing_consent")
@@ -32,15 +32,6 @@ _STAGED = {
 SEGMENTS_REMEMBERED = 50_000
 
 _TABLES = """
-    DROP TABLE IF EXISTS temp.staged;
-    DROP TABLE IF EXISTS temp.staged_further;
-    DROP TABLE IF EXISTS temp.filtered_lines;
-    DROP TABLE IF EXISTS temp.staged_files;
-    DROP TABLE IF EXISTS temp.staged_segments;
-    DROP TABLE IF EXISTS temp.rejected;
-    DROP TABLE IF EXISTS temp.set_aside;
-    DROP TABLE IF EXISTS temp.repeats;
-    DROP TABLE IF EXISTS temp.shared_bookings;
     CREATE TEMP TABLE staged (
         id INTEGER PRIMARY KEY,
         physical_line INTEGER NOT NULL,
@@ -72,56 +63,60 @@ _TABLES = """
     CREATE TEMP TABLE staged_files (
         file INTEGER PRIMARY KEY, first_staged INTEGER NOT NULL, last_staged INTEGER NOT NULL, absent TEXT NOT NULL
     );
+    -- combinations of a source and its descriptive values; `segment` is the same one in the ledger
     CREATE TEMP TABLE staged_segments (
         id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, source TEXT NOT NULL,
         status TEXT, channel TEXT, category TEXT, tier TEXT, country TEXT, accepted TEXT, segment INTEGER
     );
-    -- rows that can't be taken, whether the file or the ledger shows it
-    CREATE TEMP TABLE rejected (
-        file INTEGER NOT NULL, physical_line INTEGER NOT NULL, field TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL
+    -- rows that contradict another one or the ledger
+    CREATE TEMP TABLE set_aside (
+        staged_id INTEGER PRIMARY KEY, field TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL
     );
-    CREATE TEMP TABLE set_aside (staged_id INTEGER PRIMARY KEY, field TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL);
+    -- rows that say the same as another one
     CREATE TEMP TABLE repeats (staged_id INTEGER PRIMARY KEY, first_staged INTEGER NOT NULL);
+    -- bookings with more than one row
     CREATE TEMP TABLE shared_bookings (booking_id TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_SET_ASIDE = """
+    SELECT file, {lines}.physical_line, field, code, reason
+    FROM set_aside
+    CROSS JOIN {lines} ON {lines}.{staged_id} = set_aside.staged_id
+    CROSS JOIN staged_files ON set_aside.staged_id BETWEEN first_staged AND last_staged
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A row that can't be taken: the physical line it starts on, and why."""
-
-    line: int
-    field: str
-    code: str
-    reason: str
-
-
 @dataclass(slots=True)
-class Staging:
-    """Collects the rows of one call, which may read several files."""
+class StagedBookings(StagedRows):
+    """The bookings of one call; one that was put together from several lines is rejected with each of them."""
 
-    connection: sqlite3.Connection
+    tables: ClassVar[str] = _TABLES
+    rejects: ClassVar[str] = " UNION ALL ".join(
+        (
+            StagedRows.rejects,
+            _SET_ASIDE.format(lines="staged", staged_id="id"),
+            _SET_ASIDE.format(lines="staged_further", staged_id="staged_id"),
+        )
+    )
     rows: int = 0
     _source: str = ""
     _absent: Sequence[str] = ()
     _segments: dict[tuple[Any, ...], int] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        run_script(self.connection, _TABLES)
-
-    def begin_file(self, file: int, source: str) -> None:
-        """What is added next comes from input number `file`, read by `source`."""
+    @contextmanager
+    def reading(self, file: int, source: str) -> Iterator[None]:
+        """What is added within the block comes from input number `file`, read by `source`."""
         self._source = source
-        self.connection.execute("BEGIN")
-        self.connection.execute("INSERT INTO staged_files VALUES (?, ?, ?, '[]')", (file, self.rows + 1, self.rows))
+        first = self.rows + 1
+        with self._one_transaction():
+            yield
+            self.connection.execute(
+                "INSERT INTO staged_files VALUES (?, ?, ?, ?)", (file, first, self.rows, json.dumps(self._absent))
+            )
 
-    def end_file(self, file: int) -> None:
-        """The input is read to its end."""
-        self.connection.execute(
-            "UPDATE staged_files SET last_staged = ?, absent = ? WHERE file = ?",
-            (self.rows, json.dumps(self._absent), file),
-        )
-        self.connection.execute("COMMIT")
+    def files(self) -> list[tuple[range, frozenset[str]]]:
+        """Of each file the numbers of its rows, and the columns that it doesn't have, about which it says nothing."""
+        rows = self.connection.execute("SELECT first_staged, last_staged, absent FROM staged_files").fetchall()
+        return [(range(first, last + 1), frozenset(json.loads(absent))) for first, last, absent in rows]
 
     def add(
         self,
@@ -164,10 +159,6 @@ class Staging:
             "INSERT INTO filtered_lines VALUES (?, ?, ?)", ((*ids, self._source) for ids in filtered_ids)
         )
 
-    def reject(self, file: int, rejected: Sequence[tuple[int, str, str, str]]) -> None:
-        """Note rows that the file alone shows to be wrong: (physical line, field, code, reason)."""
-        self.connection.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?, ?)", ((file, *row) for row in rejected))
-
     def _segment_ids(self, present: Mapping[str, Sequence[Any]], count: int) -> list[int]:
         keys = list(
             zip(
@@ -181,137 +172,16 @@ class Staging:
             self._segments.clear()
             missing = set(keys)
         for key in missing:
-            self._segments[key] = self._segment_id(key)
+            self._segments[key] = self.segment(key)
         return [self._segments[key] for key in keys]
 
-    def _segment_id(self, key: tuple[Any, ...]) -> int:
-        return staged_segment(self.connection, key)
-
-
-def staged_segment(connection: sqlite3.Connection, key: tuple[Any, ...]) -> int:
-    """The number of a combination of a source and the values of SEGMENT_COLUMNS, in that order."""
-    text = json.dumps(key)
-    connection.execute(
-        f"INSERT OR IGNORE INTO staged_segments (key, source, {', '.join(SEGMENT_COLUMNS)}) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (text, *key),
-    )
-    found = connection.execute("SELECT id FROM staged_segments WHERE key = ?", (text,)).fetchone()
-    return int(found[0])
-
-
-def find_contradictions(connection: sqlite3.Connection) -> None:
-    """Set aside all lines of one call that contradict each other, and mark those that only repeat another one.
-
-    Which row comes first never matters: either all lines of a contradiction go, or the repeats are the same.
-    """
-    connection.execute(
-        "INSERT INTO shared_bookings SELECT booking_id FROM staged GROUP BY booking_id HAVING count(*) > 1"
-    )
-    if not connection.execute("SELECT EXISTS (SELECT 1 FROM shared_bookings)").fetchone()[0]:
-        return
-    for column, name, said in (
-        ("customer_id", "customer_id", "customer"),
-        ("currency", "currency", "currency"),
-        ("order_amount_minor", "order_amount", "order amount"),
-    ):
-        connection.execute(
-            f"""
-            INSERT OR IGNORE INTO set_aside
-            SELECT
-                staged.id, '{name}', 'contradiction',
-                'the lines of booking ' || booking_id || ' name more than one {said}; keep the right one'
-            FROM staged
-            WHERE booking_id IN (
-                SELECT booking_id FROM staged WHERE booking_id IN (SELECT booking_id FROM shared_bookings)
-                GROUP BY booking_id HAVING count(DISTINCT {column}) > 1
-            )
-            """
+    def segment(self, key: tuple[Any, ...]) -> int:
+        """The number of a combination of a source and the values of SEGMENT_COLUMNS, in that order."""
+        text = json.dumps(key)
+        self.connection.execute(
+            f"INSERT OR IGNORE INTO staged_segments (key, source, {', '.join(SEGMENT_COLUMNS)}) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (text, *key),
         )
-    _find_repeats(connection)
-
-
-def _find_repeats(connection: sqlite3.Connection) -> None:
-    compared = (
-        "refund_amount_minor",
-        "cash_amount_minor",
-        "bonus_amount_minor",
-        "segment",
-        *(f"coalesce({name}, '')" for name in (*PERSON_COLUMNS, *LINE_COLUMNS, "metadata")),
-    )
-    run_script(
-        connection,
-        f"""
-        DROP TABLE IF EXISTS temp.repeated_lines;
-        CREATE TEMP TABLE repeated_lines AS
-        SELECT
-            booking_id, coalesce(refund_id, '') AS refund_id, min(id) AS first_staged,
-            {" + ".join(f"(min({column}) IS NOT max({column}))" for column in compared)} > 0 AS contradicts
-        FROM staged
-        WHERE booking_id IN (SELECT booking_id FROM shared_bookings)
-        GROUP BY 1, 2 HAVING count(*) > 1;
-        CREATE INDEX temp.repeated_lines_key ON repeated_lines (booking_id, refund_id);
-        INSERT OR IGNORE INTO set_aside
-        SELECT
-            staged.id, 'refund_id', 'contradiction',
-            'this refund line of booking ' || staged.booking_id || ' stands here more than once, with different values; '
-                || 'keep the right one, or give each partial refund its own refund_id'
-        FROM staged JOIN repeated_lines AS line
-            ON line.booking_id = staged.booking_id AND line.refund_id = coalesce(staged.refund_id, '')
-        WHERE contradicts;
-        INSERT INTO repeats
-        SELECT staged.id, first_staged
-        FROM staged JOIN repeated_lines AS line
-            ON line.booking_id = staged.booking_id AND line.refund_id = coalesce(staged.refund_id, '')
-        WHERE NOT contradicts AND staged.id <> first_staged AND staged.id NOT IN (SELECT staged_id FROM set_aside);
-        """,
-    )
-
-
-def settle_repeats(connection: sqlite3.Connection) -> None:
-    """Rows that are equal share their fate: where the one was set aside, its repeats are too."""
-    connection.execute(
-        """
-        INSERT INTO set_aside
-        SELECT repeats.staged_id, field, code, reason
-        FROM repeats JOIN set_aside ON set_aside.staged_id = repeats.first_staged
-        """
-    )
-    connection.execute("DELETE FROM repeats WHERE staged_id IN (SELECT staged_id FROM set_aside)")
-
-
-def count_rejects(connection: sqlite3.Connection) -> dict[str, int]:
-    """How many rows are rejected so far, by code."""
-    rows = connection.execute(
-        """
-        SELECT code, count(*) FROM (
-            SELECT code FROM rejected
-            UNION ALL SELECT code FROM set_aside
-            UNION ALL SELECT code FROM staged_further CROSS JOIN set_aside ON set_aside.staged_id = staged_further.staged_id
-        )
-        GROUP BY 1 ORDER BY 1
-        """
-    )
-    return dict(rows.fetchall())
-
-
-def rejects_of(connection: sqlite3.Connection, file: int) -> Iterator[Reject]:
-    """All rejected rows of input number `file` in the order of their lines."""
-    rows = connection.execute(
-        """
-        SELECT physical_line, field, code, reason FROM rejected WHERE file = ?1
-        UNION ALL
-        SELECT physical_line, field, code, reason
-        FROM set_aside JOIN staged ON staged.id = set_aside.staged_id JOIN staged_files ON file = ?1
-        WHERE staged.id BETWEEN first_staged AND last_staged
-        UNION ALL
-        SELECT staged_further.physical_line, field, code, reason
-        FROM staged_further
-        CROSS JOIN set_aside ON set_aside.staged_id = staged_further.staged_id
-        JOIN staged_files ON file = ?1
-        WHERE staged_further.staged_id BETWEEN first_staged AND last_staged
-        ORDER BY 1
-        """,
-        (file,),
-    )
-    return (Reject(*row) for row in rows)
+        found = self.connection.execute("SELECT id FROM staged_segments WHERE key = ?", (text,)).fetchone()
+        return int(found[0])

@@ -4,24 +4,25 @@ Were they only left out, they would be funded by what an earlier file has said o
 its line back, as any other change.
 """
 
-import sqlite3
+from refundctl.ledger.bookings.staged_bookings import StagedBookings
+from refundctl.ledger.file.sql import any_rows, make_temporary
 
 _COLUMNS = """
-    booking, refund_id, customer, order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor, currency,
-    booked_at, cancelled_at, tickets, segment, metadata_digest
+    booking, refund_id, customer, order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor,
+    currency, booked_at, cancelled_at, tickets, segment, metadata_digest
 """
 
 
-def post(connection: sqlite3.Connection, run_id: int) -> int:
+def post(staged: StagedBookings, run_id: int) -> int:
     """Withdraw the known lines that the staged files leave out, by the source that brought them; give their number.
 
-    A file may be read by two sources, each of which leaves out what the other takes: so only the lines of the same one. A
-    line that another row of the call speaks of is not withdrawn.
+    A file may be read by two sources, each of which leaves out what the other takes: so only the lines of the same one.
+    A line that another row of the call speaks of is not withdrawn.
     """
-    if not connection.execute("SELECT EXISTS (SELECT 1 FROM filtered_lines)").fetchone()[0]:
+    connection = staged.connection
+    if not any_rows(connection, "filtered_lines"):
         return 0
-    connection.execute("DROP TABLE IF EXISTS temp.withdrawn_lines")
-    connection.execute("CREATE TEMP TABLE withdrawn_lines (line_version INTEGER PRIMARY KEY)")
+    make_temporary(connection, "CREATE TEMP TABLE withdrawn_lines (line_version INTEGER PRIMARY KEY);")
     found = connection.execute(
         """
         INSERT OR IGNORE INTO withdrawn_lines

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from refundctl.ledger.bookings.line_versions import newest_version
+
 
 class DebtState(StrEnum):
     """What has become of a debt: ORDERED is in a file for the bank that has not rejected it, CANCELLED owed no more."""
@@ -93,14 +95,7 @@ _DEBTS = f"""
             iif(amount_minor <= now.cash_amount_minor, 'cash_amount', 'policy'), NULL
         FROM transactions AS owed
         CROSS JOIN line_versions AS first ON first.id = owed.line
-        CROSS JOIN line_versions AS now ON now.id = coalesce(
-            (
-                SELECT later.id FROM line_versions AS later
-                WHERE later.booking = first.booking AND later.refund_id = first.refund_id AND later.version > 1
-                ORDER BY later.version DESC LIMIT 1
-            ),
-            first.id
-        )
+        CROSS JOIN line_versions AS now ON now.id = {newest_version("first")}
         WHERE owed.bucket = 'cash' AND owed.entry IS NOT NULL AND {{wanted}}
     ) AS debts
     JOIN campaigns ON campaigns.id = debts.campaign

@@ -1,9 +1,9 @@
 """What must be true of cards that were handed out, blocked, replaced, corrected, given as goodwill, or have expired."""
 
-from refundctl.ledger.checks.findings import Rule
+from refundctl.ledger.checks.findings import BooksCheck
 from refundctl.ledger.checks.redemptions_in_order import DEFINITION_THEN, LAST_DAY_THEN, TIMEZONES
 
-# What is no funding is one of these; the rules about each account say more.
+# What is no funding is one of these; the checks about each account say more.
 _KIND_UNKNOWN = """
     SELECT id FROM transactions
     WHERE entry IS NULL AND (
@@ -165,8 +165,8 @@ _EXPIRED = f"""
     ) IS NOT TRUE
 """
 
-RULES = (
-    Rule(
+CHECKS = (
+    BooksCheck(
         "movement_wrong",
         "Transaction {0} is of a kind that nothing does.",
         [
@@ -182,27 +182,31 @@ RULES = (
         ],
         _KIND_UNKNOWN,
     ),
-    Rule("pool_wrong", "Card {0} was assigned, but is of no pool like that.", ["assignments"], _ASSIGNMENT),
-    Rule("pool_wrong", "Card {0} was activated, but not like a card of the pool.", ["activations"], _ACTIVATION),
-    Rule("card_event_wrong", "Run {0} can't have done to card {1} what the ledger has.", ["card_events"], _EVENT),
-    Rule("card_event_wrong", "Run {0} did something to card {1}, which was dead.", ["card_events"], _EVENT_OF_THE_DEAD),
-    Rule(
+    BooksCheck("pool_wrong", "Card {0} was assigned, but is of no pool like that.", ["assignments"], _ASSIGNMENT),
+    BooksCheck("pool_wrong", "Card {0} was activated, but not like a card of the pool.", ["activations"], _ACTIVATION),
+    BooksCheck("card_event_wrong", "Run {0} can't have done to card {1} what the ledger has.", ["card_events"], _EVENT),
+    BooksCheck(
+        "card_event_wrong", "Run {0} did something to card {1}, which was dead.", ["card_events"], _EVENT_OF_THE_DEAD
+    ),
+    BooksCheck(
         "deactivated_with_balance",
         "Card {0} was deactivated by an undo and still has a balance.",
         ["card_events"],
         _DEACTIVATED,
     ),
-    Rule("transfer_wrong", "Card {0} was not replaced as the ledger has it.", ["transfers"], _TRANSFER),
-    Rule(
+    BooksCheck("transfer_wrong", "Card {0} was not replaced as the ledger has it.", ["transfers"], _TRANSFER),
+    BooksCheck(
         "transfer_wrong",
         "Card {0} was replaced, and something was left on it or came later.",
         ["transfers"],
         _LEFT_BEHIND,
     ),
-    Rule("transfer_wrong", "Transaction {0} is of no transfer like that.", ["transfers"], _MOVED),
-    Rule("adjustment_wrong", "Transaction {0} is no correction of a balance like that.", ["adjustments"], _ADJUSTED),
-    Rule("goodwill_wrong", "Transaction {0} is of no goodwill card like that.", ["goodwill"], _ISSUED),
-    Rule(
+    BooksCheck("transfer_wrong", "Transaction {0} is of no transfer like that.", ["transfers"], _MOVED),
+    BooksCheck(
+        "adjustment_wrong", "Transaction {0} is no correction of a balance like that.", ["adjustments"], _ADJUSTED
+    ),
+    BooksCheck("goodwill_wrong", "Transaction {0} is of no goodwill card like that.", ["goodwill"], _ISSUED),
+    BooksCheck(
         "breakage_wrong",
         "Transaction {0} books the balance of card {1} as expired, which it was not.",
         ["breakage"],

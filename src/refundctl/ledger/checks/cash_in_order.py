@@ -1,6 +1,6 @@
 """What must be true of cash: what cards were changed into, what is in the bank's files, and how each debt ended."""
 
-from refundctl.ledger.checks.findings import Rule
+from refundctl.ledger.checks.findings import BooksCheck
 
 # `paid` becomes a debt, and the bonus lapses with it; both come back together, by the run that cancels the debt.
 _CASHED_OUT = """
@@ -116,17 +116,21 @@ _REJECTION = """
     WHERE (runs.command = 'cashout settle' AND cash_orders.run_id < cash_rejections.run_id) IS NOT TRUE
 """
 
-RULES = (
-    Rule("cashout_wrong", "Transaction {0} is of no cash-out like that.", ["cash_owed", "lapsed"], _CASHED_OUT),
-    Rule("cashout_wrong", "Cash-out {0} of card {1} is no debt like that.", ["cashouts"], _CASHOUT),
-    Rule("frozen_with_balance", "Card {1} had a balance after cash-out {0} was requested.", ["cashouts"], _FROZEN),
-    Rule("cash_outcome_wrong", "The debt in cash {0} did not end as the ledger has it.", ["cash_outcomes"], _OUTCOME),
-    Rule(
+CHECKS = (
+    BooksCheck("cashout_wrong", "Transaction {0} is of no cash-out like that.", ["cash_owed", "lapsed"], _CASHED_OUT),
+    BooksCheck("cashout_wrong", "Cash-out {0} of card {1} is no debt like that.", ["cashouts"], _CASHOUT),
+    BooksCheck(
+        "frozen_with_balance", "Card {1} had a balance after cash-out {0} was requested.", ["cashouts"], _FROZEN
+    ),
+    BooksCheck(
+        "cash_outcome_wrong", "The debt in cash {0} did not end as the ledger has it.", ["cash_outcomes"], _OUTCOME
+    ),
+    BooksCheck(
         "cash_order_wrong",
         "Order {0} pays the debt in cash {1}, which was not to be paid then.",
         ["cash_orders"],
         _ORDER,
     ),
-    Rule("cash_order_wrong", "File {0} for the bank is not one that was made like that.", ["cash_files"], _FILE),
-    Rule("cash_order_wrong", "Order {0} was not rejected as the ledger has it.", ["cash_rejections"], _REJECTION),
+    BooksCheck("cash_order_wrong", "File {0} for the bank is not one that was made like that.", ["cash_files"], _FILE),
+    BooksCheck("cash_order_wrong", "Order {0} was not rejected as the ledger has it.", ["cash_rejections"], _REJECTION),
 )

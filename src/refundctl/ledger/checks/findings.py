@@ -1,4 +1,4 @@
-"""What may be wrong with the books: a finding, and rules of which each is one query that finds nothing in books that are in order."""
+"""What may be wrong with the books: findings, and checks, each a query that finds nothing while all is in order."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class BooksCheck:
     """Something that must be true of all rows: `sql` gives those of which it isn't, and `sentence` is told of each.
 
     `of` are the tables and contra accounts that it is about: where none of them has a row, nothing is asked.
@@ -32,10 +32,10 @@ class Rule:
     sql: str
 
 
-def broken(connection: sqlite3.Connection, rules: Sequence[Rule], present: set[str]) -> Iterator[Finding]:
-    """What the rules find; `present` are the tables and accounts that have any rows."""
-    for rule in rules:
-        if present.isdisjoint(rule.of):
+def broken(connection: sqlite3.Connection, checks: Sequence[BooksCheck], present: set[str]) -> Iterator[Finding]:
+    """What the checks find; `present` are the tables and accounts that have any rows."""
+    for check in checks:
+        if present.isdisjoint(check.of):
             continue
-        for row in connection.execute(rule.sql).fetchmany(MOST_OF_ONE_KIND):
-            yield Finding(rule.code, rule.sentence.format(*row))
+        for row in connection.execute(check.sql).fetchmany(MOST_OF_ONE_KIND):
+            yield Finding(check.code, check.sentence.format(*row))

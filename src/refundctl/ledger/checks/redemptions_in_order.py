@@ -5,7 +5,7 @@ from datetime import datetime
 
 from refundctl.domain.basics.validity import ValidityError, local_day
 from refundctl.domain.cards.pins import METHOD, SALT_BYTES
-from refundctl.ledger.checks.findings import Rule
+from refundctl.ledger.checks.findings import BooksCheck
 
 
 def register_days(connection: sqlite3.Connection) -> None:
@@ -238,61 +238,63 @@ _ANSWERS = """
     )
 """
 
-RULES = (
-    Rule(
+CHECKS = (
+    BooksCheck(
         "redemption_wrong",
         "Transaction {0} takes money off a card, but is of no redemption like that.",
         ["sales"],
         _TAKEN,
     ),
-    Rule("redemption_wrong", "Redemption {0} has no transaction like that.", ["redemptions"], _REDEMPTION),
-    Rule(
+    BooksCheck("redemption_wrong", "Redemption {0} has no transaction like that.", ["redemptions"], _REDEMPTION),
+    BooksCheck(
         "redemption_wrong",
         "Redemption {0} of card {1} has a time of its own, but did not come from a till's file.",
         ["redemptions"],
         _TOLD_BY_A_TILL,
     ),
-    Rule(
+    BooksCheck(
         "redeemed_while_unusable",
         "Redemption {0} took from card {1} while that was dead, disabled or frozen.",
         ["card_events", "transfers", "cashouts"],
         _UNUSABLE,
     ),
-    Rule(
+    BooksCheck(
         "redeemed_while_unusable",
         "Redemption {0} took from card {1} before that was handed out.",
         ["redemptions"],
         _NOT_HANDED_OUT,
     ),
-    Rule(
+    BooksCheck(
         "redeemed_after_expiry",
         "Redemption {0} took from card {1} after its last valid day, {2}.",
         ["redemptions"],
         _TOO_LATE,
     ),
-    Rule(
+    BooksCheck(
         "redeemed_against_terms",
         "Redemption {0} of card {1} has no invoice number, or another customer than the card's holder.",
         ["redemptions"],
         _AGAINST_TERMS,
     ),
-    Rule(
+    BooksCheck(
         "invoice_used_twice",
         "Redemption {0} of card {1} has an invoice number that was used on card {2}, which it replaces.",
         ["transfers"],
         _INVOICE_AGAIN,
     ),
-    Rule("rollback_wrong", "Redemption {0} was not given back as the ledger has it.", ["rollbacks"], _ROLLBACK),
-    Rule("rollback_wrong", "Transaction {0} gives back what was not taken like that.", ["sales"], _GIVEN_BACK),
-    Rule("pin_wrong", "PIN {0} of card {1} is not kept as PINs are.", ["pins"], _PINS),
-    Rule("pin_wrong", "Redemption {0} of card {1} was not made with the card's PIN.", ["redemptions"], _PIN_NOT_ASKED),
-    Rule(
+    BooksCheck("rollback_wrong", "Redemption {0} was not given back as the ledger has it.", ["rollbacks"], _ROLLBACK),
+    BooksCheck("rollback_wrong", "Transaction {0} gives back what was not taken like that.", ["sales"], _GIVEN_BACK),
+    BooksCheck("pin_wrong", "PIN {0} of card {1} is not kept as PINs are.", ["pins"], _PINS),
+    BooksCheck(
+        "pin_wrong", "Redemption {0} of card {1} was not made with the card's PIN.", ["redemptions"], _PIN_NOT_ASKED
+    ),
+    BooksCheck(
         "refused_redemption_wrong",
         "Row {0} of refused_redemptions is not what a till was refused.",
         ["refused_redemptions"],
         _REFUSED_TO_A_TILL,
     ),
-    Rule(
+    BooksCheck(
         "answer_wrong",
         "The answer that run {0} gave under a key tells of another run, or of nothing.",
         ["idempotency_keys"],

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS, Condition
 from refundctl.domain.cards.card_state import CardState
+from refundctl.ledger.bookings.line_versions import is_newest_version
 from refundctl.ledger.cards.state import CARDS_OF_CUSTOMER, many_cards, stands_among
 from refundctl.ledger.funding.considered_lines import judge_segments
 from refundctl.ledger.funding.matching import matcher
@@ -34,7 +35,7 @@ class AskedFor:
 
 def find(connection: sqlite3.Connection, wanted: AskedFor, today: Mapping[int, str], limit: int) -> list[int]:
     """The numbers of the first `limit` cards that are wanted, in order; `today` is the day where each campaign is, by number."""
-    some = _find_candidates(connection, wanted)
+    some = _find_asked_cards(connection, wanted)
     conditions = ["TRUE"]
     if wanted.campaign is not None:
         conditions.append("cards.campaign = :campaign")
@@ -44,9 +45,9 @@ def find(connection: sqlite3.Connection, wanted: AskedFor, today: Mapping[int, s
     rows = connection.execute(
         f"""
         SELECT cards.id
-        FROM {"candidates CROSS JOIN cards ON cards.id = candidates.card" if some else "cards"}
+        FROM {"asked_cards CROSS JOIN cards ON cards.id = asked_cards.card" if some else "cards"}
         WHERE {" AND ".join(conditions)}
-        ORDER BY {"candidates.card" if some else "cards.id"} LIMIT :limit
+        ORDER BY {"asked_cards.card" if some else "cards.id"} LIMIT :limit
         """,
         {"campaign": wanted.campaign, "state": wanted.state, "limit": limit},
     )
@@ -62,10 +63,10 @@ def _day_sql(today: Mapping[int, str]) -> str:
     return f"CASE cards.campaign {' '.join(whens)} END"
 
 
-def _find_candidates(connection: sqlite3.Connection, wanted: AskedFor) -> bool:
-    """Collect the cards of who or what was named, in `candidates`; False where neither was."""
-    connection.execute("DROP TABLE IF EXISTS temp.candidates")
-    connection.execute("CREATE TEMP TABLE candidates (card INTEGER PRIMARY KEY)")
+def _find_asked_cards(connection: sqlite3.Connection, wanted: AskedFor) -> bool:
+    """Collect the cards of who or what was named, in `asked_cards`; False where neither was."""
+    connection.execute("DROP TABLE IF EXISTS temp.asked_cards")
+    connection.execute("CREATE TEMP TABLE asked_cards (card INTEGER PRIMARY KEY)")
     demands: list[tuple[str, str | None]] = []
     if wanted.customer_id is not None:
         number = customer_number(connection, wanted.customer_id)
@@ -78,7 +79,7 @@ def _find_candidates(connection: sqlite3.Connection, wanted: AskedFor) -> bool:
         _find_lines(connection, wanted.where)
         demands.append((_OF_LINES, None))
     for at, (cards, asked) in enumerate(demands):
-        restrict = "DELETE FROM candidates WHERE card NOT IN" if at else "INSERT INTO candidates"
+        restrict = "DELETE FROM asked_cards WHERE card NOT IN" if at else "INSERT INTO asked_cards"
         connection.execute(f"{restrict} ({cards})" if at else f"{restrict} {cards}", {"asked": asked})
     return bool(demands)
 
@@ -134,20 +135,11 @@ def _find_lines(connection: sqlite3.Connection, where: Condition) -> None:
             INSERT INTO asked_lines
             SELECT now.booking, now.customer
             FROM line_versions AS now CROSS JOIN asked_segments ON asked_segments.segment = now.segment
-            WHERE asked_segments.rules AND {_NEWEST} AND (now.currency = :currency OR NOT :by_currency)
+            WHERE asked_segments.rules AND {is_newest_version("now")} AND (now.currency = :currency OR NOT :by_currency)
                 AND {matches.sql("asked_segments.rules", "asked_for")}
             """,
             {"currency": currency, "by_currency": _asks_for_amounts(where)},
         )
-
-
-_NEWEST = """
-    NOT EXISTS (
-        SELECT 1 FROM line_versions AS later
-        WHERE later.booking = now.booking AND later.refund_id = now.refund_id AND later.version > now.version
-            AND later.version > 1
-    )
-"""
 
 
 def _currencies(connection: sqlite3.Connection, where: Condition) -> Sequence[str]:

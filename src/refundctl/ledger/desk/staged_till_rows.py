@@ -1,20 +1,14 @@
-"""A till's redemptions that were read and found well-formed, waiting in temporary tables before they are posted.
-
-Their rejects wait where those of bookings do, so that `staging.count_rejects` and `staging.rejects_of` tell of both.
-"""
+"""A till's redemptions that were read and found well-formed, waiting in the temporary tables of StagedRedemptions."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import repeat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
-from refundctl.ledger.bookings.staged_bookings import Staging
-from refundctl.ledger.file.sql import run_script
+from refundctl.ledger.bookings.staged_rows import StagedTexts
 
 _STAGED = ("card_id", "code", "amount", "invoice", "currency", "customer_id", "order_total", "redeemed_at")
 _TABLES = f"""
-    DROP TABLE IF EXISTS temp.staged_redemptions;
-    DROP TABLE IF EXISTS temp.judged_redemptions;
     CREATE TEMP TABLE staged_redemptions (
         id INTEGER PRIMARY KEY, file INTEGER NOT NULL, physical_line INTEGER NOT NULL,
         {", ".join(f"{name} TEXT" for name in _STAGED)}
@@ -49,8 +43,8 @@ class StagedRedemption:
 class JudgedRedemption:
     """A row about a card that there is; amounts in minor units of the card's currency.
 
-    `customer` is the number of who buys, 0 for somebody whom the ledger doesn't know. `named_by` is the column that names the
-    card.
+    `customer` is the number of who buys, 0 for somebody whom the ledger doesn't know. `named_by` is the column that
+    names the card.
     """
 
     file: int
@@ -65,61 +59,50 @@ class JudgedRedemption:
 
 
 @dataclass(slots=True)
-class RedemptionStaging:
-    """Collects the redemptions of one call, which may read several files."""
+class StagedRedemptions(StagedTexts):
+    """The redemptions of one call."""
 
-    connection: sqlite3.Connection
-    _rejects: Staging = field(init=False)
+    tables: ClassVar[str] = _TABLES
+    table: ClassVar[str] = "staged_redemptions"
+    columns: ClassVar[Sequence[str]] = _STAGED
 
-    def __post_init__(self) -> None:
-        self._rejects = Staging(self.connection)
-        run_script(self.connection, _TABLES)
+    def in_files(self) -> Iterator[StagedRedemption]:
+        """The rows as they stand in their files."""
+        rows = self.connection.execute(
+            f"SELECT id, file, physical_line, {', '.join(_STAGED)} FROM staged_redemptions ORDER BY id"
+        )
+        while some := rows.fetchmany(ROWS_PER_READ):
+            yield from (StagedRedemption(*row) for row in some)
 
-    def begin_file(self) -> None:
-        """What is added next comes from one file."""
-        self.connection.execute("BEGIN")
-
-    def end_file(self) -> None:
-        """The file is read to its end."""
-        self.connection.execute("COMMIT")
-
-    def add(self, file: int, lines: Sequence[int], columns: Mapping[str, Sequence[str | None]]) -> None:
-        """Stage rows of input number `file`, given as columns under their names."""
-        names = [name for name in _STAGED if name in columns]
-        self.connection.executemany(
-            f"INSERT INTO staged_redemptions (file, physical_line, {', '.join(names)}) VALUES (?, ?{', ?' * len(names)})",
-            zip(repeat(file, len(lines)), lines, *(columns[name] for name in names), strict=True),
+    def judge(
+        self,
+        row: StagedRedemption,
+        *,
+        card: int,
+        amount_minor: int,
+        order_total_minor: int | None,
+        customer: int | None,
+        moment: str,
+    ) -> None:
+        """Note which card a row is about, and what it comes to."""
+        self.connection.execute(
+            "INSERT INTO judged_redemptions VALUES (?, ?, ?, ?, ?, ?)",
+            (row.staged_id, card, amount_minor, order_total_minor, customer, moment),
         )
 
-    def reject(self, file: int, rejected: Sequence[tuple[int, str, str, str]]) -> None:
-        """Note rows that the file alone shows to be wrong: (physical line, field, code, reason)."""
-        self._rejects.reject(file, rejected)
-
-
-def staged(connection: sqlite3.Connection) -> Iterator[StagedRedemption]:
-    """The rows as they stand in their files."""
-    rows = connection.execute(
-        f"SELECT id, file, physical_line, {', '.join(_STAGED)} FROM staged_redemptions ORDER BY id"
-    )
-    while some := rows.fetchmany(ROWS_PER_READ):
-        yield from (StagedRedemption(*row) for row in some)
-
-
-def judge(
-    connection: sqlite3.Connection,
-    row: StagedRedemption,
-    *,
-    card: int,
-    amount_minor: int,
-    order_total_minor: int | None,
-    customer: int | None,
-    moment: str,
-) -> None:
-    """Note which card a row is about, and what it comes to."""
-    connection.execute(
-        "INSERT INTO judged_redemptions VALUES (?, ?, ?, ?, ?, ?)",
-        (row.staged_id, card, amount_minor, order_total_minor, customer, moment),
-    )
+    def in_order(self) -> Iterator[JudgedRedemption]:
+        """The judged rows in the order in which they are posted: by what they say, wherever they stand."""
+        rows = self.connection.execute(
+            """
+            SELECT
+                file, physical_line, card, amount_minor, order_total_minor, customer, invoice, redeemed_at,
+                iif(code IS NULL, 'card_id', 'code')
+            FROM judged_redemptions CROSS JOIN staged_redemptions ON staged_redemptions.id = staged
+            ORDER BY moment, invoice, card, amount_minor, order_total_minor, customer, redeemed_at, file, physical_line
+            """
+        )
+        while some := rows.fetchmany(ROWS_PER_READ):
+            yield from (JudgedRedemption(*row) for row in some)
 
 
 def campaign_of(connection: sqlite3.Connection, card: int) -> int:
@@ -160,23 +143,3 @@ def currency_and_timezone(connection: sqlite3.Connection, campaign: int) -> tupl
         (campaign,),
     ).fetchone()
     return row[0], row[1]
-
-
-def in_order(connection: sqlite3.Connection) -> Iterator[JudgedRedemption]:
-    """The judged rows in the order in which they are posted: by what they say, wherever they stand."""
-    rows = connection.execute(
-        """
-        SELECT
-            file, physical_line, card, amount_minor, order_total_minor, customer, invoice, redeemed_at,
-            iif(code IS NULL, 'card_id', 'code')
-        FROM judged_redemptions CROSS JOIN staged_redemptions ON staged_redemptions.id = staged
-        ORDER BY moment, invoice, card, amount_minor, order_total_minor, customer, redeemed_at, file, physical_line
-        """
-    )
-    while some := rows.fetchmany(ROWS_PER_READ):
-        yield from (JudgedRedemption(*row) for row in some)
-
-
-def reject(connection: sqlite3.Connection, file: int, line: int, name: str, code: str, reason: str) -> None:
-    """Note that a row can't be taken, as the ledger shows."""
-    connection.execute("INSERT INTO rejected VALUES (?, ?, ?, ?, ?)", (file, line, name, code, reason))

@@ -70,8 +70,8 @@ class Ledger:
     def writing(self, *, bulk: bool = False) -> Iterator["Writing"]:
         """Hold the write lock for the block; commit at its end unless the block says not to keep anything.
 
-        `bulk` leaves the references of rows unchecked, which is a sixth of the time of a million rows: for statements that
-        take every parent from a join or from rows that they have just made. `verify` checks them all.
+        `bulk` leaves the references of rows unchecked, which is a sixth of the time of a million rows: for statements
+        that take every parent from a join or from rows that they have just made. `verify` checks them all.
         Makes the tables where the file is new. Raises Busy when another process keeps the lock for longer than the
         connection waits, LedgerForeign or LedgerDamaged when the file is not what it should be.
         """
@@ -151,8 +151,8 @@ class Ledger:
                 copy.close()
 
     @contextmanager
-    def private_copy(self) -> Iterator["Ledger"]:
-        """A copy to read much from, so that nobody who writes has to wait. It is gone after the block."""
+    def private_copy(self, *, to_try: bool = False) -> Iterator["Ledger"]:
+        """A copy to read much from, or `to_try` things on, so that no writer waits. It is gone after the block."""
         with self.reading():
             pass
         with tempfile.TemporaryDirectory(prefix="refundctl-") as folder, translated(self.path):
@@ -163,6 +163,9 @@ class Ledger:
                 # Nameless before anything is in it: it holds codes, and must not stay behind when this is killed.
                 path.unlink()
                 self.connection.backup(connection)
+                if to_try:  # codes are drawn under a savepoint, which needs a journal
+                    connection.execute("PRAGMA journal_mode = MEMORY")
+                    connection.execute("PRAGMA synchronous = OFF")
                 yield copy
 
     @property
@@ -278,7 +281,7 @@ def _connect(path: Path | str, wait_seconds: float) -> sqlite3.Connection:
     # Otherwise what moves within a page leaves a copy behind, and an erased person would still stand in the file.
     connection.execute("PRAGMA main.secure_delete = ON")
     connection.execute("PRAGMA temp_store = FILE")
-    # Temporary tables are nameless files and gone with the process: overwriting those of a million rows only takes time.
+    # Temporary tables are nameless files and gone with the process: overwriting a million rows only takes time.
     connection.execute("PRAGMA temp.secure_delete = OFF")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
     connection.execute(f"PRAGMA temp.cache_size = -{TEMPORARY_CACHE_KIBIBYTES}")
@@ -332,7 +335,8 @@ _TRANSLATIONS: tuple[tuple[str, Callable[[Path, sqlite3.Error], RefundctlError]]
     (
         "SQLITE_FULL",
         lambda path, _: WriteFailed(
-            f"{path} can't be written: the disk is full. Nothing half-done is left; make room and run the same command again.",
+            f"{path} can't be written: the disk is full. Nothing half-done is left; make room and run the same "
+            "command again.",
             code="disk_full",
         ),
     ),

@@ -47,8 +47,8 @@ def check_identity(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version < OLDEST_SCHEMA_VERSION:
         raise LedgerOlder(
-            f"{path} was written by a refundctl from before its first release, and this one can't read it: keep it, and "
-            "name a new one with --ledger."
+            f"{path} was written by a refundctl from before its first release, and this one can't read it: keep it, "
+            "and name a new one with --ledger."
         )
 
 
@@ -64,8 +64,8 @@ def is_new(connection: sqlite3.Connection) -> bool:
 def ensure(connection: sqlite3.Connection, path: Path, now: str, *, rehearsal: bool, checked: int | None = None) -> int:
     """Make the tables in an empty file, bring an older ledger up to date, and refuse an altered schema.
 
-    The caller holds the write transaction, so that a new ledger and its first run are one commit. Gives the number of the
-    schema that SQLite counts up whenever it is changed: where it still is `checked`, nothing is compared.
+    The caller holds the write transaction, so that a new ledger and its first run are one commit. Gives the number of
+    the schema that SQLite counts up whenever it is changed: where it still is `checked`, nothing is compared.
     """
     if checked is not None and checked == _cookie(connection):
         return checked

@@ -1,5 +1,6 @@
-"""SQL that every module here needs: a script inside the open transaction, and whether there is any row."""
+"""SQL that every module here needs: a script inside the open transaction, temporary tables, whether a row is there."""
 
+import re
 import sqlite3
 
 
@@ -19,3 +20,10 @@ def run_script(connection: sqlite3.Connection, script: str) -> None:
 def any_rows(connection: sqlite3.Connection, rows: str) -> bool:
     """Whether there is any row of `rows`: SQL such as `cards`, or `cards WHERE printed`."""
     return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})").fetchone()[0])
+
+
+def make_temporary(connection: sqlite3.Connection, tables: str) -> None:
+    """Make temporary tables, a `CREATE TEMP TABLE` each; what another call has left in one of the same name is gone."""
+    for name in re.findall(r"CREATE TEMP TABLE (\w+)", tables):
+        connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    run_script(connection, tables)

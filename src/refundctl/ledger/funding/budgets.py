@@ -93,11 +93,11 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
     What was given on a card that was transferred counts on its successor.
     """
     card = find_heirs(connection).of("transactions.card")
-    connection.execute("DROP TABLE IF EXISTS temp.given")
-    connection.execute("CREATE TEMP TABLE given (holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL)")
+    connection.execute("DROP TABLE IF EXISTS temp.given_by_holder")
+    connection.execute("CREATE TEMP TABLE given_by_holder (holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL)")
     connection.execute(
         f"""
-        INSERT INTO given
+        INSERT INTO given_by_holder
         SELECT cards.{holder}, sum(amount_minor)
         FROM transactions CROSS JOIN held_cards AS cards ON cards.id = {card}
         WHERE transactions.campaign = :campaign AND {GIVEN} AND cards.{holder} IS NOT NULL AND {counted}
@@ -117,7 +117,7 @@ def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, st
             SELECT {holder} AS holder, sum(paid_minor + bonus_minor) AS more_minor
             FROM considered WHERE state = {State.OPEN:d} GROUP BY {holder}
         ) AS open
-        WHERE more_minor + coalesce((SELECT minor FROM given WHERE given.holder = open.holder), 0) > ?
+        WHERE more_minor + coalesce((SELECT minor FROM given_by_holder WHERE given_by_holder.holder = open.holder), 0) > ?
         """,
         (limit_minor,),
     )

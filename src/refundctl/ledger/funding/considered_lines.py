@@ -11,6 +11,7 @@ from enum import IntEnum
 
 from refundctl.domain.campaigns.conditions import Condition
 from refundctl.domain.campaigns.refund_policy import Policy
+from refundctl.ledger.bookings.line_versions import newest_version
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
 from refundctl.ledger.file.sql import any_rows, run_script
 from refundctl.ledger.funding.matching import FieldValues, Matcher, find_customer_totals, matcher
@@ -228,14 +229,7 @@ def consider(
                 {UNDONE if any_rows(connection, "undone_lines") else "FALSE"} AS undone
             FROM ({scope}) AS scope
             CROSS JOIN line_versions AS first ON first.id = scope.line
-            CROSS JOIN line_versions AS now ON now.id = coalesce(
-                (
-                    SELECT later.id FROM line_versions AS later
-                    WHERE later.booking = first.booking AND later.refund_id = first.refund_id AND later.version > 1
-                    ORDER BY later.version DESC LIMIT 1
-                ),
-                first.id
-            )
+            CROSS JOIN line_versions AS now ON now.id = {newest_version("first")}
             CROSS JOIN segment_rules ON segment_rules.segment = now.segment
             LEFT JOIN transactions AS credit ON credit.line = first.id AND credit.entry = 1 {_standing(connection)}
             {"" if decided else "LIMIT -1"}

@@ -88,8 +88,8 @@ def find_amounts(connection: sqlite3.Connection, after: int) -> None:
     run_script(
         connection,
         """
-        DROP TABLE IF EXISTS temp.given;
-        CREATE TEMP TABLE given (booking INTEGER PRIMARY KEY, customer INTEGER NOT NULL, minor INTEGER NOT NULL);
+        DROP TABLE IF EXISTS temp.given_by_booking;
+        CREATE TEMP TABLE given_by_booking (booking INTEGER PRIMARY KEY, customer INTEGER NOT NULL, minor INTEGER NOT NULL);
         """,
     )
     without = connection.execute(
@@ -108,7 +108,7 @@ def find_amounts(connection: sqlite3.Connection, after: int) -> None:
     """
     connection.execute(
         f"""
-        INSERT INTO given
+        INSERT INTO given_by_booking
         SELECT booking, min(customer), sum(paid_minor + bonus_minor + cash_minor)
         FROM considered WHERE {_GIVEN} {posted if without else ""}
         GROUP BY booking HAVING sum(paid_minor + bonus_minor + cash_minor) > 0
@@ -121,8 +121,8 @@ def largest_amounts(connection: sqlite3.Connection) -> list[tuple[str, int]]:
     """The bookings that are given most, with how much; of equal ones the first by their ids. After find_amounts()."""
     rows = connection.execute(
         """
-        SELECT booking_id, minor FROM given CROSS JOIN bookings ON bookings.id = given.booking
-        WHERE minor >= coalesce((SELECT minor FROM given ORDER BY minor DESC LIMIT 1 OFFSET ?1 - 1), 0)
+        SELECT booking_id, minor FROM given_by_booking CROSS JOIN bookings ON bookings.id = given_by_booking.booking
+        WHERE minor >= coalesce((SELECT minor FROM given_by_booking ORDER BY minor DESC LIMIT 1 OFFSET ?1 - 1), 0)
         ORDER BY minor DESC, booking_id LIMIT ?1
         """,
         (LARGEST,),
@@ -149,7 +149,7 @@ def sharing_an_email(connection: sqlite3.Connection) -> Found:
     return _found(
         connection,
         """
-        SELECT booking FROM given CROSS JOIN customers ON customers.id = given.customer
+        SELECT booking FROM given_by_booking CROSS JOIN customers ON customers.id = given_by_booking.customer
         WHERE lower(email) IN (SELECT email FROM shared_emails)
         """,
     )
@@ -164,7 +164,7 @@ def sharing_name_and_amount(connection: sqlite3.Connection) -> Found:
         CREATE TEMP TABLE lookalikes (first INTEGER NOT NULL, last INTEGER NOT NULL, bookings INTEGER NOT NULL);
         INSERT INTO lookalikes
         SELECT min(booking), max(booking), count(*)
-        FROM given NOT INDEXED CROSS JOIN customers ON customers.id = given.customer
+        FROM given_by_booking NOT INDEXED CROSS JOIN customers ON customers.id = given_by_booking.customer
         WHERE name IS NOT NULL
         -- The amount first: most of the sorting then compares numbers.
         GROUP BY minor, lower(name) HAVING min(customer) <> max(customer);
@@ -177,17 +177,17 @@ def sharing_name_and_amount(connection: sqlite3.Connection) -> Found:
 
 def far_off(connection: sqlite3.Connection) -> tuple[Found, int]:
     """Bookings that are given far more than most of the others (see FENCE), the largest first; and the amount beyond which."""
-    count = connection.execute("SELECT count(*) FROM given").fetchone()[0]
+    count = connection.execute("SELECT count(*) FROM given_by_booking").fetchone()[0]
     if count < FEWEST_BOOKINGS:
         return Found(0), 0
-    connection.execute("CREATE INDEX IF NOT EXISTS temp.given_minor ON given (minor)")
+    connection.execute("CREATE INDEX IF NOT EXISTS temp.given_minor ON given_by_booking (minor)")
     lower, upper = (
-        connection.execute("SELECT minor FROM given ORDER BY minor LIMIT 1 OFFSET ?", (at,)).fetchone()[0]
+        connection.execute("SELECT minor FROM given_by_booking ORDER BY minor LIMIT 1 OFFSET ?", (at,)).fetchone()[0]
         # By the nearest rank, so that quartiles are amounts that occur.
         for at in ((count + 3) // 4 - 1, (3 * count + 3) // 4 - 1)
     )
     limit = max(upper + FENCE * (upper - lower), TIMES_QUARTILE * upper)
-    return _found(connection, f"SELECT booking FROM given WHERE minor > {limit:d}", "minor DESC,"), limit
+    return _found(connection, f"SELECT booking FROM given_by_booking WHERE minor > {limit:d}", "minor DESC,"), limit
 
 
 def funded_elsewhere(connection: sqlite3.Connection) -> Found:
@@ -222,7 +222,7 @@ def _first(connection: sqlite3.Connection, bookings: str, first: str = "") -> li
     rows = connection.execute(
         f"""
         SELECT booking_id FROM ({bookings}) AS found
-        JOIN bookings ON bookings.id = found.booking {"JOIN given ON given.booking = found.booking" if first else ""}
+        JOIN bookings ON bookings.id = found.booking {"JOIN given_by_booking USING (booking)" if first else ""}
         ORDER BY {first} booking_id LIMIT {EXAMPLES}
         """
     )

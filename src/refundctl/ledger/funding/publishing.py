@@ -264,9 +264,9 @@ def drawn(make_codes: MakeCodes) -> Iterator[str]:
 
 def drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count: int) -> Iterator[str]:
     """Draw codes until `count` of them are new; for short patterns, where collisions do happen."""
-    connection.execute("DROP TABLE IF EXISTS temp.candidates")
+    connection.execute("DROP TABLE IF EXISTS temp.drawn_codes")
     connection.execute(
-        "CREATE TEMP TABLE candidates (id INTEGER PRIMARY KEY, code_key TEXT NOT NULL UNIQUE, code TEXT NOT NULL)"
+        "CREATE TEMP TABLE drawn_codes (id INTEGER PRIMARY KEY, code_key TEXT NOT NULL UNIQUE, code TEXT NOT NULL)"
     )
     found = fruitless = 0
     while found < count:
@@ -274,12 +274,12 @@ def drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count:
         before = found
         connection.executemany(
             """
-            INSERT OR IGNORE INTO candidates (code_key, code)
+            INSERT OR IGNORE INTO drawn_codes (code_key, code)
             SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM codes WHERE code_key = ?1)
             """,
             ((code_key(code), code) for code in some),
         )
-        found = int(connection.execute("SELECT count(*) FROM candidates").fetchone()[0])
+        found = int(connection.execute("SELECT count(*) FROM drawn_codes").fetchone()[0])
         fruitless = fruitless + 1 if found == before else 0
         if fruitless == FRUITLESS_ROUNDS:
             raise CodesExhausted(
@@ -287,4 +287,4 @@ def drawn_distinct(connection: sqlite3.Connection, make_codes: MakeCodes, count:
                 "Give the campaign a longer pattern and store it with `refundctl create`."
             )
     # Read whole: these are the few of a short pattern, and the table is not to be read while cards are written.
-    return iter([row[0] for row in connection.execute("SELECT code FROM candidates ORDER BY id LIMIT ?", (count,))])
+    return iter([row[0] for row in connection.execute("SELECT code FROM drawn_codes ORDER BY id LIMIT ?", (count,))])

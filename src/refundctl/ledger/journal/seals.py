@@ -166,7 +166,7 @@ def digests_by_run(connection: sqlite3.Connection) -> dict[str, RunRows]:
 
 
 def chained(connection: sqlite3.Connection, run_id: int, previous: str, digests: Mapping[str, tuple[int, str]]) -> str:
-    """The digest of a run: what the ledger is, the run's own row and outcome, its rows in each table, the seal before."""
+    """The digest of a run: what the ledger is, the run's row and outcome, its rows in each table, the seal before."""
     head = connection.execute(
         """
         SELECT json_array(

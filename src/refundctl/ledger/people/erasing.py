@@ -10,10 +10,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from refundctl.ledger.bookings.staged_bookings import PERSON_COLUMNS
+from refundctl.ledger.bookings.staged_bookings import PERSON_COLUMNS, StagedBookings
 from refundctl.ledger.file.sql import any_rows
 from refundctl.ledger.people.finding_people import pseudonym, pseudonym_in
-from refundctl.ledger.people.staged_people import PEOPLE_COLUMNS
+from refundctl.ledger.people.staged_people import PEOPLE_COLUMNS, StagedPeople
 
 TELLING_LENGTH = 8  # of a text in characters: what is shorter may stand in any file by chance
 _TELLING = ("customer_id", "email", "name", "phone")
@@ -106,8 +106,8 @@ def _others_have(connection: sqlite3.Connection, text: str, customer: int) -> bo
 def remains(path: Path, gone: Collection[bytes]) -> bool:
     """Whether the ledger's file still has any of these bytes, in a part of a page that is not used any more.
 
-    SQLite overwrites what it deletes, but not what it has moved within a page before. Only while no connection of this process
-    has the file open: closing it would drop SQLite's locks.
+    SQLite overwrites what it deletes, but not what it has moved within a page before. Only while no connection of this
+    process has the file open: closing it would drop SQLite's locks.
     """
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return any(content.find(text) >= 0 for text in gone)
@@ -118,28 +118,30 @@ def rewrite(connection: sqlite3.Connection) -> None:
     connection.execute("VACUUM")
 
 
-def blank_staged(connection: sqlite3.Connection) -> int:
+def blank_bookings(staged: StagedBookings) -> int:
     """Make staged rows of people who were erased say nothing of the person; give their number.
 
     They are found by the id that the file gives, or by what stands for it where it gives none.
     """
-    if not _register(connection):
+    if not _register(staged.connection):
         return 0
-    return connection.execute(
+    return staged.connection.execute(
         f"""
         UPDATE staged
-        SET customer_id = erased_as(customer_id), {", ".join(f"{name} = NULL" for name in PERSON_COLUMNS)}, metadata = NULL
+        SET
+            customer_id = erased_as(customer_id), metadata = NULL,
+            {", ".join(f"{name} = NULL" for name in PERSON_COLUMNS)}
         WHERE {_ERASED.format(table="staged")}
         """
     ).rowcount
 
 
-def blank_people(connection: sqlite3.Connection) -> int:
+def blank_people(staged: StagedPeople) -> int:
     """The same for the people that files of people speak of; gives the number of rows about them."""
-    if not _register(connection):
+    if not _register(staged.connection):
         return 0
     blank = ", ".join(f"{name} = NULL" for name in PEOPLE_COLUMNS)
-    rows = connection.execute(
+    rows = staged.connection.execute(
         f"""
         UPDATE found_people SET customer_id = erased_as(customer_id), {blank}
         WHERE {_ERASED.format(table="found_people")} RETURNING rows
@@ -162,7 +164,7 @@ _ERASED = """
 
 
 def _register(connection: sqlite3.Connection) -> bool:
-    """Give the connection erased_as(ID): the pseudonym of an erased person, else NULL; False where nobody was erased."""
+    """Give the connection erased_as(ID): an erased person's pseudonym, else NULL; False where nobody was erased."""
     if not any_rows(connection, "erasures"):
         return False
     ledger_id = connection.execute("SELECT ledger_id FROM ledger").fetchone()[0]

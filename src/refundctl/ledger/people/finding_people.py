@@ -4,8 +4,9 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.file.sql import any_rows, make_temporary
 
 PSEUDONYM_HEX_DIGITS = 32
 #: What a pseudonym looks like, as a pattern for SQL's GLOB.
@@ -29,7 +30,7 @@ def pseudonym_in(ledger_id: str, customer_id: str) -> str:
 def customer_number(connection: sqlite3.Connection, customer_id: str) -> int | None:
     """The number of the customer with this id, erased or not; None where there is none.
 
-    Whose id is their e-mail address, as for files without ids, is found in any case of letters: it was put in lower case.
+    Whose id is their e-mail address, as for files without ids, is found in any case of letters: it is in lower case.
     """
     number = _of_id(connection, customer_id)
     if number is None and "@" in customer_id:
@@ -39,17 +40,27 @@ def customer_number(connection: sqlite3.Connection, customer_id: str) -> int | N
 
 def _of_id(connection: sqlite3.Connection, customer_id: str) -> int | None:
     row = connection.execute("SELECT id FROM customers WHERE customer_id = ?", (customer_id,)).fetchone()
-    if row is None and connection.execute("SELECT EXISTS (SELECT 1 FROM erasures)").fetchone()[0]:
+    if row is None and any_rows(connection, "erasures"):
         row = connection.execute(
             "SELECT id FROM customers WHERE customer_id = ?", (pseudonym(connection, customer_id),)
         ).fetchone()
     return None if row is None else int(row[0])
 
 
-def find_customers_in(connection: sqlite3.Connection, holds: Callable[[str], bool]) -> None:
-    """Collect in temp.customers_there whose country, by files of people or by their bookings, is one for which it `holds`."""
-    connection.execute("DROP TABLE IF EXISTS temp.customers_there")
-    connection.execute("CREATE TEMP TABLE customers_there (customer INTEGER PRIMARY KEY)")
+@dataclass(frozen=True, slots=True)
+class CustomersThere:
+    """The door to `customers_there`: who lives or travels where something holds."""
+
+    connection: sqlite3.Connection
+
+    def has(self, customer: int) -> bool:
+        """Whether a customer is one of them."""
+        return any_rows(self.connection, f"customers_there WHERE customer = {customer:d}")
+
+
+def find_customers_in(connection: sqlite3.Connection, holds: Callable[[str], bool]) -> CustomersThere:
+    """The customers whose country, by files of people or by their bookings, is one for which it `holds`."""
+    make_temporary(connection, "CREATE TEMP TABLE customers_there (customer INTEGER PRIMARY KEY);")
     countries = connection.execute("SELECT DISTINCT country FROM customers WHERE country IS NOT NULL").fetchall()
     wanted = [row for row in countries if holds(row[0])]
     connection.executemany("INSERT INTO customers_there SELECT id FROM customers WHERE country = ?", wanted)
@@ -68,8 +79,4 @@ def find_customers_in(connection: sqlite3.Connection, holds: Callable[[str], boo
             """,
             (json.dumps(there),),
         )
-
-
-def is_among_found(connection: sqlite3.Connection, customer: int) -> bool:
-    """Whether a customer is one of those whom find_customers_in() has collected."""
-    return any_rows(connection, f"temp.customers_there WHERE customer = {customer:d}")
+    return CustomersThere(connection)

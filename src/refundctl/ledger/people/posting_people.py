@@ -6,27 +6,24 @@ All of it is set-based and depends on the set of rows only, never on their order
 import sqlite3
 from dataclasses import dataclass
 
-from refundctl.ledger.bookings.posting_bookings import PERSON_TEXT, register_functions
-from refundctl.ledger.file.sql import run_script
-from refundctl.ledger.people.staged_people import PEOPLE_COLUMNS
+from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.journal.salted_digests import PERSON_TEXT, register_sha256
+from refundctl.ledger.people.staged_people import PEOPLE_COLUMNS, StagedPeople
 
-_WORK_TABLES = """
-    DROP TABLE IF EXISTS temp.known_customers;
+_KNOWN = """
     -- people of the files whom the ledger has; differs where the files say something else of them, confirms where they
     -- say what only bookings have said so far
     CREATE TEMP TABLE known_customers (
         found INTEGER PRIMARY KEY, customer INTEGER NOT NULL, differs INTEGER NOT NULL, confirms INTEGER NOT NULL
     );
 """
-
-
 # Whether a row says anything besides an id: from then on bookings only fill in what is blank.
 _SPEAKS = f"coalesce({', '.join(f'found_people.{name}' for name in PEOPLE_COLUMNS)}) IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class PostedPeople:
-    """How many people are new, changed, or known as they are; of these, `confirmed` had been known from bookings only."""
+    """How many people are new, changed, or known as they are; of these `confirmed` were known from bookings only."""
 
     loaded: int
     updated: int
@@ -34,9 +31,10 @@ class PostedPeople:
     confirmed: int
 
 
-def post(connection: sqlite3.Connection, run_id: int) -> PostedPeople:
+def post(staged: StagedPeople, run_id: int) -> PostedPeople:
     """Write the people that were found, and say what became of them; who is known as they are writes nothing."""
-    register_functions(connection)
+    connection = staged.connection
+    register_sha256(connection)
     known = _find_known(connection)
     highest = connection.execute("SELECT coalesce(max(id), 0) FROM customers").fetchone()[0]
     loaded = _post_new(connection)
@@ -48,7 +46,7 @@ def post(connection: sqlite3.Connection, run_id: int) -> PostedPeople:
 
 
 def _find_known(connection: sqlite3.Connection) -> int:
-    run_script(connection, _WORK_TABLES)
+    make_temporary(connection, _KNOWN)
     # A blank never overwrites what is known, so it is no difference.
     differs = " OR ".join(
         f"(found_people.{n} IS NOT NULL AND found_people.{n} IS NOT customers.{n})" for n in PEOPLE_COLUMNS

@@ -1,23 +1,16 @@
-"""People who were read and found well-formed, waiting in a temporary table before the write transaction begins.
+"""People who were read and found well-formed, waiting in temporary tables: StagedPeople is the door to them."""
 
-Their rejects wait where those of bookings do, so that `staging.count_rejects` and `staging.rejects_of` tell of both.
-"""
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
-import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import repeat
-
-from refundctl.ledger.bookings.staged_bookings import PERSON_COLUMNS, Staging
-from refundctl.ledger.file.sql import run_script
+from refundctl.ledger.bookings.staged_bookings import PERSON_COLUMNS
+from refundctl.ledger.bookings.staged_rows import StagedTexts
+from refundctl.ledger.file.sql import any_rows, run_script
 
 # What files of people say, in the order of `customers`; a booking keeps its country itself.
 PEOPLE_COLUMNS = (*PERSON_COLUMNS, "country")
-_STAGED = ("customer_id", *PEOPLE_COLUMNS)
 _TABLES = f"""
-    DROP TABLE IF EXISTS temp.staged_people;
-    DROP TABLE IF EXISTS temp.found_people;
-    DROP TABLE IF EXISTS temp.contradicted_people;
     CREATE TEMP TABLE staged_people (
         file INTEGER NOT NULL, physical_line INTEGER NOT NULL, customer_id TEXT NOT NULL,
         {", ".join(f"{name} TEXT" for name in PEOPLE_COLUMNS)}
@@ -33,43 +26,21 @@ _TABLES = f"""
 
 
 @dataclass(slots=True)
-class PeopleStaging:
-    """Collects the people of one call, which may read several files."""
+class StagedPeople(StagedTexts):
+    """The people of one call; find_people() fills `found_people`, which who erases and who posts read."""
 
-    connection: sqlite3.Connection
-    _rejects: Staging = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._rejects = Staging(self.connection)
-        run_script(self.connection, _TABLES)
-
-    def begin_file(self) -> None:
-        """What is added next comes from one file."""
-        self.connection.execute("BEGIN")
-
-    def end_file(self) -> None:
-        """The file is read to its end."""
-        self.connection.execute("COMMIT")
-
-    def add(self, file: int, lines: Sequence[int], columns: Mapping[str, Sequence[str | None]]) -> None:
-        """Stage rows of input number `file`, given as columns under their canonical names."""
-        names = [name for name in _STAGED if name in columns]
-        self.connection.executemany(
-            f"INSERT INTO staged_people (file, physical_line, {', '.join(names)}) VALUES (?, ?{', ?' * len(names)})",
-            zip(repeat(file, len(lines)), lines, *(columns[name] for name in names), strict=True),
-        )
-
-    def reject(self, file: int, rejected: Sequence[tuple[int, str, str, str]]) -> None:
-        """Note rows that the file alone shows to be wrong: (physical line, field, code, reason)."""
-        self._rejects.reject(file, rejected)
+    tables: ClassVar[str] = _TABLES
+    table: ClassVar[str] = "staged_people"
+    columns: ClassVar[Sequence[str]] = ("customer_id", *PEOPLE_COLUMNS)
 
 
-def find_people(connection: sqlite3.Connection) -> int:
+def find_people(staged: StagedPeople) -> int:
     """Put the rows about each customer together; give how many went into another one.
 
     Where rows say different things of a customer, all of them become rejects. Which row comes first never matters: what
     rows say is either the same, or said by some of them only.
     """
+    connection = staged.connection
     differs = " ".join(f"WHEN min({name}) <> max({name}) THEN '{name}'" for name in PEOPLE_COLUMNS)
     connection.execute(
         f"""
@@ -78,15 +49,15 @@ def find_people(connection: sqlite3.Connection) -> int:
         FROM staged_people GROUP BY customer_id ORDER BY customer_id
         """
     )
-    if connection.execute("SELECT EXISTS (SELECT 1 FROM found_people WHERE differs IS NOT NULL)").fetchone()[0]:
-        _reject_contradictions(connection)
+    if any_rows(connection, "found_people WHERE differs IS NOT NULL"):
+        _reject_contradictions(staged)
     return int(connection.execute("SELECT coalesce(sum(rows - 1), 0) FROM found_people").fetchone()[0])
 
 
-def _reject_contradictions(connection: sqlite3.Connection) -> None:
+def _reject_contradictions(staged: StagedPeople) -> None:
     # An id that was made of an e-mail is one, and stays out of every message.
     run_script(
-        connection,
+        staged.connection,
         """
         INSERT INTO contradicted_people SELECT customer_id, differs FROM found_people WHERE differs IS NOT NULL;
         INSERT INTO rejected (file, physical_line, field, code, reason)

@@ -64,7 +64,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class LineCard:
     """A card that a line is, or would be, on; `run_id` is the run that published it."""
 
     key: int
@@ -80,7 +80,7 @@ class Posted:
     """
 
     run: RunSeen
-    card: Card | None
+    card: LineCard | None
     key: int
     campaign: int
     campaign_name: str
@@ -103,7 +103,7 @@ class Undone:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class DefinitionSeen:
     """A definition that a campaign has had: its number, from 1, the run that stored it, and its plain values."""
 
     number: int
@@ -207,7 +207,7 @@ def posted(connection: sqlite3.Connection, line: int) -> list[Posted]:
         """,
         {"line": line},
     )
-    return [Posted(RunSeen(*row[:3]), None if row[3] is None else Card(*row[3:6]), *row[6:]) for row in rows]
+    return [Posted(RunSeen(*row[:3]), None if row[3] is None else LineCard(*row[3:6]), *row[6:]) for row in rows]
 
 
 def undone(connection: sqlite3.Connection, line: int) -> list[Undone]:
@@ -235,19 +235,20 @@ def undone(connection: sqlite3.Connection, line: int) -> list[Undone]:
     return [Undone(row[0], RunSeen(*row[1:4]), row[4], None if row[9] is None else RunSeen(*row[5:8])) for row in rows]
 
 
-def definitions(connection: sqlite3.Connection, campaign: int) -> list[Definition]:
+def definitions(connection: sqlite3.Connection, campaign: int) -> list[DefinitionSeen]:
     """The definitions that a campaign has had, oldest first."""
     rows = connection.execute(
         "SELECT run_id, definition FROM definitions WHERE campaign = ? ORDER BY id", (campaign,)
     ).fetchall()
-    return [Definition(number, run_id, json.loads(text)) for number, (run_id, text) in enumerate(rows, start=1)]
+    return [DefinitionSeen(number, run_id, json.loads(text)) for number, (run_id, text) in enumerate(rows, start=1)]
 
 
 def card_for(
     connection: sqlite3.Connection, campaign: int, version: Version, booking: Booking, today: str, *, per_customer: bool
-) -> Card | None:
-    """The card on which a top-up on the day `today` would put the booking: its own, or where a campaign is `per_customer`,
-    its customer's; None where none of them is live."""
+) -> LineCard | None:
+    """The card on which a top-up on the day `today` would put the booking: its own, or where a campaign is
+    `per_customer`, its customer's; None where none of them is live.
+    """
     own = "booking IS NULL" if per_customer else "booking = :booking"
     row = connection.execute(
         f"""
@@ -265,7 +266,7 @@ def card_for(
         """,
         {"campaign": campaign, "booking": booking.key, "customer": version.customer, "today": today},
     ).fetchone()
-    return None if row is None else Card(*row)
+    return None if row is None else LineCard(*row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Customers for the desk: all that the ledger holds on one person. Nothing here changes a fact."""
+"""All that the ledger holds on one person, for the command `customer`; the capability is people."""
 
 import json
 import sqlite3
@@ -13,7 +13,7 @@ from refundctl.ledger.funding.considered_lines import State
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A person as the ledger knows them; of one who was erased, only the pseudonym, and when and by whom that was done."""
+    """A person as the ledger knows them; of one who was erased only the pseudonym, and when and by whom that was."""
 
     number: int
     customer_id: str
@@ -117,7 +117,7 @@ def lines_of(connection: sqlite3.Connection, number: int) -> list[dict[str, Any]
 
 
 def versions_of(connection: sqlite3.Connection, number: int) -> list[dict[str, Any]]:
-    """All that files have ever said of a customer's refund lines, the oldest first, with the other columns that were kept."""
+    """All that files have ever said of a customer's refund lines, oldest first, with the columns that were kept."""
     rows = connection.execute(
         f"""
         SELECT
@@ -146,7 +146,7 @@ _BUCKETS = ("paid", "bonus", "cash", "fee")
 
 
 def given_to(connection: sqlite3.Connection, lines: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-    """What each of these refund lines was given, net of undo: by campaign and card, amounts in minor units by bucket."""
+    """What each of these refund lines was given, net of undo: by campaign, card and bucket, in minor units."""
     rows = connection.execute(
         f"""
         SELECT
@@ -194,8 +194,8 @@ def considered_states(connection: sqlite3.Connection) -> dict[int, State]:
 def messages_about(connection: sqlite3.Connection, cards: Sequence[int]) -> list[dict[str, Any]]:
     """The batches that credits of these cards were handed over in, the oldest first.
 
-    `delivered_at` is when the files were in place; None where that is still to come. A batch that an undo closed is none. One
-    for everyone counts where a credit of the card had been handed to the same tool by then.
+    `delivered_at` is when the files were in place; None where that is still to come. A batch that an undo closed is
+    none. One for everyone counts where a credit of the card had been handed to the same tool by then.
     """
     rows = connection.execute(
         """

@@ -1,4 +1,4 @@
-"""How a file of bookings would be read: which columns were found, what each means, and its first rows as they would be loaded."""
+"""How a file of bookings would be read: which columns were found, what they mean, and its first rows as loaded."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import folded
 from refundctl.domain.basics.money import format_amount
-from refundctl.domain.bookings.booking_values import FIELDS, WHITESPACE, RejectedRow
+from refundctl.domain.bookings.booking_cells import FIELDS, WHITESPACE, RejectedRow
 from refundctl.files.bookings.bookings_csv import Block, open_bookings
 from refundctl.files.bookings.presets import header_names, presets
 from refundctl.files.bookings.suggested_source import as_yaml, from_preset, suggest
 from refundctl.files.tables.csv_rows import DELIMITERS, CsvRows, first_row
+from refundctl.files.tables.encoded_text import TextBytes, find_encoding
 from refundctl.files.tables.headers import without_advice
-from refundctl.files.tables.text_bytes import TextBytes, find_encoding
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -25,11 +25,12 @@ _AMOUNTS = ("order_amount", "refund_amount", "cash_amount", "bonus_amount")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SourceReading:
     """How a file would be read by a source: `columns` are canonical names with the headers they come from.
 
-    `bookings` are the first accepted ones, amounts as text in major units; `rejected` the first rejected rows. The counts
-    are of all rows, each judged by itself: what rows say together, and what the ledger knows, is not looked at. `sha256` is the digest of the bytes that were read.
+    `bookings` are the first accepted ones, amounts as text in major units; `rejected` the first rejected rows. The
+    counts are of all rows, each judged by itself: what rows say together, and what the ledger knows, is not looked at.
+    `sha256` is the digest of the bytes that were read.
     """
 
     source: str
@@ -53,7 +54,7 @@ class Unknown:
     yaml: str
 
 
-def check(path: str, stream: BinaryIO, name: str, source: "Source", *, encoding: str | None) -> Reading | Unknown:
+def check(path: str, stream: BinaryIO, name: str, source: "Source", *, encoding: str | None) -> SourceReading | Unknown:
     """Read a file by a source. Raises BadInput where it is no CSV file at all."""
     try:
         return _read(path, stream, name, source, encoding)
@@ -77,7 +78,7 @@ def unknown(path: str, stream: BinaryIO, source: "Source", refusal: BadInput, *,
     return Unknown(without_advice(refusal), names, yaml)
 
 
-def _read(path: str, stream: BinaryIO, name: str, source: "Source", encoding: str | None) -> Reading:
+def _read(path: str, stream: BinaryIO, name: str, source: "Source", encoding: str | None) -> SourceReading:
     stream.seek(0)
     opened = open_bookings(stream, path, source, encoding=encoding)
     counts = dict.fromkeys(("rows", "accepted", "filtered", "rejected"), 0)
@@ -93,7 +94,7 @@ def _read(path: str, stream: BinaryIO, name: str, source: "Source", encoding: st
     used = {header for headers in opened.headers_used.values() for header in headers}
     # Found without regard to case.
     listed = {folded(header) for header in (*source.only, *source.skip, *source.metadata, source.refunded or "")}
-    return Reading(
+    return SourceReading(
         source=name,
         encoding=opened.encoding,
         delimiter=opened.delimiter,

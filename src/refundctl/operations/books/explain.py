@@ -1,4 +1,7 @@
-"""Finding out how a booking's amount came about: for the customer's question, and for the auditor's.
+"""The command `explain`: how a booking's amount came about, for the customer's question and for the auditor's.
+
+The values that it finds are those of explained_booking.py; what the ledger says of a booking is read by
+ledger/reading/booking_history.py.
 
 What was posted is told from the transactions. Only what a next top-up would give is worked out, as a top-up does it.
 """
@@ -10,13 +13,22 @@ from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.money import format_amount
 from refundctl.domain.campaigns.conditions import CUSTOMER_TOTAL
 from refundctl.domain.campaigns.refund_policy import CASH, GIFT_CARD, NONE, Percentage, Policy, Rule
+from refundctl.ledger.campaigns import stored_campaigns
 from refundctl.ledger.campaigns.definitions import pause_of
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.bonus_totals import limit_totals
 from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.reading import booking_history, queries
-from refundctl.ledger.reading.booking_history import Booking, Considered, Definition, Posted, Version
-from refundctl.operations.books.explained_booking import Amounts, Explanation, Funding, Line, Share, Standing, TakenBack
+from refundctl.ledger.reading import booking_history
+from refundctl.ledger.reading.booking_history import Booking, Considered, DefinitionSeen, Posted, Version
+from refundctl.operations.books.explained_booking import (
+    Amounts,
+    ExplainedShare,
+    Explanation,
+    Funding,
+    Line,
+    LineStanding,
+    TakenBack,
+)
 from refundctl.operations.campaigns.terms import Terms, consider, with_earlier
 
 
@@ -83,13 +95,13 @@ def _funding(ledger: Ledger, given: Sequence[Posted], taken: Sequence[Posted], v
     )
 
 
-def _definition_at(ledger: Ledger, campaign: int, run_id: int) -> Definition:
+def _definition_at(ledger: Ledger, campaign: int, run_id: int) -> DefinitionSeen:
     """The definition that counted in a run."""
     found = booking_history.definitions(ledger.connection, campaign)
     return next(definition for definition in reversed(found) if definition.run_id <= run_id)
 
 
-def _posted_amounts(ledger: Ledger, given: Sequence[Posted], version: Version, definition: Definition) -> Amounts:
+def _posted_amounts(ledger: Ledger, given: Sequence[Posted], version: Version, definition: DefinitionSeen) -> Amounts:
     def total(wanted: Callable[[Posted], bool]) -> int:
         return sum(entry.amount_minor for entry in given if wanted(entry))
 
@@ -113,8 +125,8 @@ def _posted_amounts(ledger: Ledger, given: Sequence[Posted], version: Version, d
 
 
 def _shares(
-    made: Iterable[tuple[str, str, int]], definition: Definition, version: Version
-) -> tuple[list[Share], list[Share]]:
+    made: Iterable[tuple[str, str, int]], definition: DefinitionSeen, version: Version
+) -> tuple[list[ExplainedShare], list[ExplainedShare]]:
     """Fees and bonuses of `made` (bucket, rule and amount), with the terms of the rules as the definition has them."""
     currency = str(version.values["currency"])
     policy = Policy.from_terms(definition.terms, currency)
@@ -123,7 +135,7 @@ def _shares(
         "bonus": {rule.name: _terms_of(rule, currency, "") for rule in policy.bonuses},
     }
     fees, bonuses = (
-        [Share(name, minor, found.get(name)) for made_in, name, minor in made if made_in == bucket]
+        [ExplainedShare(name, minor, found.get(name)) for made_in, name, minor in made if made_in == bucket]
         for bucket, found in terms.items()
     )
     return fees, bonuses
@@ -147,7 +159,7 @@ def _shown(minor: int, currency: str) -> str:
     return f"{currency} {format_amount(minor, currency)}"
 
 
-def _offer_rule(ledger: Ledger, version: Version, definition: Definition, offer: str) -> int | None:
+def _offer_rule(ledger: Ledger, version: Version, definition: DefinitionSeen, offer: str) -> int | None:
     """The number of the offer that the line's values match, if it is one of `offer`."""
     currency = str(version.values["currency"])
     policy = Policy.from_terms(definition.terms, currency)
@@ -175,9 +187,11 @@ def _taken_back(taken: Iterable[Posted]) -> list[TakenBack]:
 # What is the case now
 
 
-def _standings(ledger: Ledger, booking: Booking, by_line: Mapping[int, Sequence[Version]]) -> dict[int, list[Standing]]:
-    found: dict[int, list[Standing]] = {line: [] for line in by_line}
-    for stored in queries.campaigns(ledger.connection):
+def _standings(
+    ledger: Ledger, booking: Booking, by_line: Mapping[int, Sequence[Version]]
+) -> dict[int, list[LineStanding]]:
+    found: dict[int, list[LineStanding]] = {line: [] for line in by_line}
+    for stored in stored_campaigns.campaigns(ledger.connection):
         terms = with_earlier(ledger, stored)
         for row in _considered(ledger, terms, booking, [versions[-1] for versions in by_line.values()]):
             found[row.line].append(_standing(ledger, terms, booking, row, by_line[row.line][-1]))
@@ -195,7 +209,7 @@ def _considered(ledger: Ledger, terms: Terms, booking: Booking, lines: Sequence[
         yield from (row for row in booking_history.considered(ledger.connection) if row.line in wanted)
 
 
-def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: Considered, version: Version) -> Standing:
+def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: Considered, version: Version) -> LineStanding:
     campaign = terms.stored.campaign_id
     today = terms.today(ledger.clock.now).isoformat()
     card = booking_history.card_for(
@@ -204,7 +218,7 @@ def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: Considered, v
     definitions = booking_history.definitions(ledger.connection, campaign)
     definition = definitions[-1] if card is None else _definition_at(ledger, campaign, card.run_id)
     gives = row.state in _GIVES
-    return Standing(
+    return LineStanding(
         terms.stored.name,
         row.state,
         _why(ledger, terms, row, version, definition),
@@ -214,7 +228,7 @@ def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: Considered, v
     )
 
 
-def _coming_amounts(ledger: Ledger, row: Considered, version: Version, definition: Definition) -> Amounts:
+def _coming_amounts(ledger: Ledger, row: Considered, version: Version, definition: DefinitionSeen) -> Amounts:
     owed_in_cash = int(version.values["cash_amount"] or 0)
     offer = CASH if row.cash_minor > owed_in_cash else GIFT_CARD
     fees, bonuses = _shares(row.shares, definition, version)
@@ -232,7 +246,7 @@ def _coming_amounts(ledger: Ledger, row: Considered, version: Version, definitio
     )
 
 
-def _why(ledger: Ledger, terms: Terms, row: Considered, version: Version, definition: Definition) -> str | None:
+def _why(ledger: Ledger, terms: Terms, row: Considered, version: Version, definition: DefinitionSeen) -> str | None:
     """What stands in the way of a line, for a person; None where nothing does."""
     match row.state:
         case State.OPEN | State.CASH_ONLY:

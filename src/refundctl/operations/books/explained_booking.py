@@ -1,4 +1,4 @@
-"""What there is to say of a booking: values that `explain` finds, and how they stand in JSON. Amounts are in minor units."""
+"""What `explain` says of a booking: its values, amounts in minor units, and how they stand in JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Any
 
 from refundctl.domain.cards.codes import mask
 from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.reading.booking_history import Booking, Card, Definition, RunSeen, Undone, Version
+from refundctl.ledger.reading.booking_history import Booking, DefinitionSeen, LineCard, RunSeen, Undone, Version
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """What one rule makes of a line, in minor units, and the rule's own terms; None where its definition has no such rule."""
+class ExplainedShare:
+    """What one rule makes of a line, in minor units, and the rule's own terms; None where there is no such rule."""
 
     name: str
     amount_minor: int
@@ -24,21 +24,22 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """What a line comes to, in minor units: settled before + cash + fee + paid is what is refundable; bonus comes on top.
+    """What a line comes to, in minor units: settled before + cash + fee + paid is what is refundable; bonus is on top.
 
-    `order_minor` and `refundable_minor` are what the file said then. What was settled before is what an earlier funding,
-    undone and reopened, had left. `owed_in_cash_minor` is what the file says; the rest of `cash_minor` is what an offer of cash made of the paid part. `offer_rule` is the number of the
-    offer that matched, from 1; None where the default counts.
+    `order_minor` and `refundable_minor` are what the file said then. What was settled before is what an earlier
+    funding, undone and reopened, had left. `owed_in_cash_minor` is what the file says; the rest of `cash_minor` is what
+    an offer of cash made of the paid part. `offer_rule` is the number of the offer that matched, from 1; None where the
+    default counts.
     """
 
     order_minor: int
     refundable_minor: int
     owed_in_cash_minor: int
     cash_minor: int
-    fees: Sequence[Share]
+    fees: Sequence[ExplainedShare]
     paid_minor: int
     given_back_minor: int
-    bonuses: Sequence[Share]
+    bonuses: Sequence[ExplainedShare]
     offer: str
     offer_rule: int | None
 
@@ -101,8 +102,8 @@ class Funding:
 
     campaign: str
     run: RunSeen
-    card: Card | None
-    definition: Definition
+    card: LineCard | None
+    definition: DefinitionSeen
     amounts: Amounts
     taken_back: Sequence[TakenBack]
 
@@ -119,14 +120,14 @@ class Funding:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LineStanding:
     """What a line is to a campaign now: its state, what stands in the way, and what the next top-up would give."""
 
     campaign: str
     state: State
     why: str | None
-    card: Card | None
-    definition: Definition
+    card: LineCard | None
+    definition: DefinitionSeen
     amounts: Amounts | None
 
     def as_json(self) -> dict[str, Any]:
@@ -148,7 +149,7 @@ class Line:
     versions: Sequence[Version]
     fundings: Sequence[Funding]
     undone: Sequence[Undone]
-    standings: Sequence[Standing]
+    standings: Sequence[LineStanding]
 
     @property
     def now(self) -> Version:
@@ -215,13 +216,13 @@ class Explanation:
         }
 
 
-def _card_as_json(card: Card | None) -> dict[str, Any]:
+def _card_as_json(card: LineCard | None) -> dict[str, Any]:
     if card is None:
         return {"card_id": None, "code": None}
     return {"card_id": f"c{card.key}", "code": mask(card.code)}
 
 
-def _definition_as_json(definition: Definition) -> dict[str, Any]:
+def _definition_as_json(definition: DefinitionSeen) -> dict[str, Any]:
     return {"number": definition.number, "run_id": definition.run_id}
 
 

@@ -9,7 +9,7 @@ from refundctl.exports.csv_text import encode
 from refundctl.files.safe_write import writing_to
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
-from refundctl.ledger.reading import queries
+from refundctl.ledger.reading import finance_rows
 from refundctl.operations.campaigns.terms import EVERYTHING, Terms, consider, terms_of
 
 
@@ -41,12 +41,12 @@ def _rows(copy: Ledger, kind: str, terms: Terms, where: Condition) -> Iterator[t
     match kind:
         case "cards":
             today = terms.today(copy.clock.now).isoformat()
-            return queries.card_rows(copy.connection, campaign, today, considered_only=some)
+            return finance_rows.card_rows(copy.connection, campaign, today, considered_only=some)
         case "transactions":
-            return queries.transaction_rows(copy.connection, campaign, considered_only=some)
+            return finance_rows.transaction_rows(copy.connection, campaign, considered_only=some)
         case "publications":
-            return queries.publication_rows(copy.connection, campaign, considered_only=some)
+            return finance_rows.publication_rows(copy.connection, campaign, considered_only=some)
         case "redemptions":
-            return queries.redemption_rows(copy.connection, campaign, considered_only=some)
+            return finance_rows.redemption_rows(copy.connection, campaign, considered_only=some)
         case _:
-            return queries.booking_rows(copy.connection, campaign)
+            return finance_rows.booking_rows(copy.connection, campaign)

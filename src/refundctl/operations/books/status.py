@@ -6,11 +6,13 @@ from typing import Any
 
 from refundctl.domain.campaigns.refund_policy import Budget
 from refundctl.domain.cards.card_state import CardState
+from refundctl.ledger.campaigns import stored_campaigns
 from refundctl.ledger.campaigns.definitions import Pause, pause_of
+from refundctl.ledger.file import schema
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding import budgets, considered_lines
 from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.reading import queries
+from refundctl.ledger.reading import campaign_figures
 from refundctl.operations.campaigns.terms import Terms, consider, terms_of, with_earlier
 from refundctl.operations.funding.budget import Limit, limits, warnings_of
 
@@ -44,7 +46,7 @@ class BudgetStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CampaignStanding:
     """One campaign in figures; totals in minor units of its currency."""
 
     campaign: str
@@ -76,7 +78,7 @@ class Status:
     """The whole ledger."""
 
     rehearsal: bool
-    campaigns: Sequence[Standing]
+    campaigns: Sequence[CampaignStanding]
 
     def as_json(self) -> dict[str, Any]:
         """What is true of the file itself."""
@@ -88,24 +90,24 @@ def status(ledger: Ledger | None, campaign: str | None) -> Status:
     if ledger is None:
         return Status(rehearsal=False, campaigns=())
     with ledger.reading():
-        rehearsal = queries.clock_kind(ledger.connection) == "rehearsal"
+        rehearsal = schema.clock_of(ledger.connection) == "rehearsal"
         if campaign is not None:
             wanted = [terms_of(ledger, campaign)]
         else:
-            wanted = [with_earlier(ledger, stored) for stored in queries.campaigns(ledger.connection)]
+            wanted = [with_earlier(ledger, stored) for stored in stored_campaigns.campaigns(ledger.connection)]
         return Status(rehearsal, [_standing(ledger, terms) for terms in wanted])
 
 
-def _standing(ledger: Ledger, terms: Terms) -> Standing:
+def _standing(ledger: Ledger, terms: Terms) -> CampaignStanding:
     consider(ledger, terms)
     lines, bookings = (
         considered_lines.count_lines(ledger.connection),
         considered_lines.count_bookings(ledger.connection),
     )
     today = terms.today(ledger.clock.now).isoformat()
-    figures = queries.campaign_figures(ledger.connection, terms.stored.campaign_id, today)
+    figures = campaign_figures.campaign_figures(ledger.connection, terms.stored.campaign_id, today)
     budget, pause = _budget(ledger, terms), pause_of(ledger.connection, terms.stored.campaign_id)
-    return Standing(
+    return CampaignStanding(
         campaign=terms.stored.name,
         state="paused" if pause is not None else _state(terms, today),
         currency=terms.stored.currency,

@@ -3,22 +3,26 @@
 What was spent, and what other runs have built on it, stays and is named. Nothing is erased.
 """
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.files.safe_write import locked_folder
-from refundctl.ledger.delivery import batches
-from refundctl.ledger.delivery.batches import Batch
+from refundctl.ledger.campaigns import stored_campaigns
+from refundctl.ledger.delivery import hand_overs, mail_cards
+from refundctl.ledger.delivery.hand_overs import HandOver
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome
-from refundctl.ledger.reading import queries
-from refundctl.ledger.undo import undoing
-from refundctl.ledger.undo.undoing import Kept, PastRun, Spent, TakenBack, Withdrawn
+from refundctl.ledger.undo import undone_cards, undone_credits, undone_loads, undone_runs
+from refundctl.ledger.undo.undone_cards import Staying, Withdrawn
+from refundctl.ledger.undo.undone_credits import CreditsTakenBack, Spent
+from refundctl.ledger.undo.undone_runs import PastRun
+from refundctl.operations.one_run import one_run
 
 RUNS_NAMED = 5
 
@@ -41,10 +45,10 @@ class UndoResult:
     target: PastRun
     run_id: int | None
     undone: Sequence[int]
-    taken: TakenBack | None
+    taken: CreditsTakenBack | None
     cards: Withdrawn
     lines: Withdrawn
-    closed: Sequence[Batch]
+    closed: Sequence[HandOver]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -82,9 +86,15 @@ class UndoResult:
         return self.taken.spent if self.taken else ()
 
     @property
-    def kept(self) -> Sequence[Kept]:
+    def kept(self) -> Sequence[Staying]:
         """The first cards and refund lines that stay."""
-        return [*self.cards.kept, *self.lines.kept][: undoing.MOST_LISTED]
+        return [*self.cards.kept, *self.lines.kept][: undone_runs.MOST_LISTED]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was taken back."""
+        done = (self.taken, self.cards.undone, self.lines.undone, self.lines.restored, self.closed)
+        return any(done) or bool(self.undone and self.lines.overwritten)
 
     @property
     def partial(self) -> bool:
@@ -94,17 +104,19 @@ class UndoResult:
     @property
     def stays(self) -> list[str]:
         """What had to stay, and what is to be undone first: a sentence each."""
-        found = []
-        for withdrawn, what, why in (
-            (self.cards, "card", "with money of other top-ups"),
-            (self.lines, "refund line", "as other runs build on it"),
-        ):
-            count = withdrawn.kept_count
-            if count:
-                stay = f"{count:,} {what} stays" if count == 1 else f"{count:,} {what}s stay"
-                so = why if count == 1 else why.replace("on it", "on them")
-                found.append(f"{stay}, {so}{_first(withdrawn.kept)}.")
-        return found
+        each = (
+            (self.cards, "card stays, with money of other top-ups", "cards stay, with money of other top-ups"),
+            (
+                self.lines,
+                "refund line stays, as other runs build on it",
+                "refund lines stay, as other runs build on them",
+            ),
+        )
+        return [
+            f"{found.kept_count:,} {one if found.kept_count == 1 else several}{_first(found.kept)}."
+            for found, one, several in each
+            if found.kept_count
+        ]
 
     def listed(self) -> dict[str, list[dict[str, Any]]]:
         """What was spent and what stays, as it stands in JSON."""
@@ -128,7 +140,7 @@ class UndoResult:
         }
 
 
-def _first(kept: Sequence[Kept]) -> str:
+def _first(kept: Sequence[Staying]) -> str:
     """Which runs are to be undone first, those that most of it hangs on first."""
     runs = Counter(one.held_by for one in kept if one.held_by is not None)
     if not runs and any(one.card is not None for one in kept):
@@ -143,7 +155,7 @@ def _first(kept: Sequence[Kept]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReopenResult:
-    """`lines` are the refund lines of the reopened runs; `lines_held` of them are still held back by another undone run."""
+    """`lines` are the refund lines of the reopened runs; `lines_held` of them another undone run still holds back."""
 
     target: PastRun
     run_id: int | None
@@ -165,33 +177,42 @@ def undo(ledger: Ledger, journal: Journal, run_id: int, reason: str | None) -> U
 
     Once more does nothing, but for what had to stay the first time and is free now. Raises RunUnknown and NotUndoable.
     """
-    connection = ledger.connection
     target = _found(ledger, run_id)
     steps = _undoable_steps(ledger, target)
     new = [one.run_id for one in _with_steps(target, steps) if one.undone_by is None]
-    run = journal.begin(campaign=target.campaign)
-    undoing.note_undoings(connection, new, reason, run.run_id)
+    with one_run(journal, campaign=target.campaign) as run:
+        undone_runs.note_undoings(ledger.connection, new, reason, run.run_id)
+        taken, cards, lines = _take_back(ledger.connection, steps, reason, run.run_id)
+        closed = _close_hand_overs(ledger, target, steps, run.run_id)
+        result = UndoResult(target, run.run_id, new, taken, cards, lines, closed)
+        if result.changed:
+            run.outcome = Outcome(result.counts, result.totals, partial=result.partial)
+            return result
+    if new and result.partial:
+        raise NotUndoable(f"Nothing of run {run_id} can be undone: {' '.join(result.stays)}")
+    return replace(result, run_id=None, undone=[])
+
+
+def _take_back(
+    connection: sqlite3.Connection, steps: Sequence[PastRun], reason: str | None, run_id: int
+) -> tuple[CreditsTakenBack | None, Withdrawn, Withdrawn]:
+    """Take back the credits, cards and refund lines of these steps, as far as each still stands."""
     taken, cards, lines = None, NOTHING, NOTHING
     for step in steps:
-        if step.command in {"topup", undoing.GOODWILL} and step.undone_by is None:
-            taken = undoing.take_back(connection, step.run_id, reason, run.run_id)
-        if step.command in {"publish", undoing.GOODWILL} and step.reopened_by is None:
-            with_lines = step.command == "publish"
-            cards = undoing.deactivate(connection, step.run_id, reason, run.run_id, with_lines=with_lines)
-        elif step.command == "load" and step.reopened_by is None:
-            lines = undoing.withdraw(connection, step.run_id, run.run_id)
-    closed = _close_batches(ledger, target, steps, run.run_id)
-    changed = bool(taken or cards.undone or lines.undone or lines.restored or closed or (new and lines.overwritten))
-    result = UndoResult(target, run.run_id if changed else None, new if changed else [], taken, cards, lines, closed)
-    if changed:
-        journal.finish(run, Outcome(result.counts, result.totals, partial=result.partial))
-    elif new and result.partial:
-        raise NotUndoable(f"Nothing of run {run_id} can be undone: {' '.join(result.stays)}")
-    return result
+        goodwill = step.command == undone_runs.GOODWILL
+        if (goodwill or step.command == "topup") and step.undone_by is None:
+            taken = undone_credits.take_back(connection, step.run_id, reason, run_id)
+        if step.reopened_by is not None:
+            continue
+        if goodwill or step.command == "publish":
+            cards = undone_cards.deactivate(connection, step.run_id, reason, run_id, with_lines=not goodwill)
+        elif step.command == "load":
+            lines = undone_loads.withdraw(connection, step.run_id, run_id)
+    return taken, cards, lines
 
 
 def _found(ledger: Ledger, run_id: int) -> PastRun:
-    found = undoing.past_run(ledger.connection, run_id)
+    found = undone_runs.past_run(ledger.connection, run_id)
     if found is None:
         raise RunUnknown(f"{ledger.path} has no run {run_id}: `refundctl runs` lists them.")
     return found
@@ -199,9 +220,9 @@ def _found(ledger: Ledger, run_id: int) -> PastRun:
 
 def _undoable_steps(ledger: Ledger, target: PastRun) -> list[PastRun]:
     """The steps of a run, the last one first; it is one itself where it has none. Raises NotUndoable."""
-    if target.command in undoing.WHOLE_RUNS:
-        return undoing.steps_of(ledger.connection, target.run_id)
-    if target.command not in (*undoing.STEPS, undoing.GOODWILL):
+    if target.command in undone_runs.WHOLE_RUNS:
+        return undone_runs.steps_of(ledger.connection, target.run_id)
+    if target.command not in (*undone_runs.STEPS, undone_runs.GOODWILL):
         raise NotUndoable(_why_not(ledger, target))
     return [target]
 
@@ -224,8 +245,10 @@ _INSTEAD = {
     "load-redemptions": "Give the purchases back one by one with `refundctl card rollback`.",
     "card adjust": "Correct the balance the other way with `refundctl card adjust`.",
     "card transfer": "Move the balance on with `refundctl card transfer`: a card that was replaced stays dead.",
-    "card activate": "Block the card for now with `refundctl card disable`, or for good with `refundctl card deactivate`.",
-    "card assign": "A card keeps its holder: block it with `refundctl card disable`, or for good with `refundctl card deactivate`.",
+    "card activate": "Block the card for now with `refundctl card disable`, or for good with "
+    "`refundctl card deactivate`.",
+    "card assign": "A card keeps its holder: block it with `refundctl card disable`, or for good with "
+    "`refundctl card deactivate`.",
     "card disable": "Let the card be used again with `refundctl card enable`.",
     "card enable": "Block the card again with `refundctl card disable`.",
     "card deactivate": "That was for good: `refundctl card issue` makes a new card.",
@@ -246,23 +269,23 @@ def _why_not(ledger: Ledger, target: PastRun) -> str:
     why = f"Run {target.run_id} is a `{target.command}`, which can't be undone. "
     if target.command != "undo":
         return why + _INSTEAD.get(target.command, "Only load, publish, topup, run, apply and card issue can.")
-    if not undoing.undone_by(ledger.connection, target.run_id):
+    if not undone_runs.undone_by(ledger.connection, target.run_id):
         return f"{why}Undo the run that has funded the refund lines since."
-    if any(one.command == undoing.GOODWILL for one in undoing.undone_by(ledger.connection, target.run_id)):
+    if any(one.command == undone_runs.GOODWILL for one in undone_runs.undone_by(ledger.connection, target.run_id)):
         return f"{why}`refundctl card issue` makes another goodwill card."
     return f"{why}To let its refund lines be funded again, type `refundctl undo --reopen {target.run_id}`."
 
 
-def _close_batches(ledger: Ledger, target: PastRun, steps: Sequence[PastRun], run_id: int) -> list[Batch]:
-    """Close hand-overs that were cut off and of which nobody is left to be told; others are to be finished without them."""
+def _close_hand_overs(ledger: Ledger, target: PastRun, steps: Sequence[PastRun], run_id: int) -> list[HandOver]:
+    """Close hand-overs that were cut off and of which nobody is left to be told; others are finished without them."""
     runs = {one.run_id for one in _with_steps(target, steps)}
     if target.parent_run_id is not None and target.command != "load":
         runs.add(target.parent_run_id)
     closed = []
-    for batch in undoing.open_batches_of(ledger.connection, sorted(runs)):
-        if not queries.find_batch_cards(ledger.connection, batch.batch_id):
-            batches.mark_delivered(ledger.connection, batch, [], run_id)
-            closed.append(batch)
+    for hand_over in hand_overs.open_hand_overs_of(ledger.connection, sorted(runs)):
+        if not mail_cards.find_mail_cards(ledger.connection, hand_over.hand_over_id).count:
+            hand_overs.mark_delivered(ledger.connection, hand_over, [], run_id)
+            closed.append(hand_over)
     return closed
 
 
@@ -274,9 +297,8 @@ def quiet_folders(ledger: Ledger, run_id: int) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for folder in _open_folders(ledger, run_id):
-            with suppress(
-                OSError
-            ):  # it is gone, or another person's: then nobody writes there, or the schema sees to it
+            # It may be gone, or another person's: then nobody writes there, or the schema sees to it.
+            with suppress(OSError):
                 stack.enter_context(locked_folder(folder, ledger.wait_seconds))
         yield
 
@@ -285,23 +307,23 @@ def _open_folders(ledger: Ledger, run_id: int) -> list[Path]:
     if ledger.is_new:
         return []
     with ledger.reading():
-        target = undoing.past_run(ledger.connection, run_id)
+        target = undone_runs.past_run(ledger.connection, run_id)
         if target is None or target.campaign is None:
             return []
-        stored = queries.campaign_named(ledger.connection, target.campaign)
-        found = batches.open_batches(ledger.connection, "campaign = ?", (stored.campaign_id if stored else 0,))
-    return sorted({Path(batch.directory) for batch in found})
+        stored = stored_campaigns.campaign_named(ledger.connection, target.campaign)
+        found = hand_overs.open_hand_overs(ledger.connection, "campaign = ?", (stored.campaign_id if stored else 0,))
+    return sorted({Path(hand_over.directory) for hand_over in found})
 
 
 def reopen(ledger: Ledger, journal: Journal, run_id: int) -> ReopenResult:
     """Let the refund lines of an undone run be funded again; its number, or that of the undo, says which.
 
-    Raises RunUnknown, and NotUndoable where nothing was undone, or where its lines would now exceed their bookings' orders.
+    Raises RunUnknown, and NotUndoable where nothing was undone, or where its lines would now exceed their orders.
     """
     connection = ledger.connection
     target = _found(ledger, run_id)
     undone = _undone(ledger, target)
-    if any(one.command == undoing.GOODWILL for one in (target, *undone)):
+    if any(one.command == undone_runs.GOODWILL for one in (target, *undone)):
         raise NotUndoable(
             f"Run {run_id} is about a goodwill card, which was for no refund line, so there is nothing to reopen: "
             "`refundctl card issue` makes another one."
@@ -313,23 +335,23 @@ def reopen(ledger: Ledger, journal: Journal, run_id: int) -> ReopenResult:
     closed = [one.run_id for one in undone if one.reopened_by is None]
     if not closed:
         return ReopenResult(target, None, [], 0, 0)
-    run = journal.begin(campaign=undone[0].campaign)
-    undoing.reopen(connection, closed, run.run_id)
-    contradicting = undoing.contradicting_booking(connection, run.run_id)
-    if contradicting is not None:
-        raise NotUndoable(
-            f"The refund lines of booking {contradicting} contradict each other, or exceed its order together, since run "
-            f"{run_id} was undone: load a file that tells all its lines, then reopen it."
-        )
-    lines, held = undoing.reopened_lines(connection, run.run_id)
-    result = ReopenResult(target, run.run_id, closed, lines, held)
-    journal.finish(run, Outcome(result.counts))
+    with one_run(journal, campaign=undone[0].campaign) as run:
+        undone_runs.reopen(connection, closed, run.run_id)
+        contradicting = undone_runs.contradicting_booking(connection, run.run_id)
+        if contradicting is not None:
+            raise NotUndoable(
+                f"The refund lines of booking {contradicting} contradict each other, or exceed its order together, "
+                f"since run {run_id} was undone: load a file that tells all its lines, then reopen it."
+            )
+        lines, held = undone_runs.reopened_lines(connection, run.run_id)
+        result = ReopenResult(target, run.run_id, closed, lines, held)
+        run.outcome = Outcome(result.counts)
     return result
 
 
 def _undone(ledger: Ledger, target: PastRun) -> list[PastRun]:
     """The runs that are undone of what `target` names: it and its steps, or what it has undone itself."""
     if target.command == "undo":
-        return undoing.undone_by(ledger.connection, target.run_id)
-    steps = undoing.steps_of(ledger.connection, target.run_id) if target.command in undoing.WHOLE_RUNS else []
+        return undone_runs.undone_by(ledger.connection, target.run_id)
+    steps = undone_runs.steps_of(ledger.connection, target.run_id) if target.command in undone_runs.WHOLE_RUNS else []
     return [one for one in _with_steps(target, steps) if one.undone_by is not None]

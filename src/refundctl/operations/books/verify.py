@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from refundctl.ledger.checks import books as integrity
+from refundctl.ledger.campaigns import stored_campaigns
+from refundctl.ledger.checks.books import check_books, check_file
 from refundctl.ledger.checks.findings import Finding
+from refundctl.ledger.checks.seals_in_order import check_against
 from refundctl.ledger.file.connection import Ledger, LedgerDamaged
 from refundctl.ledger.funding import considered_lines
 from refundctl.ledger.funding.considered_lines import State
 from refundctl.ledger.journal.seals import Seal, last_seal
-from refundctl.ledger.reading import queries
 from refundctl.operations.campaigns.terms import Terms
 
 
@@ -29,10 +30,10 @@ def verify(ledger: Ledger, kept: Seal | None) -> Verification:
     """
     with ledger.private_copy() as copy, copy.reading():
         # Each step rests on the one before: in a file that SQLite can't read, further checks would only fail.
-        findings = integrity.check_file(copy.connection)
+        findings = check_file(copy.connection)
         if not findings:
-            findings = [*integrity.check_books(copy.connection)]
-            findings += [] if kept is None else integrity.check_against(copy.connection, kept)
+            findings = [*check_books(copy.connection)]
+            findings += [] if kept is None else check_against(copy.connection, kept)
         if not findings:
             findings = [*_not_eligible(copy)]
         return Verification(findings, None if findings else last_seal(copy.connection))
@@ -45,10 +46,11 @@ def unreadable(error: LedgerDamaged) -> Verification:
 
 def _not_eligible(ledger: Ledger) -> Iterator[Finding]:
     """Bookings that were funded and are no longer eligible: nothing is taken back by itself."""
-    for campaign in queries.campaigns(ledger.connection):
+    for campaign in stored_campaigns.campaigns(ledger.connection):
         considered_lines.consider(ledger.connection, Terms(campaign).judge())
         for booking_id in considered_lines.bookings_in_state(ledger.connection, State.FUNDED_NOT_ELIGIBLE):
             yield Finding(
                 State.FUNDED_NOT_ELIGIBLE.label,
-                f"Booking {booking_id} was funded by {campaign.name} and is no longer eligible: decide what is to be done.",
+                f"Booking {booking_id} was funded by {campaign.name} and is no longer eligible: decide what is "
+                "to be done.",
             )

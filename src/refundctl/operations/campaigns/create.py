@@ -18,10 +18,10 @@ from refundctl.domain.cards.printed_codes import (
     looks_like_a_card,
 )
 from refundctl.ledger.campaigns.definitions import post_campaign, post_definition
+from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_named, has_cards
 from refundctl.ledger.cards import pool
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
-from refundctl.ledger.reading.queries import StoredCampaign, campaign_named, has_cards
 
 if TYPE_CHECKING:
     from refundctl.domain.campaigns.campaign import Campaign

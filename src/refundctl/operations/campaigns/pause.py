@@ -1,12 +1,15 @@
 """The kill switch: while a campaign is paused, no card is published, topped up or redeemed."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.ledger.campaigns.definitions import Event, Pause, pause_of, post_event
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.reading.queries import StoredCampaign
-from refundctl.operations.campaigns.terms import Terms
+
+if TYPE_CHECKING:  # a single card's redemption must not wait for what funding needs
+    from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign
+    from refundctl.operations.campaigns.terms import Terms
 
 
 class CampaignPaused(Refused, code="campaign_paused"):
@@ -27,17 +30,17 @@ class Switched:
         return {self.event: int(self.changed)}
 
 
-def pause(ledger: Ledger, terms: Terms, reason: str | None, run_id: int) -> Switched:
+def pause(ledger: Ledger, terms: "Terms", reason: str | None, run_id: int) -> Switched:
     """Stop a campaign; where it is stopped already, nothing."""
     return _switch(ledger, terms.stored, "paused", reason, run_id)
 
 
-def resume(ledger: Ledger, terms: Terms, reason: str | None, run_id: int) -> Switched:
+def resume(ledger: Ledger, terms: "Terms", reason: str | None, run_id: int) -> Switched:
     """Let a campaign go on; where it was not stopped, nothing."""
     return _switch(ledger, terms.stored, "resumed", reason, run_id)
 
 
-def _switch(ledger: Ledger, stored: StoredCampaign, event: Event, reason: str | None, run_id: int) -> Switched:
+def _switch(ledger: Ledger, stored: "StoredCampaign", event: Event, reason: str | None, run_id: int) -> Switched:
     held = pause_of(ledger.connection, stored.campaign_id)
     changed = (held is None) == (event == "paused")
     if changed:
@@ -45,7 +48,7 @@ def _switch(ledger: Ledger, stored: StoredCampaign, event: Event, reason: str | 
     return Switched(event, changed, held or pause_of(ledger.connection, stored.campaign_id))
 
 
-def refuse_paused(ledger: Ledger, stored: StoredCampaign) -> None:
+def refuse_paused(ledger: Ledger, stored: "StoredCampaign") -> None:
     """Raise CampaignPaused where the campaign is paused; called inside the transaction that would post."""
     held = pause_of(ledger.connection, stored.campaign_id)
     if held is not None:

@@ -14,6 +14,7 @@ from refundctl.domain.basics.validity import Duration, expiry_forbidden, last_da
 from refundctl.domain.campaigns.conditions import Condition
 from refundctl.domain.campaigns.refund_policy import Budget, Policy
 from refundctl.domain.cards.codes import CodePattern
+from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_named, campaigns, earlier_definitions
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding import considered_lines
 from refundctl.ledger.funding.amounts_by_policy import settle
@@ -21,7 +22,6 @@ from refundctl.ledger.funding.budgets import leave_out_capped
 from refundctl.ledger.funding.considered_lines import DEFINITION_STEP, Definition, Judge
 from refundctl.ledger.funding.matching import SEGMENT_FIELDS, FieldValues
 from refundctl.ledger.funding.publishing import Holding
-from refundctl.ledger.reading.queries import StoredCampaign, campaign_named, campaigns, earlier_definitions
 
 EVERYTHING = Condition()
 

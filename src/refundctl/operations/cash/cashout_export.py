@@ -32,7 +32,7 @@ from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import ledger_id
 from refundctl.operations.cash.cashout import refuse_unknown_campaign
-from refundctl.operations.delivery.hand_over import BatchOpen
+from refundctl.operations.delivery.hand_over import HandOverOpen
 from refundctl.operations.one_run import one_run
 
 CSV, PAIN = "csv", "pain.001"
@@ -135,7 +135,7 @@ def place_of(output: str) -> Path:
 def export(ledger: Ledger, journal: Journal, asked: BankFileAsked, *, keep: bool) -> CashExport:
     """Reserve the open debts that can be paid, and write the file; or finish the one that an earlier command began.
 
-    Raises BatchOpen, DebtorMissing, AccountsChanged, CampaignUnknown, and FileExists where another file is in the way.
+    Raises HandOverOpen, DebtorMissing, AccountsChanged, CampaignUnknown, and FileExists where another file is in the way.
     """
     debtor = asked.debtor
     with ledger.writing() as writing:
@@ -159,7 +159,7 @@ def export(ledger: Ledger, journal: Journal, asked: BankFileAsked, *, keep: bool
 
 def _refuse_elsewhere(file: CashFile, asked: BankFileAsked) -> None:
     if file.path != str(asked.path) or file.format != asked.format:
-        raise BatchOpen(
+        raise HandOverOpen(
             f"The file for the bank of run {file.run_id}, {file.path} ({file.format}), is not finished: it was cut off, "
             "or is being written just now. Finish it by the same command with that file; then name another one.",
             place=file.path,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from refundctl.domain.bookings.booking_values import RejectedRow
+from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.cash.payment_ids import OtherLedger, PaymentId, parse_message_id, parse_payment_id
 from refundctl.files.bookings.rejects_csv import write_rejects
 from refundctl.files.cash.bank_answers import BankAnswer, Said, Statement
@@ -22,7 +22,7 @@ from refundctl.ledger.cash.debts import Debt, DebtState
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import ledger_id
-from refundctl.operations.bookings.load import refuse_foreign
+from refundctl.operations.bookings.rejects_files import refuse_foreign
 from refundctl.operations.one_run import one_run
 
 PAID, REOPENED, PENDING, UNCHANGED = "paid", "reopened", "pending", "unchanged"

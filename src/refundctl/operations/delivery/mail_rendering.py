@@ -1,7 +1,7 @@
-"""Rendering the cards of a batch; the second half of a large one in a second process, which halves the time.
+"""Rendering the cards of a hand-over; the second half of a large one in a second process, which halves the time.
 
-`python -m refundctl.operations.delivery.mail_rendering` is the second process: it writes CSV to its stdout, an unnamed temporary file,
-and its figures to stderr. What it is to do stands in its argument: no code, only ids.
+`python -m refundctl.operations.delivery.mail_rendering` is the second process: it writes CSV to its stdout, an unnamed
+temporary file, and its figures to stderr. What it is to do stands in its argument: no code, only ids.
 """
 
 import json
@@ -17,8 +17,8 @@ from typing import IO, Any
 from refundctl.domain.basics.errors import ExitCode, RefundctlError, WriteFailed
 from refundctl.exports.csv_text import encode
 from refundctl.exports.delivery.mail_rows import MailFigures, mail_rows
+from refundctl.ledger.delivery.mail_cards import MailCards, find_mail_cards
 from refundctl.ledger.file.connection import Clock, Ledger, closing_ledger, open_existing
-from refundctl.ledger.reading import queries
 
 WORTHWHILE_CARDS = 50_000
 WAIT_SECONDS = 30.0
@@ -27,18 +27,16 @@ Tick = Callable[[int, int], None]  # told how many cards are written, of how man
 Write = Callable[[bytes], Any]
 
 
-def render(ledger: Ledger, batch: int, folder: Path, write: Write, tick: Tick) -> MailFigures:
-    """Write the lines of a batch's mail file, in order of the cards. `folder` takes temporary files, which have no name."""
-    total = queries.find_batch_cards(ledger.connection, batch)
-    lowest, middle, highest = queries.batch_card_bounds(ledger.connection)
-    if total < WORTHWHILE_CARDS:
-        figures = _render_cards(ledger, batch, range(lowest, highest + 1), write, lambda done: tick(done, total))
-        figures.add(_waiting(ledger, batch))
-        return figures
+def render(ledger: Ledger, hand_over_id: int, folder: Path, write: Write, tick: Tick) -> MailFigures:
+    """Write the lines of a mail file, in order of the cards. `folder` takes temporary files, which have no name."""
+    cards = find_mail_cards(ledger.connection, hand_over_id)
+    if cards.count < WORTHWHILE_CARDS:
+        return _render_all(cards, write, lambda done: tick(done, cards.count))
+    lowest, middle, highest = cards.bounds()
     with tempfile.TemporaryFile(prefix=".refundctl-", dir=folder) as upper:
-        second = _start(ledger, batch, range(middle, highest + 1), upper)
+        second = _start(ledger, hand_over_id, range(middle, highest + 1), upper)
         try:
-            figures = _render_cards(ledger, batch, range(lowest, middle), write, lambda done: tick(2 * done, total))
+            figures = _render(cards, range(lowest, middle), write, lambda done: tick(2 * done, cards.count))
             figures.add(_figures_of(second))
         finally:
             second.kill()
@@ -46,37 +44,40 @@ def render(ledger: Ledger, batch: int, folder: Path, write: Write, tick: Tick) -
         upper.seek(0)
         while piece := upper.read(1 << 20):
             write(piece)
-    figures.add(_waiting(ledger, batch))
+    figures.add(_left_out(cards))
     return figures
 
 
-def _waiting(ledger: Ledger, batch: int) -> MailFigures:
+def figures_of(ledger: Ledger, hand_over_id: int) -> MailFigures:
+    """What render() would write, in figures."""
+    return _render_all(find_mail_cards(ledger.connection, hand_over_id), lambda _: None, lambda _: None)
+
+
+def _render_all(cards: MailCards, write: Write, tick: Callable[[int], None]) -> MailFigures:
+    lowest, _, highest = cards.bounds()
+    figures = _render(cards, range(lowest, highest + 1), write, tick)
+    figures.add(_left_out(cards))
+    return figures
+
+
+def _left_out(cards: MailCards) -> MailFigures:
     """The cards that are left out until there is an address."""
-    unreachable, unreachable_minor = queries.batch_unreachable(ledger.connection, batch)
+    unreachable, unreachable_minor = cards.left_out()
     return MailFigures(unreachable=unreachable, unreachable_minor=unreachable_minor)
 
 
-def figures_of(ledger: Ledger, batch: int) -> MailFigures:
-    """What render() would write, in figures."""
-    queries.find_batch_cards(ledger.connection, batch)
-    lowest, _, highest = queries.batch_card_bounds(ledger.connection)
-    figures = _render_cards(ledger, batch, range(lowest, highest + 1), lambda _: None, lambda _: None)
-    figures.add(_waiting(ledger, batch))
-    return figures
-
-
-def _render_cards(ledger: Ledger, batch: int, cards: range, write: Write, tick: Callable[[int], None]) -> MailFigures:
+def _render(cards: MailCards, wanted: range, write: Write, tick: Callable[[int], None]) -> MailFigures:
     figures = MailFigures()
-    stored, last_transaction = queries.batch_terms(ledger.connection, batch)
-    blocks = queries.mail_cards(ledger.connection, last_transaction, cards)
-    for rows in mail_rows(blocks, stored.name, stored.currency, figures):
+    for rows in mail_rows(cards.blocks(wanted), cards.campaign.name, cards.campaign.currency, figures):
         write(encode(rows))
         tick(figures.rows + figures.unreachable)
     return figures
 
 
-def _start(ledger: Ledger, batch: int, cards: range, out: IO[bytes]) -> "subprocess.Popen[bytes]":
-    asked = json.dumps({"ledger": str(ledger.path), "batch": batch, "start": cards.start, "stop": cards.stop})
+def _start(ledger: Ledger, hand_over_id: int, cards: range, out: IO[bytes]) -> "subprocess.Popen[bytes]":
+    asked = json.dumps(
+        {"ledger": str(ledger.path), "hand_over_id": hand_over_id, "start": cards.start, "stop": cards.stop}
+    )
     return subprocess.Popen(  # noqa: S603 - this very program
         [sys.executable, "-P", "-m", "refundctl.operations.delivery.mail_rendering", asked],
         stdin=subprocess.DEVNULL,
@@ -117,9 +118,9 @@ def _render_upper(asked: dict[str, Any]) -> MailFigures:
     if ledger is None:
         raise WriteFailed(f"{path} has gone: put it back, and run the same command again.")
     with closing_ledger(ledger), ledger.unlocked():
-        queries.find_batch_cards(ledger.connection, asked["batch"])
-        cards = range(asked["start"], asked["stop"])
-        figures = _render_cards(ledger, asked["batch"], cards, sys.stdout.buffer.write, lambda _: None)
+        cards = find_mail_cards(ledger.connection, asked["hand_over_id"])
+        wanted = range(asked["start"], asked["stop"])
+        figures = _render(cards, wanted, sys.stdout.buffer.write, lambda _: None)
     sys.stdout.buffer.flush()
     return figures
 

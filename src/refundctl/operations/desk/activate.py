@@ -10,7 +10,7 @@ from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.desk import card_events
 from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out_card
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.people.finding_people import find_customers_in, is_among_found
+from refundctl.ledger.people.finding_people import CustomersThere, find_customers_in
 from refundctl.operations.campaigns.terms import Terms, terms_of
 from refundctl.operations.desk.card_deeds import done, nothing
 from refundctl.operations.desk.deeds import Answer, Desk
@@ -26,6 +26,7 @@ class Handout:
         self._terms: dict[str, Terms] = {}
         self._last_days: dict[str, str | None] = {}
         self._searched: str | None = None
+        self._there: CustomersThere
         self._given: dict[str, Terms] = {}
 
     def last_day(self, desk: Desk, card: Card, customer: int | None) -> str | None:
@@ -40,9 +41,9 @@ class Handout:
         if customer is None or not places:
             return False
         if self._searched != card.campaign_name:
-            find_customers_in(desk.ledger.connection, lambda country: expiry_forbidden(country, places))
+            self._there = find_customers_in(desk.ledger.connection, lambda country: expiry_forbidden(country, places))
             self._searched = card.campaign_name
-        return is_among_found(desk.ledger.connection, customer)
+        return self._there.has(customer)
 
     def note(self, desk: Desk, card: Card) -> None:
         """Remember that a card was handed out, for the budget."""

@@ -8,10 +8,10 @@ from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.basics.mistakes import did_you_mean, shown
 from refundctl.domain.basics.validity import local_day
 from refundctl.domain.cards.card_state import CardState
+from refundctl.ledger.campaigns.stored_campaigns import campaigns
 from refundctl.ledger.cards.one_card import read_card
 from refundctl.ledger.desk import card_details, card_search
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.reading.queries import campaigns
 from refundctl.operations.campaigns.terms import terms_of
 from refundctl.operations.desk.card_facts import card_facts
 
@@ -70,7 +70,7 @@ def state_named(text: str) -> CardState:
 
 def _address(text: str) -> str:
     """An e-mail address in the form in which files' are kept."""
-    from refundctl.domain.bookings.booking_values import read_email
+    from refundctl.domain.bookings.booking_cells import read_email
 
     read = read_email(text)
     return read if isinstance(read, str) else text.strip()

@@ -7,13 +7,13 @@ from typing import Any
 
 from refundctl.domain.basics.validity import expiry_forbidden
 from refundctl.domain.cards.codes import looks_like_code, make_codes, mask
+from refundctl.ledger.campaigns.stored_campaigns import campaign_named
 from refundctl.ledger.desk import adjusting as posting
 from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding import budgets
 from refundctl.ledger.journal.run_journal import Journal
-from refundctl.ledger.people.finding_people import find_customers_in, is_among_found
-from refundctl.ledger.reading.queries import campaign_named
+from refundctl.ledger.people.finding_people import find_customers_in
 from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.campaigns.terms import Terms, terms_of
 from refundctl.operations.desk.amounts import amount_of, money
@@ -116,8 +116,9 @@ def _last_day(desk: Desk, terms: Terms, customer: int) -> str | None:
     last_day = terms.holding(desk.now).expires_on[0]
     places = terms.stored.terms["no_expiry_in"]
     if places:
-        find_customers_in(desk.ledger.connection, lambda country: expiry_forbidden(country, places))
-    return None if places and is_among_found(desk.ledger.connection, customer) else last_day
+        there = find_customers_in(desk.ledger.connection, lambda country: expiry_forbidden(country, places))
+        return None if there.has(customer) else last_day
+    return last_day
 
 
 def _refuse_capped(ledger: Ledger, terms: Terms, customer: int, amount_minor: int) -> None:

@@ -1,40 +1,39 @@
-"""Loading what a till that works on its own has sold: known purchases are unchanged, bad ones rejected, the others posted.
+"""Loading what a till that works on its own has sold: known purchases are unchanged, bad ones rejected, others posted.
 
-What becomes of a row depends on what the rows say, never on where they stand: they are posted in the order of their moments.
+What becomes of a row depends on what the rows say, never on where they stand: they are posted in the order of their
+moments.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from refundctl.domain.basics.errors import Refused
-from refundctl.domain.bookings.booking_values import Fault, RejectCode
+from refundctl.domain.bookings.booking_cells import Fault, RejectCode
 from refundctl.domain.cards.codes import code_key, mask
+from refundctl.domain.cards.redemption_columns import is_ahead, moment_of_purchase, other_currency, read_amount
 from refundctl.domain.cards.redemption_rules import taken
-from refundctl.domain.cards.till_columns import is_ahead, moment_of_purchase, other_currency, read_amount
-from refundctl.files.desk.till_csv import open_redemptions
-from refundctl.ledger.bookings import staged_bookings
+from refundctl.files.desk.redemptions_csv import open_redemptions
 from refundctl.ledger.cards.finding_cards import card_number, lookalikes
 from refundctl.ledger.cards.one_card import Card, read_card
-from refundctl.ledger.desk import redeeming
-from refundctl.ledger.desk import staged_till_rows as waiting
+from refundctl.ledger.desk import redeeming, staged_till_rows
 from refundctl.ledger.desk.redeeming import NewRedemption
-from refundctl.ledger.desk.staged_till_rows import JudgedRedemption, StagedRedemption
+from refundctl.ledger.desk.staged_till_rows import JudgedRedemption, StagedRedemption, StagedRedemptions
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.journal.run_journal import Run, RunFile
-from refundctl.operations.bookings.load import (
+from refundctl.ledger.journal.run_journal import Run
+from refundctl.operations.bookings.input_files import (
     LoadResult,
-    Plain,
-    Staged,
-    StagedFile,
+    PlainFile,
+    StagedFiles,
     Tick,
     stage_files,
     without_collector,
 )
 from refundctl.operations.desk.amounts import money
 from refundctl.operations.desk.redeem import Purchase, buyer, refuse_redeeming
-from refundctl.operations.desk.refusals import CardUnknown, InvoiceUsed
+from refundctl.operations.desk.refusals import CardUnknown, CustomerMissing, InvoiceUsed, OrderTotalMissing
+
+Staged = StagedFiles[StagedRedemptions]
 
 #: Which column a refusal is about; the others are about the card.
 _FIELDS = {
@@ -48,65 +47,35 @@ _FIELDS = {
 #: By how much a till's clock may be slow when a card has only just been made.
 A_DAY = timedelta(days=1)
 #: At the desk an option is missing, in a file a cell.
-_IN_A_FILE = {" with --customer": " in `customer_id`", " with --order-total": " in `order_total`"}
+_IN_A_FILE: Mapping[type[Refused], str] = {
+    CustomerMissing: "name who buys in `customer_id`",
+    OrderTotalMissing: "name the order's total in `order_total`",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedRedemptions:
-    """What became of the rows. `refused` of the rejected ones are kept in the ledger, as they were not before."""
-
-    result: LoadResult
-    refused: int
-
-    @property
-    def changed(self) -> bool:
-        """Whether the ledger now knows more than before."""
-        return self.result.changed or bool(self.refused)
-
-
-def stage(ledger: Ledger, inputs: Sequence[Plain], encoding: str | None, tick: Tick) -> Staged:
+def stage(ledger: Ledger, inputs: Sequence[PlainFile], encoding: str | None, tick: Tick) -> Staged:
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
+    rows = StagedRedemptions(ledger.connection)
     with ledger.unlocked(), without_collector():
-        return stage_files(inputs, tick, partial(_stage_file, waiting.RedemptionStaging(ledger.connection), encoding))
+        return stage_files(
+            inputs,
+            tick,
+            rows,
+            lambda given: open_redemptions(given.input.stream, given.input.name, encoding=encoding),
+            lambda file, block: rows.add(file, block.lines, block.columns),
+        )
 
 
-def _stage_file(
-    rows_waiting: waiting.RedemptionStaging, encoding: str | None, number: int, given: Plain, tick: Tick
-) -> StagedFile:
-    opened = open_redemptions(given.input.stream, given.input.name, encoding=encoding)
-    rows = rejected = 0
-    rows_waiting.begin_file()
-    for block in opened.blocks():
-        rows_waiting.add(number, block.lines, block.columns)
-        rows_waiting.reject(number, [(row.line, row.field, row.code, row.reason) for row in block.rejected])
-        rows += block.rows
-        rejected += len(block.rejected)
-        tick(opened.bytes_read, rows)
-    rows_waiting.end_file()
-    read = RunFile(given.input.name, rows, given.sha256 or opened.sha256)
-    return StagedFile(number, given.input, opened, read, 0, rejected, given.source_name)
-
-
-def load(ledger: Ledger, staged: Staged, run: Run) -> LoadedRedemptions:
-    """Post the staged redemptions that stand; the caller holds the transaction."""
-    judge = _Judge(ledger)
-    for row in waiting.staged(ledger.connection):
-        judge.look_at(row)
-    till = _Till(ledger, run.run_id)
-    for judged in waiting.in_order(ledger.connection):
+def load(ledger: Ledger, staged: Staged, run: Run) -> LoadResult:
+    """Post the staged redemptions that stand; the caller holds the transaction. Noted are new refusals."""
+    cells = _CellsByCard(ledger, staged.rows)
+    for row in staged.rows.in_files():
+        cells.look_at(row)
+    till = _Till(ledger, staged.rows, run.run_id)
+    for judged in staged.rows.in_order():
         till.take(judged)
-    codes = staged_bookings.count_rejects(ledger.connection)
-    result = LoadResult(
-        loaded=till.loaded,
-        updated=0,
-        unchanged=till.unchanged,
-        filtered=0,
-        rejected=sum(codes.values()),
-        rejected_by_code=codes,
-        totals=till.totals,
-        files=[file.read for file in staged.files],
-    )
-    return LoadedRedemptions(result, till.refused)
+    counts = staged.result(loaded=till.loaded, updated=0, unchanged=till.unchanged)
+    return replace(counts, totals=till.totals, noted=till.refused)
 
 
 # --- What the rows say ---
@@ -120,11 +89,12 @@ class _Wrong(Exception):
         self.column, self.code, self.reason = column, code, reason
 
 
-class _Judge:
+class _CellsByCard:
     """Finds the card of each row, and reads what only that card tells how to read."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, rows: StagedRedemptions) -> None:
         self._ledger = ledger
+        self._rows = rows
         self._connection = ledger.connection
         self._campaigns: dict[int, tuple[str, str]] = {}
 
@@ -133,7 +103,7 @@ class _Judge:
         try:
             self._judge(row)
         except _Wrong as wrong:
-            waiting.reject(self._connection, row.file, row.line, wrong.column, wrong.code, wrong.reason)
+            self._rows.reject(row.file, [(row.line, wrong.column, wrong.code, wrong.reason)])
 
     def _judge(self, row: StagedRedemption) -> None:
         card = self._card_of(row)
@@ -144,8 +114,7 @@ class _Judge:
         order_total_minor = None if row.order_total is None else _amount("order_total", row.order_total, currency)
         if redeeming.is_a_code(self._connection, code_key(row.invoice)):
             raise _wrong("invoice", _CODE_AS_INVOICE)
-        waiting.judge(
-            self._connection,
+        self._rows.judge(
             row,
             card=card,
             amount_minor=amount_minor,
@@ -176,9 +145,9 @@ class _Judge:
         raise _Wrong(column, CardUnknown.code, f"{column} {reason}")
 
     def _notation(self, card: int) -> tuple[str, str]:
-        campaign = waiting.campaign_of(self._connection, card)
+        campaign = staged_till_rows.campaign_of(self._connection, card)
         if campaign not in self._campaigns:
-            self._campaigns[campaign] = waiting.currency_and_timezone(self._connection, campaign)
+            self._campaigns[campaign] = staged_till_rows.currency_and_timezone(self._connection, campaign)
         return self._campaigns[campaign]
 
     def _moment(self, row: StagedRedemption, card: int, timezone: str) -> datetime:
@@ -188,7 +157,7 @@ class _Judge:
         if is_ahead(row.redeemed_at, now, timezone):
             raise _wrong("redeemed_at", _AHEAD)
         moment = moment_of_purchase(row.redeemed_at, timezone)
-        if moment + A_DAY < datetime.fromisoformat(waiting.made_at(self._connection, card)):
+        if moment + A_DAY < datetime.fromisoformat(staged_till_rows.made_at(self._connection, card)):
             raise _wrong("redeemed_at", _TOO_EARLY)
         return moment
 
@@ -224,6 +193,7 @@ class _Till:
     """Takes purchases in the order in which they were made, and counts them."""
 
     ledger: Ledger
+    rows: StagedRedemptions
     run_id: int
     loaded: int = 0
     unchanged: int = 0
@@ -255,11 +225,10 @@ class _Till:
 
     def _refuse(self, row: JudgedRedemption, error: Refused) -> None:
         connection = self.ledger.connection
-        reason = error.message
-        for at_the_desk, in_a_file in _IN_A_FILE.items():
-            reason = reason.replace(at_the_desk, in_a_file)
+        if type(error) in _IN_A_FILE:
+            error.advising(_IN_A_FILE[type(error)])
         column = _FIELDS.get(error.code, row.named_by)
-        waiting.reject(connection, row.file, row.line, column, error.code, reason)
+        self.rows.reject(row.file, [(row.line, column, error.code, error.message)])
         self.refused += redeeming.post_refused(
             connection, row.card, row.invoice, row.amount_minor, error.code, self.run_id
         )
@@ -287,5 +256,6 @@ def _refuse_another_amount(row: JudgedRedemption, card: Card, known: Sequence[tu
         transaction, amount_minor = known[0]
         raise InvoiceUsed(
             f"Invoice {row.invoice} was paid with card {card.card_id} before, by transaction {transaction}, with "
-            f"{money(amount_minor, card.currency)} and not {money(row.amount_minor, card.currency)}: check which is right."
+            f"{money(amount_minor, card.currency)} and not {money(row.amount_minor, card.currency)}",
+            "check which is right",
         )

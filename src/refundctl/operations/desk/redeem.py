@@ -253,8 +253,8 @@ def _refuse_customer(card: Card, customer: int | None) -> None:
             "`refundctl card assign`."
         )
     if customer is None:
-        raise refusals.WrongCustomer(
-            f"Only the holder of card {card.card_id} may redeem it: name who buys with --customer."
+        raise refusals.CustomerMissing(
+            f"Only the holder of card {card.card_id} may redeem it", "name who buys with --customer"
         )
     raise refusals.WrongCustomer(f"Card {card.card_id} belongs to another customer: only its holder may redeem it.")
 
@@ -292,14 +292,10 @@ def _refuse_invoice(ledger: Ledger, card: Card, invoice: str | None) -> None:
 def _refuse_order(card: Card, bought: Purchase) -> None:
     minimum, total = card.rules.minimum_order_minor, bought.order_total_minor
     if minimum is not None and (total is None or total < minimum):
-        given = (
-            "name the order's total with --order-total"
-            if total is None
-            else f"this one is {money(total, card.currency)}"
-        )
-        raise refusals.OrderRefused(
-            f"{card.campaign_name} takes its cards for orders of {money(minimum, card.currency)} and above: {given}."
-        )
+        what = f"{card.campaign_name} takes its cards for orders of {money(minimum, card.currency)} and above"
+        if total is None:
+            raise refusals.OrderTotalMissing(what, "name the order's total with --order-total")
+        raise refusals.OrderRefused(f"{what}: this one is {money(total, card.currency)}.")
     if total is not None and bought.amount_minor is not None and bought.amount_minor > total:
         raise refusals.OrderRefused(
             f"{money(bought.amount_minor, card.currency)} is more than the order's total of {money(total, card.currency)}: "

@@ -52,6 +52,10 @@ class WrongCustomer(Refused, code="customer_rules_violated"):
     """Somebody else than the card's holder, or nobody, was named."""
 
 
+class CustomerMissing(WrongCustomer):
+    """Nobody was named: a door gives the advice how."""
+
+
 class PinRequired(Refused, code="pin_required"):
     """The card has a PIN, and none was given."""
 
@@ -70,6 +74,10 @@ class InvoiceUsed(Refused, code="invoice_already_used"):
 
 class OrderRefused(Refused, code="order_rules_violated"):
     """The order's total is missing, too small, or less than what is to be taken."""
+
+
+class OrderTotalMissing(OrderRefused):
+    """No total was named: a door gives the advice how."""
 
 
 class QuantityExceeded(Refused, code="quantity_exceeded"):
@@ -143,34 +151,6 @@ class BulkRefused(Refused, _RowsWrong, code="rows_refused"):
 
 class BulkMalformed(BadInput, _RowsWrong, code="rows_malformed"):
     """Some rows of a file can't be read."""
-
-
-#: Why something was refused with a card, by the error's code, as people read it in a list.
-IN_WORDS = {
-    "already_rolled_back": "given back before",
-    "approval_required": "needs approval",
-    "budget_exceeded": "over the budget",
-    "campaign_paused": "campaign paused",
-    "currency_mismatch": "other currency",
-    "customer_rules_violated": "not the holder",
-    "gift_amount_exceeded": "balance too low",
-    "idempotency_conflict": "key used before",
-    "invoice_already_used": "invoice used before",
-    "invoice_required": "no invoice number",
-    "no_voucher_suitable_for_publication": "no other card fits",
-    "not_cancellable": "can't be cancelled",
-    "order_rules_violated": "order too small",
-    "outside_validity_timeframe": "outside its days and hours",
-    "pin_required": "no PIN",
-    "pin_wrong": "wrong PIN",
-    "quantity_exceeded": "redeemed too often",
-    "resource_not_found": "not found",
-    "rollback_exceeds_redemption": "more than was taken",
-    "voucher_disabled": "card blocked",
-    "voucher_expired": "card expired",
-    "voucher_locked": "card locked",
-    "voucher_not_active": "card not active",
-}
 
 
 # What several deeds refuse

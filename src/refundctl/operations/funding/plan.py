@@ -14,13 +14,13 @@ from refundctl.domain.basics.money import amount_for_people
 from refundctl.files.campaigns import plan_file
 from refundctl.files.campaigns.plan_file import BookingAmount, Caution, Counts, Plan, Share, Sums, Threshold
 from refundctl.ledger.campaigns.definitions import pause_of, post_event
+from refundctl.ledger.campaigns.stored_campaigns import campaign_named
 from refundctl.ledger.file.connection import Clock, Ledger, closing_ledger, in_memory
 from refundctl.ledger.funding import plans
 from refundctl.ledger.funding.plans import Approved
 from refundctl.ledger.journal.run_journal import PROGRAM, Journal, Operator, Outcome, Run
 from refundctl.ledger.journal.seals import Seal
-from refundctl.ledger.reading.queries import campaign_named
-from refundctl.operations.bookings import load
+from refundctl.operations.bookings import input_files, load
 from refundctl.operations.campaigns.create import Creation, CurrencyChanged, DefinitionChanged, creation_of
 from refundctl.operations.funding import approve as approval
 from refundctl.operations.funding import run as batch
@@ -46,10 +46,7 @@ class Unsealed(Journal):
 def rehearsal(ledger: Ledger | None, path: Path, clock: Clock) -> Iterator[Ledger]:
     """A private copy of the ledger to try things on, or an empty one where there is none; nobody has to wait for it."""
     if ledger is not None:
-        with ledger.private_copy() as copy:
-            # The copy begins without a journal, but codes are drawn under a savepoint, which needs one.
-            copy.connection.execute("PRAGMA journal_mode = MEMORY")
-            copy.connection.execute("PRAGMA synchronous = OFF")
+        with ledger.private_copy(to_try=True) as copy:
             # What is wrong with the copy is wrong with the ledger, so that is the name to be told.
             yield replace(copy, path=path)
         return
@@ -237,7 +234,7 @@ def plan_of(task: batch.Task, found: Rehearsed, made: Made) -> Plan:
     )
 
 
-def _planned_file(file: load.StagedFile, source: "Source") -> plan_file.PlannedFile:
+def _planned_file(file: input_files.StagedFile, source: "Source") -> plan_file.PlannedFile:
     return plan_file.PlannedFile(
         str(Path(file.input.name).resolve()),
         file.read.rows,
@@ -258,7 +255,7 @@ def refuse_devices(plan: Plan, name: str) -> None:
             raise _changed_file(planned.path, name)
 
 
-def refuse_changed_files(inputs: Sequence[load.Input], plan: Plan, name: str) -> None:
+def refuse_changed_files(inputs: Sequence[input_files.Input], plan: Plan, name: str) -> None:
     """Raise StalePlan where a file's bytes are not those that were planned for; the inputs stand at their start again."""
     for given, planned in zip(inputs, plan.files, strict=True):
         digest = hashlib.sha256()

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from refundctl.ledger.delivery.batches import Batch
+from refundctl.ledger.delivery.hand_overs import HandOver, last_transaction
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, Run, RunFile
-from refundctl.ledger.reading.queries import last_transaction
-from refundctl.operations.bookings import load
+from refundctl.operations.bookings import input_files, load, rejects_files
 from refundctl.operations.campaigns import create
 from refundctl.operations.campaigns.terms import Terms, consider, terms_of
 from refundctl.operations.delivery import hand_over
@@ -39,7 +38,7 @@ class Target:
 
     place: hand_over.Place
     force: bool
-    finished: Batch | None = None
+    finished: HandOver | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Steps:
     terms: Terms
     last_before: int
     created: bool
-    load: load.LoadResult
+    load: input_files.LoadResult
     publish: publish.PublishResult
     topup: topup.TopUpResult
 
@@ -98,7 +97,7 @@ class RunResult:
     """What a run did. `batch` is what is now to be handed over, None where nothing is new."""
 
     steps: Steps
-    batch: Batch | None
+    batch: HandOver | None
     rejects: Sequence[RunFile]
 
     @property
@@ -157,7 +156,7 @@ def run(
     guard.after(steps, own)
     say("Reserving the batch")
     # A corrected name or status is no reason to replace the files of the last hand-over.
-    wanted = hand_over.Wanted(
+    wanted = hand_over.HandOverWanted(
         steps.terms.stored.campaign_id,
         target.place,
         fresh_after=steps.last_before,
@@ -184,8 +183,8 @@ def take_steps(ledger: Ledger, journal: Journal, task: Task, say: Say, write_rej
     loading = journal.begin(campaign=name, step="load", parent_id=parent.run_id)
     loaded = load.load(ledger, task.staged, loading)
     if task.strict and loaded.rejected:
-        load.check_strict(loaded, [file.path for file in write_rejects(False)])
-    load.check_expected(ledger, loaded, task.expected)
+        rejects_files.check_strict(loaded, [file.path for file in write_rejects(False)])
+    load.check_expected(task.staged, loaded, task.expected)
     journal.finish(loading, _load_outcome(loaded))
     if is_new:
         creating = journal.begin(campaign=name, step="create", parent_id=parent.run_id)
@@ -213,5 +212,5 @@ def _fund(
     return published, topped_up
 
 
-def _load_outcome(loaded: load.LoadResult) -> Outcome:
+def _load_outcome(loaded: input_files.LoadResult) -> Outcome:
     return Outcome(loaded.counts, loaded.totals, loaded.files, partial=bool(loaded.rejected))

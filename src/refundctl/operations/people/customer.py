@@ -1,4 +1,7 @@
-"""People: one view of all that is held on a customer, a copy of it for them, and erasing them."""
+"""The command `customer`, of the capability people: all that is held on a person, a copy of it, and erasing them.
+
+What the ledger holds on one person is read by ledger/reading/whole_person.py.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +9,7 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.cards.card_state import CardState
+from refundctl.ledger.campaigns.stored_campaigns import campaigns
 from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.debts import DebtState
@@ -17,11 +21,11 @@ from refundctl.ledger.people import erasing
 from refundctl.ledger.people.erasing import Erased
 from refundctl.ledger.people.finding_people import customer_number
 from refundctl.ledger.reading import whole_person
-from refundctl.ledger.reading.queries import campaigns
 from refundctl.ledger.reading.whole_person import Customer
 from refundctl.operations.campaigns.terms import consider, with_earlier
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.refusals import CustomerUnknown
+from refundctl.operations.one_run import one_run
 
 
 class SeveralCustomers(Refused, code="resource_not_found"):
@@ -29,7 +33,7 @@ class SeveralCustomers(Refused, code="resource_not_found"):
 
     def __init__(self, customer_ids: Sequence[str]) -> None:
         super().__init__(
-            f"{len(customer_ids)} customers have this e-mail address: name one of them by its customer_id.",
+            f"{len(customer_ids)} customers have this e-mail address", "name one of them by its customer_id"
         )
         self.customer_ids = customer_ids
         self.problems = [f"customer_id {customer_id}" for customer_id in customer_ids]
@@ -37,7 +41,7 @@ class SeveralCustomers(Refused, code="resource_not_found"):
     def listed(self) -> Sequence[Mapping[str, str | int]]:
         """One entry, with the ids in its sentence."""
         ids = ", ".join(self.customer_ids)
-        return [{"code": self.code, "message": f"{self.message.removesuffix('.')} ({ids})."}]
+        return [{"code": self.code, "message": f"{self.what}: {self.advice} ({ids})."}]
 
 
 def find(ledger: Ledger, named: str) -> Customer:
@@ -51,14 +55,14 @@ def find(ledger: Ledger, named: str) -> Customer:
         number = _at_address(ledger, named)
     if number is None:
         raise CustomerUnknown(
-            f"{ledger.path} has no customer of this id or e-mail address: look at the customer_id in the bookings' file, or "
-            "at `refundctl card find`."
+            f"{ledger.path} has no customer of this id or e-mail address: look at the customer_id in the bookings' "
+            "file, or at `refundctl card find`."
         )
     return whole_person.customer(ledger.connection, number)
 
 
 def _at_address(ledger: Ledger, text: str) -> int | None:
-    from refundctl.domain.bookings.booking_values import read_email
+    from refundctl.domain.bookings.booking_cells import read_email
 
     read = read_email(text)
     email = read if isinstance(read, str) else text
@@ -191,7 +195,7 @@ def _debt(debt: cash_lists.Debt) -> dict[str, Any]:
 
 
 def everything(ledger: Ledger, found: Customer) -> dict[str, Any]:
-    """All that is held on a person, inside a reading block: the view, each version of it, and the runs that spoke of them."""
+    """All that is held on a person, inside a reading block: the view, its versions, and the runs that spoke of them."""
     held = view(ledger, found).as_json()
     versions = whole_person.versions_of(ledger.connection, found.number)
     numbers = whole_person.cards_of(ledger.connection, found.number)
@@ -207,7 +211,7 @@ def everything(ledger: Ledger, found: Customer) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class OutOfReach:
-    """What an erased person can't be told of or paid any more, in minor units by currency, and how much of it is where."""
+    """What an erased person can't be told of or paid any more, in minor units by currency."""
 
     on_cards: Mapping[str, int]
     cash: Mapping[str, int]
@@ -242,7 +246,7 @@ class ErasedCustomer:
 
 
 def erase(ledger: Ledger, journal: Journal, named: str, reason: str | None) -> ErasedCustomer:
-    """Take a person out of the ledger, inside the open transaction; the facts stay. Whom it was about is kept as a number.
+    """Take a person out of the ledger, inside the open transaction; the facts stay. The journal keeps their number.
 
     Raises CustomerUnknown, SeveralCustomers, and UsageError where the reason names the person.
     """
@@ -251,10 +255,10 @@ def erase(ledger: Ledger, journal: Journal, named: str, reason: str | None) -> E
         return ErasedCustomer(found, None, None, OutOfReach({}, {}, {}, 0))
     _refuse_naming(found, reason)
     left = _out_of_reach(ledger, view(ledger, found))
-    run = replace(journal, arguments={"customer": found.number, "reason": reason}).begin()
-    erased = erasing.erase(ledger.connection, found.number, run.run_id)
-    result = ErasedCustomer(whole_person.customer(ledger.connection, found.number), run.run_id, erased, left)
-    journal.finish(run, Outcome(result.counts))
+    with one_run(replace(journal, arguments={"customer": found.number, "reason": reason})) as run:
+        erased = erasing.erase(ledger.connection, found.number, run.run_id)
+        result = ErasedCustomer(whole_person.customer(ledger.connection, found.number), run.run_id, erased, left)
+        run.outcome = Outcome(result.counts)
     return result
 
 

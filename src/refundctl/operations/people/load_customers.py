@@ -1,19 +1,17 @@
 """Loading files of people: read and stage them before the transaction, then post who is new or changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 from refundctl.files.people.people_csv import open_people
-from refundctl.ledger.bookings import staged_bookings
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.journal.run_journal import Run, RunFile
-from refundctl.ledger.people import erasing, posting_people, staged_people
-from refundctl.operations.bookings.load import (
+from refundctl.ledger.journal.run_journal import Run
+from refundctl.ledger.people import erasing, posting_people
+from refundctl.ledger.people.staged_people import StagedPeople, find_people
+from refundctl.operations.bookings.input_files import (
     LoadResult,
-    Plain,
-    Staged,
-    StagedFile,
+    PlainFile,
+    StagedFiles,
     Tick,
     stage_files,
     without_collector,
@@ -21,70 +19,35 @@ from refundctl.operations.bookings.load import (
 
 
 @dataclass(frozen=True, slots=True)
-class StagedPeople:
+class FoundPeople:
     """All files of one call; `merged` rows say nothing that another row about their customer doesn't say now."""
 
-    staged: Staged
+    staged: StagedFiles[StagedPeople]
     merged: int
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedPeople:
-    """What became of the rows. `confirmed` customers are unchanged, but had been known from bookings only: that is noted."""
-
-    result: LoadResult
-    confirmed: int
-
-    @property
-    def changed(self) -> bool:
-        """Whether the ledger now knows more than before."""
-        return self.result.changed or bool(self.confirmed)
-
-
-def stage(ledger: Ledger, inputs: Sequence[Plain], encoding: str | None, tick: Tick) -> StagedPeople:
+def stage(ledger: Ledger, inputs: Sequence[PlainFile], encoding: str | None, tick: Tick) -> FoundPeople:
     """Read `inputs` into the ledger's temporary tables. Raises BadInput where a file as a whole can't be taken."""
+    rows = StagedPeople(ledger.connection)
     with ledger.unlocked(), without_collector():
-        waiting = staged_people.PeopleStaging(ledger.connection)
-        staged = stage_files(inputs, tick, partial(_stage_file, waiting, encoding))
-        merged = staged_people.find_people(ledger.connection)
-    return StagedPeople(staged, merged)
+        staged = stage_files(
+            inputs,
+            tick,
+            rows,
+            lambda given: open_people(given.input.stream, given.input.name, given.source, encoding=encoding),
+            lambda file, block: rows.add(file, block.lines, block.columns),
+        )
+        return FoundPeople(staged, find_people(rows))
 
 
-def _stage_file(
-    waiting: staged_people.PeopleStaging, encoding: str | None, number: int, given: Plain, tick: Tick
-) -> StagedFile:
-    opened = open_people(given.input.stream, given.input.name, given.source, encoding=encoding)
-    rows = filtered = rejected = 0
-    waiting.begin_file()
-    for block in opened.blocks():
-        waiting.add(number, block.lines, block.columns)
-        waiting.reject(number, [(row.line, row.field, row.code, row.reason) for row in block.rejected])
-        rows += block.rows
-        filtered += block.filtered
-        rejected += len(block.rejected)
-        tick(opened.bytes_read, rows)
-    waiting.end_file()
-    read = RunFile(given.input.name, rows, given.sha256 or opened.sha256)
-    return StagedFile(number, given.input, opened, read, filtered, rejected, given.source_name)
-
-
-def load(ledger: Ledger, found: StagedPeople, run: Run) -> LoadedPeople:
+def load(found: FoundPeople, run: Run) -> LoadResult:
     """Post the staged people; the caller holds the transaction.
 
-    A customer counts once: of several rows about one, all but one are unchanged.
+    A customer counts once: of several rows about one, all but one are unchanged. Noted is who had been known from
+    bookings only, and is unchanged otherwise.
     """
-    erased = erasing.blank_people(ledger.connection)
-    posted = posting_people.post(ledger.connection, run.run_id)
-    codes = staged_bookings.count_rejects(ledger.connection)
-    result = LoadResult(
-        loaded=posted.loaded,
-        updated=posted.updated,
-        unchanged=posted.unchanged + found.merged,
-        filtered=sum(file.filtered for file in found.staged.files),
-        rejected=sum(codes.values()),
-        rejected_by_code=codes,
-        totals={},
-        files=[file.read for file in found.staged.files],
-        erased=erased,
-    )
-    return LoadedPeople(result, posted.confirmed)
+    erased = erasing.blank_people(found.staged.rows)
+    posted = posting_people.post(found.staged.rows, run.run_id)
+    unchanged = posted.unchanged + found.merged
+    counts = found.staged.result(loaded=posted.loaded, updated=posted.updated, unchanged=unchanged)
+    return replace(counts, erased=erased, noted=posted.confirmed)

@@ -1,0 +1,1 @@
+"""YAML as this program takes it: strict, and every mistake with its place."""
