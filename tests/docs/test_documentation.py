@@ -27,7 +27,7 @@ from refundctl.domain.campaigns.conditions import FIELDS
 from refundctl.domain.cards.printed_codes import FaultCode
 from refundctl.files.bookings.presets import presets
 from refundctl.ledger.cards import pool
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding.line_state import LineState
 from refundctl.operations.funding.publish import CASH_ONLY
 from refundctl.operations.funding.topup import NOT_PUBLISHED
 from support.command_line import CAMPAIGN, CommandLine
@@ -235,7 +235,7 @@ def test_every_fault_of_a_printed_code_is_explained() -> None:
 
 
 def test_every_reason_to_skip_a_booking_is_explained() -> None:
-    skipped = {state.label for state in State if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, pool.EMPTY}
+    skipped = {state.label for state in LineState if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, pool.EMPTY}
     lines = {reason: f"\n| `{reason}` | {in_words(reason)} | " for reason in skipped}  # in JSON, and on the screen
     assert sorted(reason for reason, line in lines.items() if line not in page("docs/commands.md")) == []
 

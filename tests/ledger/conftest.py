@@ -11,7 +11,7 @@ import pytest
 from refundctl.files.campaigns.plan_file import read_plan
 from refundctl.ledger.file.connection import Clock, closing_ledger, open_ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
-from refundctl.operations.funding.approve import approve
+from refundctl.operations.funding.approval import approve
 from support.books import LEDGER, copy_to, make_full_books
 from support.command_line import CommandLine, ThisProcess, small_campaigns
 from support.desks.funded_desk import FundedDesk, at_funded_desk, make_funded_ledger

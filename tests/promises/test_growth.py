@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from refundctl.ledger.funding.publishing import Holding, cards_of
+from refundctl.ledger.funding.holders import Holding, cards_of
 from refundctl.ledger.undo.undone_credits import take_back
 from support.command_line import CAMPAIGN, CommandLine, small_campaigns
 from support.desks.bookings_desk import LEDGER, booking, write_bookings
@@ -26,7 +26,7 @@ def test_a_card_of_the_pool_is_found_by_its_holder(
     connection.execute("CREATE TEMP TABLE considered (booking INTEGER NOT NULL, customer INTEGER NOT NULL)")
 
     cards = cards_of(connection, holding)
-    found = f"EXPLAIN QUERY PLAN SELECT cards.id FROM considered CROSS JOIN {cards} ON {holding.match}"
+    found = f"EXPLAIN QUERY PLAN SELECT cards.id FROM considered CROSS JOIN {cards.sql} ON {holding.match}"
     plan = [row[3] for row in connection.execute(found, holding.parameters())]
     connection.close()
 

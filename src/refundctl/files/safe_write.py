@@ -90,10 +90,10 @@ def replacing(path: Path, *, other: Other | None = None) -> Iterator[HashingFile
                         return
                     _make_room(path, other)
                 os.fsync(stream.fileno())
-                if named or not _named(stream.fileno(), path):
-                    if not named:
-                        _named(stream.fileno(), temporary)
+                if named:
                     temporary.replace(path)
+                else:
+                    _put_in_place(stream.fileno(), path, temporary)
                 sync_folder(path.parent)
         finally:
             with suppress(OSError):
@@ -133,6 +133,13 @@ def _named(descriptor: int, path: Path) -> bool:
     finally:
         os.close(folder)
     return True
+
+
+def _put_in_place(descriptor: int, path: Path, temporary: Path) -> None:
+    """Give a nameless file the name of `path`, in place of what has it."""
+    if not _named(descriptor, path):
+        _named(descriptor, temporary)
+        temporary.replace(path)
 
 
 def remove_parts(path: Path) -> None:

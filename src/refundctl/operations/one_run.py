@@ -35,6 +35,10 @@ class OpenRun:
         """Its number for who asks afterwards; None where nothing of it was kept."""
         return None if self.seal is None else self.run_id
 
+    def after_steps(self, journal: Journal) -> None:
+        """Its steps have ended, so that only what is written from now on is its own."""
+        self.begun = journal.continued(self.begun)
+
     def end(self, journal: Journal) -> None:
         """Write its outcome and seal it; nothing more may be written for it."""
         if self.outcome is not None:

@@ -558,7 +558,7 @@ def reserve(till: Till) -> None:
     with closing_ledger(open_ledger(till.ledger, clock, wait_seconds=0)) as ledger, ledger.writing():
         journal = Journal(ledger, Operator("clerk", 0, "desk"), "export", {})
         run = journal.begin(campaign=CAMPAIGN)
-        new = hand_overs.find_new_credits(ledger.connection, 1, "generic", fresh_after=0, considered_only=False)
+        new = hand_overs.find_new_credits(ledger.connection, 1, "generic", fresh_after=0)
         hand_overs.reserve(
             new,
             directory=str(till.folder),

@@ -167,7 +167,7 @@ def test_nothing_left_is_said_to_a_person_too(desk: PolicyDesk) -> None:
     desk.load(booking("B1", "46.00", refund_amount="12.00"))
     desk.create()
     for command in ("publish", "topup"):
-        assert "1 nothing_left" in desk.call(command, CAMPAIGN).ok().stdout
+        assert "1 nothing left after fees" in desk.call(command, CAMPAIGN).ok().stdout
 
 
 def test_where_fees_take_all_but_the_cash_the_cash_is_owed(desk: PolicyDesk) -> None:

@@ -6,13 +6,13 @@ import pytest
 
 from refundctl.cli.shell.wording import in_words
 from refundctl.ledger.cards import pool
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding.line_state import LineState
 from refundctl.operations.funding.publish import CASH_ONLY
 from refundctl.operations.funding.topup import NOT_PUBLISHED
 from support.command_line import CAMPAIGN, CommandLine
 from support.desks.bookings_desk import booking, write_bookings
 
-REASONS = {state.label for state in State if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, pool.EMPTY}
+REASONS = {state.label for state in LineState if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, pool.EMPTY}
 
 
 def test_each_reason_has_words_of_its_own() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refundctl.domain.bookings.booking_cells import Fault, RejectCode
-from refundctl.domain.bookings.booking_columns import BookingRules, Faults
+from refundctl.domain.bookings.booking_columns import BookingRules
+from refundctl.domain.bookings.column_faults import Faults
 from refundctl.domain.bookings.line_items import AGREED, SUMMED, LineItemRules
 
 POLISH = BookingRules(decimal=",", thousands=".")

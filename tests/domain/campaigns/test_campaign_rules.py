@@ -10,9 +10,9 @@ from refundctl.domain.campaigns.campaign_rules import (
     RULES_MAX,
     Approval,
     Bonus,
-    Budget,
+    BudgetKeys,
     Fee,
-    Offer,
+    OfferKeys,
     Refund,
     Validity,
     amounts_in,
@@ -166,7 +166,7 @@ def test_an_amount_is_kept_exactly_or_refused(currency: tuple[str, int], whole: 
 
 
 def test_the_when_of_a_rule_has_every_field_and_the_total_of_the_customer() -> None:
-    offer = Offer.model_validate(
+    offer = OfferKeys.model_validate(
         {"when": {"metadata.hotel": ["City"], "customer_total": {"max": "99.00"}}, "offer": "cash"}
     )
 
@@ -189,7 +189,7 @@ def test_the_when_of_a_rule_has_every_field_and_the_total_of_the_customer() -> N
     ],
 )
 def test_a_mistake_in_a_when_has_its_place(when: object, place: str, sentence: str) -> None:
-    [(found, said)] = mistakes(Offer, {"when": when, "offer": "none"})
+    [(found, said)] = mistakes(OfferKeys, {"when": when, "offer": "none"})
 
     assert ".".join(map(str, found)) == f"when.{place}".removesuffix(".")
     assert said.endswith(sentence)
@@ -199,8 +199,8 @@ def test_a_mistake_in_a_when_has_its_place(when: object, place: str, sentence: s
 
 
 def test_an_offer_is_one_of_three() -> None:
-    assert mistakes(Offer, {"offer": "card"}) == [(("offer",), "Input should be 'gift_card', 'cash' or 'none'")]
-    assert mistakes(Offer, {}) == [(("offer",), "Field required")]
+    assert mistakes(OfferKeys, {"offer": "card"}) == [(("offer",), "Input should be 'gift_card', 'cash' or 'none'")]
+    assert mistakes(OfferKeys, {}) == [(("offer",), "Field required")]
 
 
 def test_the_defaults_of_a_refund() -> None:
@@ -254,7 +254,7 @@ def test_what_a_rule_of_validity_does_not_take(keys: Keys, place: str, sentence:
     ],
 )
 def test_budgets(keys: Keys) -> None:
-    assert Budget.model_validate(keys).model_fields_set == set(keys)
+    assert BudgetKeys.model_validate(keys).model_fields_set == set(keys)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_budgets(keys: Keys) -> None:
     ],
 )
 def test_what_is_no_budget(keys: Keys, place: Place, sentence: str) -> None:
-    assert mistakes(Budget, keys) == [(place, sentence)]
+    assert mistakes(BudgetKeys, keys) == [(place, sentence)]
 
 
 def test_approval_may_be_asked_for_every_top_up() -> None:

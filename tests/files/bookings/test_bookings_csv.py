@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from refundctl.domain.basics.errors import BadInput, UsageError
 from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
-from refundctl.files.bookings.bookings_csv import Block, open_bookings
+from refundctl.files.bookings.bookings_csv import Block, BookingsFile
 from refundctl.files.tables import csv_rows
-from refundctl.files.tables.headers import fingerprint
+from refundctl.files.tables.reject_columns import fingerprint
 from support.data.booking_files import Reading, read_file
 
 HEADER = "booking_id,email,order_amount,currency"
@@ -47,7 +47,7 @@ def test_a_small_file() -> None:
 
 def test_what_is_known_of_a_file() -> None:
     raw = ROWS.encode()
-    file = open_bookings(io.BytesIO(raw), "bookings.csv", Source())
+    file = BookingsFile(io.BytesIO(raw), "bookings.csv", Source())
     assert file.header == ("booking_id", "email", "order_amount", "currency")
     assert (file.name, file.delimiter, file.encoding) == ("bookings.csv", ",", "utf-8")
     assert sum(block.rows for block in file.blocks()) == 2

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
 from refundctl.files.bookings import grouped_rows, second_process
-from refundctl.files.bookings.bookings_csv import open_bookings
+from refundctl.files.bookings.bookings_csv import BookingsFile
 from refundctl.files.bookings.rejects_csv import write_rejects
 from refundctl.files.tables import csv_rows, sorted_rows
 
@@ -42,7 +42,7 @@ class Read:
 
 
 def read(content: str, source: Source = ITEMS) -> Read:
-    file = open_bookings(io.BytesIO(content.encode()), "items.csv", source)
+    file = BookingsFile(io.BytesIO(content.encode()), "items.csv", source)
     lines: dict[str, list[int]] = {}
     values: dict[str, dict[str, Any]] = {}
     rejected: list[RejectedRow] = []
@@ -86,7 +86,7 @@ def test_an_order_with_three_items() -> None:
 
 
 def test_without_grouping_there_are_no_further_lines() -> None:
-    file = open_bookings(io.BytesIO(f"{HEADER}\nR-1,a@b.org,1.00,EUR\n".encode()), "items.csv", Source())
+    file = BookingsFile(io.BytesIO(f"{HEADER}\nR-1,a@b.org,1.00,EUR\n".encode()), "items.csv", Source())
     assert [(list(block.lines), block.further_lines) for block in file.blocks()] == [([2], None)]
 
 
@@ -429,7 +429,7 @@ def test_the_second_process_says_the_same(tmp_path: Path, monkeypatch: pytest.Mo
     path = tmp_path / "items.csv"
     path.write_text("\n".join([HEADER, *lines, "R-1,x,1.00,EUR\n"]))
     with path.open("rb") as here, path.open("rb") as there:
-        expected = list(open_bookings(here, "items.csv", ITEMS).blocks())
+        expected = list(BookingsFile(here, "items.csv", ITEMS).blocks())
         blocks = list(second_process.open_ahead(there, "items.csv", ITEMS, encoding=None).blocks())
     assert sum(block.rows for block in blocks) == 20_001
     assert len(blocks) == len(expected) > 2

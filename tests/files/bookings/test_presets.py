@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import FIELDS
 from refundctl.domain.bookings.source import Source
-from refundctl.files.bookings.bookings_csv import open_bookings
+from refundctl.files.bookings.bookings_csv import BookingsFile
 from refundctl.files.bookings.presets import header_names, near_miss, preset_texts, presets, recognise, recognised
 from refundctl.files.campaigns.campaigns_yaml import parse_campaigns
 from support.repository import SAMPLE_DATA
@@ -42,7 +42,7 @@ class Read:
 
 def read(content: bytes, source: Source) -> Read:
     found = Read()
-    for block in open_bookings(io.BytesIO(content), "orders.csv", source).blocks():
+    for block in BookingsFile(io.BytesIO(content), "orders.csv", source).blocks():
         found.rows += block.rows
         found.filtered += block.filtered
         found.rejected += [(row.line, row.field, row.code) for row in block.rejected]
@@ -319,7 +319,7 @@ def test_a_recognised_file_is_not_refused_for_a_missing_column(names: list[str])
     source = source_of(name) if name != "default" else Source()
     out = io.StringIO()
     csv.writer(out).writerow(names)
-    opened = open_bookings(io.BytesIO(out.getvalue().encode()), "orders.csv", source)
+    opened = BookingsFile(io.BytesIO(out.getvalue().encode()), "orders.csv", source)
     assert opened.header == tuple(names)
 
 

@@ -11,7 +11,7 @@ from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
 from refundctl.files.bookings.rejects_csv import write_rejects
-from refundctl.files.tables.headers import fingerprint
+from refundctl.files.tables.reject_columns import fingerprint
 from support.data.booking_files import Reading, read_file
 
 HEADER = "booking_id,email,order_amount,currency"

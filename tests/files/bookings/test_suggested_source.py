@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from refundctl.domain.bookings.booking_cells import FIELDS
 from refundctl.domain.bookings.source import Source
-from refundctl.files.bookings.bookings_csv import open_bookings
+from refundctl.files.bookings.bookings_csv import BookingsFile
 from refundctl.files.bookings.presets import presets
 from refundctl.files.bookings.suggested_source import (
     FIRST_NAMES,
@@ -43,7 +43,7 @@ def read(source: Source, names: Sequence[str], *rows: Sequence[str]) -> list[dic
     """What is loaded by it, having made sure that no row is rejected."""
     text = io.StringIO()
     csv.writer(text, delimiter=source.delimiter or ";").writerows([names, *rows])
-    [block] = open_bookings(io.BytesIO(text.getvalue().encode()), "orders.csv", source).blocks()
+    [block] = BookingsFile(io.BytesIO(text.getvalue().encode()), "orders.csv", source).blocks()
     assert list(block.rejected) == []
     columns = {name: values for name, values in block.columns.items() if values is not None}
     return [{name: values[row] for name, values in columns.items()} for row in range(len(block.lines))]

@@ -16,10 +16,10 @@ from refundctl.domain.campaigns.campaign import Campaign, CodeConfig, Gift, Rede
 from refundctl.domain.campaigns.campaign_rules import (
     Approval,
     Bonus,
-    Budget,
+    BudgetKeys,
     DailyHours,
     Fee,
-    Offer,
+    OfferKeys,
     Refund,
     Validity,
     ValidityHours,
@@ -31,7 +31,7 @@ from support.repository import ROOT
 EXAMPLE = (ROOT / "campaigns.example.yaml").read_text(encoding="utf-8")
 DOCUMENTATION = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
 
-OF_RULES = (Refund, Fee, Bonus, Offer, Validity, ValidityHours, DailyHours, Budget, Approval)
+OF_RULES = (Refund, Fee, Bonus, OfferKeys, Validity, ValidityHours, DailyHours, BudgetKeys, Approval)
 MODELS: tuple[type[BaseModel], ...] = (Source, Campaign, Voucher, Gift, Redemption, CodeConfig, *OF_RULES)
 TOP_KEYS = ("version", "sources", "campaigns")
 KEYS = sorted({*TOP_KEYS, *(key for model in MODELS for key, field in model.model_fields.items() if not field.exclude)})

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from refundctl.domain.basics.errors import BadInput, UsageError
-from refundctl.files.campaigns.printed_codes_csv import read_codes
+from refundctl.files.campaigns.printed_codes_csv import CodesFile
 
 ANA, BO = "GIFT-7KQ2-M9XD-4TRW-HB3N", "GIFT-P5VC-8ZEJ-2YGA-WU6F"
 FILE = f"code,box\n{ANA},1\n{BO},2\n"
@@ -17,7 +17,7 @@ FILE = f"code,box\n{ANA},1\n{BO},2\n"
 
 def read(content: str | bytes, *, encoding: str | None = None) -> list[tuple[int, str]]:
     raw = content.encode() if isinstance(content, str) else content
-    return list(read_codes(io.BytesIO(raw), "codes.csv", encoding=encoding))
+    return list(CodesFile(io.BytesIO(raw), "codes.csv", encoding=encoding))
 
 
 def refusal(content: str | bytes) -> BadInput:
@@ -32,7 +32,7 @@ def test_the_column_of_codes_with_the_line_of_each() -> None:
 
 def test_what_is_known_of_a_file() -> None:
     raw = FILE.encode()
-    file = read_codes(io.BytesIO(raw), "codes.csv")
+    file = CodesFile(io.BytesIO(raw), "codes.csv")
 
     assert len(list(file)) == 2
     assert (file.name, file.encoding) == ("codes.csv", "utf-8")

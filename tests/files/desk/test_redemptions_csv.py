@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from refundctl.domain.basics.errors import BadInput, UsageError
 from refundctl.domain.bookings.booking_cells import RejectedRow
-from refundctl.files.desk.redemptions_csv import RedemptionsFile, open_redemptions
+from refundctl.files.desk.redemptions_csv import RedemptionsFile
 from refundctl.files.tables import csv_rows
 
 HEADER = "code,amount,invoice,customer_id,order_total,redeemed_at,currency"
@@ -33,7 +33,7 @@ class Reading:
 def read(content: str | bytes, *, encoding: str | None = None) -> Reading:
     """The redemptions in a file of this content, which messages call `till.csv`."""
     raw = content.encode() if isinstance(content, str) else content
-    file = open_redemptions(BytesIO(raw), "till.csv", encoding=encoding)
+    file = RedemptionsFile(BytesIO(raw), "till.csv", encoding=encoding)
     blocks = list(file.blocks())
     columns: dict[str, list[str | None]] = {}
     for block in blocks:

@@ -9,9 +9,10 @@ import pytest
 from refundctl.domain.basics.errors import BadInput, UsageError
 from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
-from refundctl.files.people.people_csv import PeopleBlock, PeopleFile, open_people
+from refundctl.files.people.people_csv import PeopleFile
 from refundctl.files.tables import csv_rows
-from refundctl.files.tables.headers import fingerprint
+from refundctl.files.tables.reject_columns import fingerprint
+from refundctl.files.tables.table_file import TableBlock
 
 HEADER = "customer_id,email,name,phone,locale,marketing_consent"
 ANA = "C-1,ana@example.org,Ana Nowak,+48 600 100 200,pl-PL,yes"
@@ -37,7 +38,7 @@ class Reading:
 def read(content: str | bytes, source: Source | None = None, *, encoding: str | None = None) -> Reading:
     """The people in a file of this content, which messages call `crm.csv`."""
     raw = content.encode() if isinstance(content, str) else content
-    file = open_people(BytesIO(raw), "crm.csv", source or Source(), encoding=encoding)
+    file = PeopleFile(BytesIO(raw), "crm.csv", source or Source(), encoding=encoding)
     blocks = list(file.blocks())
     columns: dict[str, list[str | None]] = {}
     for block in blocks:
@@ -90,7 +91,7 @@ def test_a_header_only_is_a_file_without_people() -> None:
 
 def test_a_block_counts_its_rows() -> None:
     rejected = RejectedRow(7, "email", "malformed_email", "email is ...")
-    assert PeopleBlock(lines=[2, 3], columns={}, rejected=[rejected], filtered=4).rows == 7
+    assert TableBlock(lines=[2, 3], columns={}, rejected=[rejected], filtered=4).rows == 7
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from support.desks.funded_desk import FundedDesk
 
 def new_credits(desk: FundedDesk, tool: str) -> NewCredits:
     last = hand_overs.last_transaction(desk.connection)
-    return hand_overs.find_new_credits(desk.connection, 1, tool, fresh_after=last, considered_only=False)
+    return hand_overs.find_new_credits(desk.connection, 1, tool, fresh_after=last)
 
 
 def reserve(desk: FundedDesk, tool: str = "other") -> HandOver:

@@ -34,8 +34,8 @@ def test_each_credit_is_named_by_what_takes_it_back(desk: FundedDesk) -> None:
         (1, "paid", 100_00, -75_00, "CREDITS_REMOVAL", "too early"),
         (2, "paid", 30_00, -30_00, "CREDITS_REMOVAL", "too early"),
         (3, "paid", 30_00, -30_00, "CREDITS_REMOVAL", "too early"),
-        (None, "cash", 20_00, -20_00, "CREDITS_REMOVAL", "too early"),
         (3, "bonus", 5_00, -5_00, "CREDITS_REMOVAL", "too early"),
+        (None, "cash", 20_00, -20_00, "CREDITS_REMOVAL", "too early"),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
-from refundctl.files.bookings.bookings_csv import BookingsFile, open_bookings
+from refundctl.files.bookings.bookings_csv import BookingsFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Reading:
 def read_file(content: str | bytes, source: Source | None = None, *, encoding: str | None = None) -> Reading:
     """The bookings in a file of this content, which messages call `bookings.csv`."""
     raw = content.encode() if isinstance(content, str) else content
-    file = open_bookings(BytesIO(raw), "bookings.csv", source or Source(), encoding=encoding)
+    file = BookingsFile(BytesIO(raw), "bookings.csv", source or Source(), encoding=encoding)
     blocks = list(file.blocks())
     columns: dict[str, list[Any]] = {}
     for block in blocks:

@@ -11,7 +11,7 @@ from refundctl.cli.shell.wording import in_words
 from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS
 from refundctl.domain.campaigns.refund_policy import GIFT_CARD
 from refundctl.domain.cards.codes import mask
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.reading.booking_history import LineCard
 from refundctl.operations.books import explain as operation
 from refundctl.operations.books.explained_booking import (
@@ -63,7 +63,7 @@ def _describe_line(out: Screen, line: Line) -> None:
         if undone.reopened is not None:
             out.print(f"It was reopened by {undone.reopened}.")
     for standing in line.standings:
-        if standing.state is not State.FUNDED_ELSEWHERE:  # its own campaign says all
+        if standing.state is not LineState.FUNDED_ELSEWHERE:  # its own campaign says all
             _describe_standing(out, line, standing)
     for version, changes in zip(line.versions, line.changes(), strict=True):
         changed = ", ".join(_change(name, values, line.currency) for name, values in changes.items())
@@ -115,7 +115,7 @@ def _sum_of(amounts: Amounts, currency: str) -> str:
 
 
 def _describe_standing(out: Screen, line: Line, standing: LineStanding) -> None:
-    because = "but" if standing.state in {State.OPEN, State.CASH_ONLY} else "as"
+    because = "but" if standing.state in {LineState.OPEN, LineState.CASH_ONLY} else "as"
     why = "" if standing.why is None else f", {because} {standing.why}"
     out.print(f"Now in {standing.campaign}: {_SAID.get(standing.state, in_words(standing.state.label))}{why}.")
     if standing.amounts is None:
@@ -129,14 +129,14 @@ def _describe_standing(out: Screen, line: Line, standing: LineStanding) -> None:
 
 
 _SAID = {
-    State.FUNDED_NOT_ELIGIBLE: "funded, no longer eligible",
-    State.CASH_ONLY: "open, owed in cash",
-    State.NOTHING_LEFT: "open, with nothing left to refund",
-    State.KEPT: "done, with nothing left to refund",
-    State.OVER_CARD_CAP: "left out",
-    State.OVER_CUSTOMER_CAP: "left out",
-    State.NOT_ACCEPTED: "left out",
-    State.OFFER_NONE: "left out",
+    LineState.FUNDED_NOT_ELIGIBLE: "funded, no longer eligible",
+    LineState.CASH_ONLY: "open, owed in cash",
+    LineState.NOTHING_LEFT: "open, with nothing left to refund",
+    LineState.KEPT: "done, with nothing left to refund",
+    LineState.OVER_CARD_CAP: "left out",
+    LineState.OVER_CUSTOMER_CAP: "left out",
+    LineState.NOT_ACCEPTED: "left out",
+    LineState.OFFER_NONE: "left out",
 }
 
 

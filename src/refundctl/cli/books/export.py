@@ -102,15 +102,16 @@ def _export_mail(
         handed = _finish(common, ledger, journal, campaign, place)
         with writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign) as run:
             terms = terms_of(ledger, campaign)
+            considered = None
             fresh_after = last_handed(ledger.connection, terms.stored.campaign_id, place.tool)
             if where.tests:
-                consider(ledger, terms, where)
+                considered = consider(ledger, terms, where)
                 fresh_after = last_transaction(ledger.connection)
             wanted = handover.HandOverWanted(
                 terms.stored.campaign_id,
                 place,
                 fresh_after=fresh_after,
-                considered_only=bool(where.tests),
+                considered=considered,
                 everyone=everyone,
                 force=force,
                 finished=None if handed is None else handed.batch,

@@ -19,9 +19,9 @@ from refundctl.operations.bookings import input_files
 from refundctl.operations.bookings import load as loading
 from refundctl.operations.delivery import hand_over
 from refundctl.operations.delivery.hand_over import HandedOver
-from refundctl.operations.funding import approve as approval
-from refundctl.operations.funding import plan as operation
-from refundctl.operations.funding import run as batch
+from refundctl.operations.funding import apply as operation
+from refundctl.operations.funding import approval
+from refundctl.operations.funding.run import Target, Task
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -84,8 +84,8 @@ def _apply(
         with staged_bookings(common, ledger, inputs, _chooser(applying), plan.options.encoding) as staged:
             operation.refuse_changed_reading(staged, plan, name)
             wanted = loading.Expected(plan.options.expect_count, plan.options.expect_total)
-            task = batch.Task(applying.campaign, staged, wanted, plan.options.strict)
-            target = batch.Target(place, force, None if resumed is None else resumed.batch)
+            task = Task(applying.campaign, staged, wanted, plan.options.strict)
+            target = Target(place, force, None if resumed is None else resumed.batch)
             result, handed = run_and_hand_over(common, ledger, journal, task, target, applying.guard(ledger))
     found = run_report(common, plan.campaign, result, handed or resumed, staged.sources)
     applied = {"plan": plan_json(plan), "applied_by": found.run_id}

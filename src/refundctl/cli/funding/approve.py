@@ -9,7 +9,7 @@ from refundctl.domain.basics.errors import InputMissing, UsageError
 from refundctl.files.campaigns.plan_file import Plan
 from refundctl.ledger.funding.plans import Approved
 from refundctl.ledger.journal.run_journal import Outcome
-from refundctl.operations.funding import approve as operation
+from refundctl.operations.funding import approval as operation
 from refundctl.operations.one_run import writing_run
 
 

@@ -33,7 +33,7 @@ from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.ledger.journal.seals import ledger_id
 from refundctl.operations.bookings import input_files, rejects_files
 from refundctl.operations.funding import plan as operation
-from refundctl.operations.funding import run as batch
+from refundctl.operations.funding.run import Steps, Task
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -70,7 +70,7 @@ def plan(
     choose = _remembering(source_chooser(common, source, encoding), sources)
     with about_campaign(campaign), take.opened(files) as inputs, _rehearsal(common) as (copy, own_id, after_run):
         with staged_bookings(common, copy, inputs, choose, encoding) as staged:
-            task = batch.Task(definition, staged, wanted, strict)
+            task = Task(definition, staged, wanted, strict)
             journal = operation.Unsealed(copy, operator(), common.command, {})
             rejected: list[RunFile] = []
 
@@ -168,7 +168,7 @@ def _write(output: str, plan: Plan, *, force: bool) -> RunFile:
     return RunFile(output, 1, sha256_of(content.decode()), output=True)
 
 
-def _report(plan: Plan, steps: batch.Steps, name: str, written: Sequence[RunFile], exit_code: ExitCode) -> Report:
+def _report(plan: Plan, steps: Steps, name: str, written: Sequence[RunFile], exit_code: ExitCode) -> Report:
     return Report(
         human=lambda out: _describe(out, plan, steps, name, written),
         campaign=plan.campaign,
@@ -185,7 +185,7 @@ def _report(plan: Plan, steps: batch.Steps, name: str, written: Sequence[RunFile
     )
 
 
-def _describe(out: Screen, plan: Plan, steps: batch.Steps, name: str, written: Sequence[RunFile]) -> None:
+def _describe(out: Screen, plan: Plan, steps: Steps, name: str, written: Sequence[RunFile]) -> None:
     out.print(f"{plan.campaign}: {in_short(steps)}, if this were run")
     figures(out, step_rows(plan.campaign, steps))
     describe_amounts(out, plan)

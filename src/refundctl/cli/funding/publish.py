@@ -34,8 +34,8 @@ def publish(
         writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign, bulk=True) as run,
     ):
         terms = terms_of(ledger, campaign)
-        consider(ledger, terms, wanted)
-        result = operation.publish(ledger, terms, run.run_id, limit=limit)
+        lines = consider(ledger, terms, wanted)
+        result = operation.publish(ledger, terms, lines, run.run_id, limit=limit)
         if result.published:
             run.outcome = Outcome(result.counts, partial=bool(result.short or result.capped))
     left = left_out(campaign, result.short, result.capped, result.skipped_by_reason)
@@ -46,7 +46,7 @@ def publish(
             run_id=run.kept_id,
             campaign=campaign,
             counts=result.counts,
-            extra={"not_eligible": result.not_eligible, "warnings": result.warnings},
+            extra={"not_eligible": result.not_eligible, "warnings": [limit.warning for limit in result.nearly_used]},
             exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
             errors=left,
         ),

@@ -10,10 +10,9 @@ from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, campaign_in_file, command, writing_ledger
 from refundctl.cli.shell.rendering import report
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.journal.run_journal import Run
 from refundctl.operations.delivery import hand_over as handover
 from refundctl.operations.funding import run as operation
-from refundctl.operations.funding.approve import by_plan, refuse_unapproved
+from refundctl.operations.funding.approval import by_plan, refuse_unapproved
 
 
 @command("run", writes=True, short="Do all of these at once, and write the mail file.")
@@ -54,7 +53,7 @@ def run(
 
 
 def _approval_guard(ledger: Ledger, campaign: str, files: list[str]) -> operation.Guard:
-    def after(steps: operation.Steps, _: Run) -> None:
+    def after(steps: operation.Steps, _: int) -> None:
         if steps.gives:
             refuse_unapproved(ledger, steps.terms, by_plan(campaign, files))
 

@@ -10,7 +10,7 @@ from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.funding import topup as operation
-from refundctl.operations.funding.approve import by_plan, refuse_unapproved
+from refundctl.operations.funding.approval import by_plan, refuse_unapproved
 from refundctl.operations.one_run import writing_run
 
 
@@ -24,8 +24,8 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
         writing_run(ledger, journal, keep=not common.dry_run, campaign=campaign, bulk=True) as run,
     ):
         terms = terms_of(ledger, campaign)
-        consider(ledger, terms, wanted)
-        result = operation.top_up(ledger, terms, run.run_id)
+        lines = consider(ledger, terms, wanted)
+        result = operation.top_up(ledger, terms, lines, run.run_id)
         if result.on_cards_minor or result.cash_minor:
             refuse_unapproved(ledger, terms, by_plan(campaign))
         if result.posted:
@@ -39,7 +39,7 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
             campaign=campaign,
             counts=result.counts,
             totals=result.totals,
-            extra={"warnings": result.warnings},
+            extra={"warnings": [limit.warning for limit in result.nearly_used]},
             exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
             errors=left,
         ),

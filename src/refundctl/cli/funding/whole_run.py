@@ -111,7 +111,7 @@ def run_report(
             **steps_json(steps),
             "sources": sources,
             "mail": mail_json(handed),
-            "warnings": steps.warnings,
+            "warnings": [limit.warning for limit in steps.nearly_used],
         },
         exit_code=ExitCode.PARTIAL if steps.partial else ExitCode.OK,
         errors=left_out_by(campaign, steps),

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 _SIGNS: Mapping[str, str] = {
     "€": "EUR",
     "£": "GBP EGP FKP GIP LBP SDG SHP SSP SYP",
-    "$": "USD CAD AUD NZD MXN SGD HKD TWD ARS BBD BMD BND BSD BZD CLP COP CUP DOP FJD GYD JMD KYD LRD NAD SBD SRD TTD UYU XCD",
+    "$": "USD CAD AUD NZD MXN SGD HKD TWD ARS BBD BMD BND BSD BZD CLP COP CUP DOP FJD GYD JMD KYD LRD NAD SBD SRD TTD"
+    " UYU XCD",
     "us$": "USD",
     "a$": "AUD",
     "au$": "AUD",

@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
 
 class RefundctlError(Exception):
-    """Base of every expected error: a stable `code`, what is wrong and where, what to do about it, and its place for a script.
+    """Base of every expected error: a stable `code`, what is wrong and where, what to do, and its place for a script.
 
     `what` without `advice` is a whole sentence. With `advice`, neither ends in a full stop, and a door may give another
     advice by advising(): what helps at an option does not help in a file. No sentence is cut up afterwards.
@@ -60,6 +60,12 @@ class RefundctlError(Exception):
     def advising(self, advice: str) -> Self:
         """This error itself, with other advice."""
         self.advice = advice
+        return self
+
+    def without_advice(self) -> Self:
+        """This error itself, for a door that is what was advised: `what` is a whole sentence then."""
+        if self.advice:
+            self.what, self.advice = f"{self.what}.", ""
         return self
 
     def listed(self) -> Sequence[Mapping[str, str | int]]:

@@ -55,11 +55,17 @@ def on_one_line(text: str) -> str:
     return text if text.isprintable() else "".join(map(_visible, text))
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """`; did you mean ...?` with the nearest of the choices, or nothing where none is near."""
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that was probably meant; None where none is near."""
     by_folded = {folded(choice): choice for choice in choices}
     near = get_close_matches(folded(word), by_folded, n=1)
-    return f"; did you mean `{by_folded[near[0]]}`?" if near else ""
+    return by_folded[near[0]] if near else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """`; did you mean ...?` with the nearest of the choices, or nothing where none is near."""
+    near = nearest(word, choices)
+    return "" if near is None else f"; did you mean `{near}`?"
 
 
 def placed(mistakes: Iterable[Mistake]) -> "ValidationError":

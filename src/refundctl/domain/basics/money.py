@@ -91,9 +91,9 @@ def parse_amount(
     """Minor units of an amount in major units: `12.5` EUR is 1250.
 
     Above zero, or with `signed` any amount, with an optional leading minus. Raises AmountError with the code
-    `malformed_amount`, `too_many_decimals` (trailing zeros count too), `amount_not_positive` or
-    `unknown_currency`; where another notation is proposed, for a source that begins with the `preset`. None is proposed for
-    what is read by no source.
+    `malformed_amount`, `too_many_decimals` (trailing zeros count too), `amount_not_positive` or `unknown_currency`;
+    where another notation is proposed, for a source that begins with the `preset`. None is proposed for what is read by
+    no source.
     """
     decimals = exponent(currency)
     found = _notation(decimal, thousands).fullmatch(text)

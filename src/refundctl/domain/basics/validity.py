@@ -97,7 +97,7 @@ def local_moment(now: datetime, timezone: str) -> datetime:
 
 
 def moment_of(local: datetime, timezone: str) -> datetime:
-    """The moment at which clocks in a time zone show `local`, which has no offset; the first where they show it twice."""
+    """When clocks in a time zone show `local`, which has no offset; the first moment where they show it twice."""
     return local.replace(tzinfo=_zone(timezone), fold=0)
 
 
@@ -123,7 +123,7 @@ def last_valid_day(published_on: date, duration: Duration | None, expiration_dat
 
 
 def end_of(day: date, period: str) -> date:
-    """The last day of the `month`, calendar `quarter` or `year` that the day is in. Raises ValidityError for another period."""
+    """The last day of the `month`, calendar `quarter` or `year` that the day is in. Raises ValidityError for others."""
     months = PERIODS_MONTHS.get(period)
     if months is None:
         raise ValidityError(f"{period!r} is not a period; write {', '.join(PERIODS_MONTHS)}")

@@ -47,7 +47,10 @@ WORDS_QUOTED_MAX = 30
 _DIGITS_QUOTED_MAX = 18
 
 #: Not the separators U+001C to U+001F and U+0085, which Python would strip, but which are control characters.
-WHITESPACE = " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+WHITESPACE = (
+    " \t\n\v\f\r\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 #: What a spreadsheet takes for the start of a formula (OWASP, CSV Injection), full-width forms too.
 FORMULA_SIGNS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 
@@ -70,10 +73,7 @@ class RejectCode(StrEnum):
     VALUE_TOO_LONG = "value_too_long", "an id has more than 300 characters, or another field more than 1,000"
     CONTROL_CHARACTERS = "control_characters", "a field holds control characters, such as a line break"
     FORMULA = "formula", "an id, a name or an e-mail starts like a spreadsheet formula"
-    MALFORMED_ID = (
-        "malformed_id",
-        "an id that can't be one, such as 1.2E+15, which a spreadsheet has shortened",
-    )
+    MALFORMED_ID = ("malformed_id", "an id that can't be one, such as 1.2E+15, which a spreadsheet has shortened")
     UNKNOWN_CURRENCY = "unknown_currency", "no currency of ISO 4217 in which amounts can be kept"
     CURRENCY_MISMATCH = (
         "currency_mismatch",
@@ -88,15 +88,9 @@ class RejectCode(StrEnum):
     MALFORMED_EMAIL = "malformed_email", "an e-mail address that no mail tool would take"
     MALFORMED_DATE = "malformed_date", "a date that doesn't exist or is not in the source's format"
     MALFORMED_VALUE = "malformed_value", "a country, locale, number of tickets or yes/no that is none"
-    EXCEEDS_ORDER_AMOUNT = (
-        "exceeds_order_amount",
-        "the refund lines of a booking exceed its order amount together",
-    )
+    EXCEEDS_ORDER_AMOUNT = ("exceeds_order_amount", "the refund lines of a booking exceed its order amount together")
     CONTRADICTION = "contradiction", "rows of one call contradict each other about a booking"
-    BOOKING_CONFLICT = (
-        "booking_conflict",
-        "a line that was funded now says another amount, currency or customer",
-    )
+    BOOKING_CONFLICT = ("booking_conflict", "a line that was funded now says another amount, currency or customer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,16 +250,15 @@ def _email_validator() -> Callable[[str], "ValidatedEmail"]:
 
 
 def read_currency(text: str) -> str | Fault:
-    """A code of ISO 4217 in capitals, also for a sign such as `€` that stands for one only. Faults: unknown_currency."""
+    """A code of ISO 4217 in capitals, also for a sign such as `€` that stands for one. Faults: unknown_currency."""
     # Some letters outside ASCII have an ASCII capital.
     code = text.upper() if text.isascii() else currency_of(text) or text
     if not is_currency(code):
         if only := currency_of(text):
             return only
         if is_sign(text):
-            reason = (
-                f"{quoted(text)} stands for several currencies; write the code of one, such as {currencies_of(text)[0]}"
-            )
+            example = currencies_of(text)[0]
+            reason = f"{quoted(text)} stands for several currencies; write the code of one, such as {example}"
             return Fault(RejectCode.UNKNOWN_CURRENCY, reason)
         reason = f"{quoted(text)} is not a currency of ISO 4217 that has amounts; write one such as EUR"
         return Fault(RejectCode.UNKNOWN_CURRENCY, reason)

@@ -10,7 +10,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, compress, pairwise
+from itertools import accumulate, chain, compress, pairwise
 from operator import itemgetter, ne
 
 from refundctl.domain.basics.currency_signs import currencies_of, is_sign
@@ -25,7 +25,8 @@ from refundctl.domain.bookings.booking_cells import (
     refund_items,
     split_currency,
 )
-from refundctl.domain.bookings.booking_columns import BookingRules, Faults, Texts
+from refundctl.domain.bookings.booking_columns import BookingRules
+from refundctl.domain.bookings.column_faults import Faults, Texts
 
 #: Columns whose cells are added up, besides `tickets`.
 SUMMED = ("order_amount", "refund_amount", REFUNDED, "cash_amount", "bonus_amount")
@@ -73,15 +74,15 @@ class LineItemRules:
         judged = {text: self._judged(text, wanted) for text in set(texts)}
         verdicts = [judged[text] for text in texts]
         if None not in judged.values():
-            return [bool(verdict) for verdict in verdicts]
+            return list(map(bool, verdicts))
         kept: list[bool] = []
         for group, (first, end) in enumerate(pairwise(starts)):
-            said = [verdict for verdict in verdicts[first:end] if verdict is not None]
-            if said or group in unsure:
-                of_blanks = group in unsure or any(said)
-                kept += [of_blanks if verdict is None else verdict for verdict in verdicts[first:end]]
-            else:
+            of_group = verdicts[first:end]
+            of_blanks = True if group in unsure else _any_said(of_group)
+            if of_blanks is None:
                 kept += [text.strip(WHITESPACE) in wanted for text in texts[first:end]]
+            else:
+                kept += [of_blanks if verdict is None else verdict for verdict in of_group]
         return kept
 
     def _judged(self, text: str, wanted: Container[str]) -> bool | None:
@@ -120,8 +121,11 @@ class LineItemRules:
             merged[group] = self._together(name, texts[slice(*groups[group])], group, faults)
         return merged
 
+    def _said(self, texts: Texts) -> list[str]:
+        return list(filter(None, map(self.rules.trimmed, texts)))
+
     def _together(self, name: str, texts: Texts, group: int, faults: Faults) -> str:
-        said = sorted({text for text in map(self.rules.trimmed, texts) if text})
+        said = sorted(set(self._said(texts)))
         if len(said) < 2:
             return said[0] if said else ""
         read = Faults()
@@ -141,7 +145,7 @@ class LineItemRules:
     # --- Numbers ---
 
     def _number(self, texts: Texts) -> str:
-        said = [text for text in map(self.rules.trimmed, texts) if text]
+        said = self._said(texts)
         if len(said) < 2:
             return said[0] if said else ""
         read = Faults()
@@ -170,11 +174,8 @@ class LineItemRules:
     def _plain_sums(self, name: str, texts: Texts, groups: Sequence[Group], faults: Faults) -> list[str] | None:
         """The sums where all amounts are plain numbers with the same number of decimals; None otherwise."""
         decimals = len("".join(texts[:1]).partition(self.rules.decimal)[2])
-        joined = "\n".join(texts)
-        if decimals > PLAIN_DECIMALS_MAX or not self._plain_column(decimals, name).fullmatch(joined):
-            return None
-        units = list(map(int, joined.replace(self.rules.decimal, "").split("\n")))
-        if len(units) != len(texts):
+        units = self._plain_units(name, texts, decimals)
+        if units is None:
             return None
         up_to = [0, *accumulate(units)]
         totals = [up_to[end] - up_to[first] for first, end in groups]
@@ -185,6 +186,13 @@ class LineItemRules:
             if end - first > 1 and (fault := _too_low(name, totals[group], sums[group])):
                 faults.add(group, name, fault)
         return sums
+
+    def _plain_units(self, name: str, texts: Texts, decimals: int) -> list[int] | None:
+        joined = "\n".join(texts)
+        if decimals > PLAIN_DECIMALS_MAX or not self._plain_column(decimals, name).fullmatch(joined):
+            return None
+        units = list(map(int, joined.replace(self.rules.decimal, "").split("\n")))
+        return units if len(units) == len(texts) else None
 
     def _plain_column(self, decimals: int, name: str) -> re.Pattern[str]:
         whole = f"{'' if name == REFUNDED else '-?'}(?:0|[1-9][0-9]{{0,{INTEGER_DIGITS_MAX - 1}}}+)"
@@ -197,14 +205,14 @@ class LineItemRules:
         Where no column says the currency, each item must. Items below zero, such as a discount, are taken off; but what
         was refunded before has none, since it isn't known whether that is a payment or how a system writes a refund.
         """
-        said = [text for text in map(self.rules.trimmed, texts) if text]
+        said = self._said(texts)
         if name == REFUNDED and len(said) > 1:
-            said = [item for text in said for item in refund_items(text)]
-        items = [(text, self._item(text)) for text in said]
-        read = [item for _, item in items if item is not None]
+            said = list(chain.from_iterable(map(refund_items, said)))
+        items = list(map(self._item, said))
+        read = list(filter(None, items))
         currencies = _named({item[3] for item in read if item[3]})
         must_name = bool(currencies) and not has_currency
-        if refused := [text for text, item in items if not _is_taken(name, item, must_name)]:
+        if refused := [text for text, item in zip(said, items, strict=True) if not _is_taken(name, item, must_name)]:
             return min(refused)
         if len(currencies) > 1:
             return _DIFFERS
@@ -237,6 +245,12 @@ class LineItemRules:
             return str(units)
         digits = f"{abs(units):0{decimals + 1}}"
         return f"{'-' if units < 0 else ''}{digits[:-decimals]}{self.rules.decimal}{digits[-decimals:]}"
+
+
+def _any_said(verdicts: Sequence[bool | None]) -> bool | None:
+    """Whether one of the verdicts is that the row stays; None where there are only blanks."""
+    said = [verdict for verdict in verdicts if verdict is not None]
+    return any(said) if said else None
 
 
 def _is_taken(name: str, item: Item | None, must_name: bool) -> bool:

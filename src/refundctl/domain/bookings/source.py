@@ -8,33 +8,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from refundctl.domain.basics.mistakes import Mistake, did_you_mean, folded, placed, shown
-from refundctl.domain.bookings.booking_cells import (
-    FIELDS,
-    NEEDED,
-    REFUNDED,
-    WHITESPACE,
-    Fault,
-    read_country,
-    read_currency,
-    read_date,
-    read_email,
-    read_line_id,
-    read_locale,
-    read_text,
-    read_tickets,
-    read_yes_no,
-)
+from refundctl.domain.bookings.booking_cells import FIELDS, NEEDED, REFUNDED, WHITESPACE, Fault, read_date, read_text
+from refundctl.domain.bookings.column_rules import RULES
 
 #: Every column that a booking may have, in the order in which exports write them.
 CANONICAL_COLUMNS = FIELDS
@@ -61,13 +39,7 @@ _DATE_PARTS = {"year": {"Y", "y"}, "month": {"m", "b", "B"}, "day": {"d"}}
 
 
 _CELL_RULES: Mapping[str, Callable[[str], object]] = {
-    "currency": read_currency,
-    "email": read_email,
-    "locale": read_locale,
-    "country": read_country,
-    "tickets": read_tickets,
-    "accepted": read_yes_no,
-    "marketing_consent": read_yes_no,
+    name: RULES[name] for name in ("currency", "email", "locale", "country", "tickets", "accepted", "marketing_consent")
 }
 
 
@@ -158,7 +130,7 @@ def _date_format(text: str) -> str:
 
 
 def _headers(given: object) -> object:
-    """A single header in a list is that header. What is wrong is said here: of a union, pydantic says it for each part."""
+    """A single header in a list is that header. Mistakes are told here: of a union, pydantic tells them per part."""
     if isinstance(given, str):
         return _not_blank(given)
     if not isinstance(given, list | tuple):
@@ -182,7 +154,7 @@ def _prefix(prefix: str) -> str:
         raise ValueError(sentence)
     if len(prefix) > PREFIX_LENGTH_MAX:
         raise ValueError(f"has {len(prefix)} characters, at most {PREFIX_LENGTH_MAX} are taken: shorten it")
-    whole = read_line_id(f"{prefix}1")
+    whole = RULES["booking_id"](f"{prefix}1")
     if isinstance(whole, Fault):
         raise ValueError(whole.reason)
     if whole != f"{prefix}1":
@@ -224,12 +196,11 @@ Wanted = Annotated[tuple[str, ...], AfterValidator(_something), AfterValidator(_
 class Source(BaseModel):
     """How to read one kind of file. `Source()` is the built-in `default`: canonical headers, ISO 8601 dates.
 
-    Under `columns`, several headers make one column, with a space between two cells, and null takes a column away
-    even where a file has it. Those in `optional` may be missing in a file. `refunded` is the header of what was paid
-    back already. `only` and `skip` compare trimmed and without case: rows that the first doesn't name, and those that the
-    second does, are filtered. `id_prefix` goes before the ids of bookings and of those
-    customers that have one of their own. `preset` only tells where the other values come from: `on_top` puts them
-    together.
+    Under `columns`, several headers make one column, with a space between two cells, and null takes a column away even
+    where a file has it. Those in `optional` may be missing in a file. `refunded` is the header of what was paid back
+    already. `only` and `skip` compare trimmed and without case: rows that the first doesn't name, and those that the
+    second does, are filtered. `id_prefix` goes before the ids of bookings and of those customers that have one of their
+    own. `preset` only tells where the other values come from: `on_top` puts them together.
 
     Raises pydantic's ValidationError with every mistake.
     """

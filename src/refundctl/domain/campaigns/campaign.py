@@ -27,7 +27,7 @@ from refundctl.domain.campaigns.campaign_rules import (
     NAME,
     AmountAboveZero,
     Approval,
-    Budget,
+    BudgetKeys,
     DaysOfWeek,
     DurationText,
     Eligible,
@@ -218,7 +218,7 @@ class Campaign(Strict):
     )
     eligible: Eligible = Field(default=Condition(), examples=["{status: [cancelled]}"])
     refund: Refund = Field(default=Refund(), examples=["{requires_acceptance: true}"])
-    budget: Budget | None = Field(default=None, examples=['{total: "250000.00"}'])
+    budget: BudgetKeys | None = Field(default=None, examples=['{total: "250000.00"}'])
     approval: Approval | None = Field(default=None, examples=['{above: "10000.00"}'])
     invoice: Literal["required", "optional"] = "required"
     #: The least total of an order that cards are taken for.

@@ -1,6 +1,7 @@
-"""The rules of a campaign as the campaigns file has them: fees, bonuses, offers, validity; its budget, approval and hours.
+"""The rules of a campaign as the campaigns file has them: fees, bonuses, offers, validity; its budget, approval and
+hours.
 
-They are checked here and brought into one form; domain.policy says what they come to.
+They are checked here and brought into one form; refund_policy says what they come to.
 """
 
 import json
@@ -43,7 +44,8 @@ RULES_MAX = 60
 FEE_PERCENTAGE_MAX = 100
 #: A bonus of more than ten times the refund is a slip of the pen.
 BONUS_PERCENTAGE_MAX = 1000
-#: Digits before the decimal sign. An amount of more is a slip of the pen, and many of them together still fit an integer.
+#: Digits before the decimal sign. An amount of more is a slip of the pen, and many of them together still fit an
+#: integer.
 AMOUNT_DIGITS_MAX = 12
 
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
@@ -213,7 +215,7 @@ WarnAt = Annotated[
 DaysOfWeek = Annotated[tuple[Annotated[int, BeforeValidator(_day_of_week)], ...], AfterValidator(_days_of_week)]
 
 
-class _Rule(Strict):
+class _AmountRule(Strict):
     #: At least one of these makes the amount; null is the same as leaving it out.
     PARTS: ClassVar[tuple[str, ...]]
 
@@ -232,7 +234,7 @@ class _Rule(Strict):
         return self
 
 
-class Fee(_Rule):
+class Fee(_AmountRule):
     """What is kept back of a booking's refund: its parts add up."""
 
     PARTS: ClassVar[tuple[str, ...]] = ("fixed", "percentage", "per_ticket")
@@ -244,8 +246,9 @@ class Fee(_Rule):
     per_ticket: Amount = Field(default="0", validate_default=True, examples=['"2.00"'])
 
 
-class Bonus(_Rule):
-    """What comes on top of a refund: its parts add up, to no more than `at_most`; `total` is for all refunds together."""
+class Bonus(_AmountRule):
+    """What comes on top of a refund: its parts add up, to no more than `at_most`; `total` is for all refunds
+    together."""
 
     PARTS: ClassVar[tuple[str, ...]] = ("fixed", "percentage")
 
@@ -257,7 +260,7 @@ class Bonus(_Rule):
     total: AmountAboveZero | None = Field(default=None, examples=['"50000.00"'])
 
 
-class Offer(Strict):
+class OfferKeys(Strict):
     """What the bookings that match get."""
 
     when: When = Field(default=Condition(), examples=["{country: [US-ME]}"])
@@ -271,11 +274,11 @@ class Refund(Strict):
     requires_acceptance: bool = False
     bonus_stacking: Literal["first", "best", "sum"] = "best"
     bonuses: tuple[Bonus, ...] = Field(default=(), examples=['[{name: gold, percentage: "20"}]'])
-    offers: tuple[Offer, ...] = Field(default=(), examples=["[{when: {country: [US-ME]}, offer: cash}]"])
+    offers: tuple[OfferKeys, ...] = Field(default=(), examples=["[{when: {country: [US-ME]}, offer: cash}]"])
     redeem_order: Literal["bonus_first", "paid_first"] = "bonus_first"
 
 
-class Budget(Strict):
+class BudgetKeys(Strict):
     """What a campaign may give in all; `per_card` and `per_customer` are caps of one card and one customer."""
 
     total: AmountAboveZero | None = Field(default=None, examples=['"250000.00"'])
@@ -341,7 +344,8 @@ class DailyHours(Strict):
 
 
 class ValidityHours(Strict):
-    """When cards are valid, in Voucherify's shape (https://docs.voucherify.io/api-reference/campaigns): within any of these."""
+    """When cards are valid, in Voucherify's shape (https://docs.voucherify.io/api-reference/campaigns): within any
+    of these."""
 
     daily: tuple[DailyHours, ...] = Field(examples=['[{start_time: "09:00", expiration_time: "17:00"}]'])
 

@@ -297,13 +297,9 @@ def _read_range(
         for key in given
         if key not in keys
     ]
-    limits: list[Limit | None] = []
-    for key in keys:
-        limit, wrong = _read_limit(given.get(key), key, read)
-        limits.append(limit)
-        mistakes += wrong
-    low, high = limits
-    if not mistakes and low is None and high is None:
+    (low, wrong_low), (high, wrong_high) = (_read_limit(given.get(key), key, read) for key in keys)
+    mistakes += wrong_low + wrong_high
+    if (low, high) == (None, None) and not mistakes:
         mistakes.append(Mistake((), f"an empty range says nothing: write one such as {example}"))
     if low is not None and high is not None and low > high:
         message = f"a range from {low} to {high} never matches: `{keys[0]}` is the smaller one"

@@ -1,8 +1,9 @@
 """The refund policy: what is kept back, what comes on top, and who gets a card, cash or nothing.
 
-Read from the plain values of a stored definition, so that it needs no validation and no pydantic; domain.campaign has
-checked them. All amounts are integers in minor units of the campaign's currency, and every part is rounded half up by
-itself before parts are added.
+Read from the plain values of a stored definition, so that it needs no validation and no pydantic; campaign_rules has
+checked them. All amounts are integers in minor units of the campaign's currency. What the rules come to the ledger
+works out for all refund lines at once: ledger.funding.policy_as_sql; each percentage of an amount is rounded by itself
+before parts are added: ledger.funding.rounding.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,14 +34,11 @@ class Percentage:
         whole, _, fraction = text.partition(".")
         return cls(int(whole + fraction), 100 * 10 ** len(fraction))
 
-    def of(self, minor: int) -> int:
-        """This much of an amount of zero or more, half up."""
-        return (2 * minor * self.numerator + self.denominator) // (2 * self.denominator)
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A fee or a bonus. `per_ticket_minor` is for fees only; `at_most_minor` (of one refund) and `total_minor` (of all) for bonuses."""
+    """A fee or a bonus. `per_ticket_minor` is for fees only; `at_most_minor` (of one refund) and `total_minor` (of
+    all) for bonuses."""
 
     name: str
     when: Condition
@@ -131,7 +129,8 @@ def approval_above_minor(terms: Mapping[str, Any], currency: str) -> int | None:
 def stacked(amounts_minor: Sequence[int], stacking: str) -> list[int]:
     """What each bonus rule gives once they are stacked, in the order of the rules; zero where a rule doesn't apply.
 
-    FIRST is the first rule that gives anything, BEST the one that gives most (of equal ones the first), SUM all of them.
+    FIRST is the first rule that gives anything, BEST the one that gives most (of equal ones the first), SUM all of
+    them.
     """
     if stacking == SUM:
         return list(amounts_minor)

@@ -6,8 +6,8 @@ from enum import StrEnum
 class CardState(StrEnum):
     """Of several that hold, the first counts; ACTIVE where none of the others does.
 
-    FROZEN is a card whose holder is to get cash instead, CASHED_OUT one of which the cash was paid. LOCKED is one with too
-    many wrong PINs. UNASSIGNED waits in the pool.
+    FROZEN is a card whose holder is to get cash instead, CASHED_OUT one of which the cash was paid. LOCKED is one with
+    too many wrong PINs. UNASSIGNED waits in the pool.
     """
 
     DEACTIVATED = "deactivated"

@@ -80,18 +80,18 @@ class CodePattern:
         if pattern is not None and length is not None:
             sentence = "pattern and length exclude each other; leave one of them out"
             raise CodeConfigError(sentence, key="length")
-        if pattern is None and length is None and prefix is None and postfix is None:
+        if (pattern, length, prefix, postfix) == (None, None, None, None):
             return cls(DEFAULT_PATTERN, charset)
         _check_affix("prefix", prefix)
         _check_affix("postfix", postfix)
         middle = PLACEHOLDER * _checked_length(length) if pattern is None else pattern
         try:
-            return cls(f"{prefix or ''}{middle}{postfix or ''}", charset)
+            return cls("".join(filter(None, (prefix, middle, postfix))), charset)
         except CodeConfigError as error:
             if error.key == "charset" or pattern is not None:
                 raise
-            key = "prefix" if prefix else "length" if length else "postfix"
-            raise CodeConfigError(error.sentence, key=key) from None
+            given = {"prefix": prefix, "length": length}
+            raise CodeConfigError(error.sentence, key=next(filter(given.get, given), "postfix")) from None
 
     @property
     def placeholders(self) -> int:

@@ -21,6 +21,7 @@ from refundctl.domain.bookings.booking_cells import (
     read_text,
     split_currency,
 )
+from refundctl.domain.bookings.column_faults import CARD_NUMBER, MISSING
 from refundctl.domain.cards.codes import is_card_id
 from refundctl.domain.cards.redemption_rules import INVOICE_LENGTH_MAX, Rules
 
@@ -58,7 +59,7 @@ def _read_column(name: str, texts: Sequence[str], faults: dict[int, tuple[str, F
     values: list[str | None] = []
     for row, text in enumerate(texts):
         cell = text.strip(WHITESPACE)
-        value = rule(cell) if cell else _MISSING if required else None
+        value = rule(cell) if cell else MISSING if required else None
         if isinstance(value, Fault):
             faults.setdefault(row, (name, value))
             value = None
@@ -66,7 +67,6 @@ def _read_column(name: str, texts: Sequence[str], faults: dict[int, tuple[str, F
     return values
 
 
-_MISSING = Fault(RejectCode.MISSING_VALUE, "is blank; fill it in")
 _NO_CARD = Fault(RejectCode.MISSING_VALUE, "is blank, so that the row names no card; fill it in")
 
 
@@ -78,8 +78,7 @@ def _card_id(text: str) -> str | Fault:
 
 def _invoice(text: str) -> str | Fault:
     if holds_card_number(text):
-        reason = "holds the number of a payment card, which may not be kept; take it out"
-        return Fault(RejectCode.PAYMENT_CARD_NUMBER, reason)
+        return CARD_NUMBER
     if len(text) > INVOICE_LENGTH_MAX:
         reason = f"has {len(text)} characters, an invoice's number has at most {INVOICE_LENGTH_MAX}; correct it"
         return Fault(RejectCode.VALUE_TOO_LONG, reason)
@@ -128,10 +127,10 @@ def other_currency(named: str, currency: str) -> Fault:
 
 
 def moment_of_purchase(said: str, timezone: str, rules: Rules = ANY_TIME) -> datetime:
-    """When a purchase was made, in UTC, of what `redeemed_at` says: a time without an offset is one of the card's time zone.
+    """When a purchase was made, in UTC, by `redeemed_at`: a time without an offset is one of the card's time zone.
 
-    A day alone stands for its noon or, where cards are not valid then, for a time of it at which they are: as nobody knows the
-    hour, none is held against it.
+    A day alone stands for its noon or, where cards are not valid then, for a time of it at which they are: as nobody
+    knows the hour, none is held against it.
     """
     if "T" in said:
         read = datetime.fromisoformat(said)

@@ -1,7 +1,7 @@
 """The ids under which payments stand in files for the bank, so that the bank's answer finds what was owed.
 
-A payment's id names the ledger, the debt and the file: a debt that the bank has rejected is in another file under another
-id, so that an old answer never speaks of the new payment. At most 35 signs, as ISO 20022 has it (Max35Text).
+A payment's id names the ledger, the debt and the file: a debt that the bank has rejected is in another file under
+another id, so that an old answer never speaks of the new payment. At most 35 signs, as ISO 20022 has it (Max35Text).
 """
 
 import re

@@ -5,7 +5,7 @@ from typing import Any
 
 from refundctl.domain.basics.money import format_amount
 from refundctl.exports.csv_text import Row, safe_cell
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding.line_state import LineState
 
 COLUMNS = {
     "cards": (
@@ -78,7 +78,12 @@ def _redemption(row: tuple[Any, ...], campaign: str, currency: str) -> Row:
     )  # fmt: skip
 
 
-_REASONS = {State.OPEN: "", State.FUNDED: "", State.CASH_ONLY: "cash_only", State.FUNDED_IN_CASH: "cash_only"}
+_REASONS = {
+    LineState.OPEN: "",
+    LineState.FUNDED: "",
+    LineState.CASH_ONLY: "cash_only",
+    LineState.FUNDED_IN_CASH: "cash_only",
+}
 
 
 def _amount(minor: int, currency: str) -> str:
@@ -91,9 +96,9 @@ def _booking(row: tuple[Any, ...], campaign: str, _: str) -> Row:
         row
     )
     # Those that are funded or only wait for their top-up have no reason to be skipped.
-    reason = _REASONS.get(state, State(state).label)
-    ours = state in {State.FUNDED, State.FUNDED_NOT_ELIGIBLE, State.FUNDED_IN_CASH}
-    shown = ours or state in {State.KEPT, State.UNDONE}
+    reason = _REASONS.get(state, LineState(state).label)
+    ours = state in {LineState.FUNDED, LineState.FUNDED_NOT_ELIGIBLE, LineState.FUNDED_IN_CASH}
+    shown = ours or state in {LineState.KEPT, LineState.UNDONE}
     return (
         safe_cell(booking_id), format_amount(order_amount, currency), currency, safe_cell(refund_id),
         format_amount(refund_amount, currency), _amount(cash, currency), _amount(back, currency),

@@ -9,7 +9,7 @@ from operator import and_, itemgetter
 from typing import Self
 
 from refundctl.domain.bookings.booking_cells import Fault, RejectCode, RejectedRow
-from refundctl.domain.bookings.booking_columns import Faults, Texts, find_card_numbers
+from refundctl.domain.bookings.column_faults import Faults, Texts, find_card_numbers
 from refundctl.domain.bookings.line_items import LineItemRules
 from refundctl.files.tables.csv_rows import ROWS_WANTED
 from refundctl.files.tables.sorted_rows import SortedRow, SortedRows

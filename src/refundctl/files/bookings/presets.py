@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import folded
 from refundctl.domain.bookings.booking_cells import NEEDED, WHITESPACE
+from refundctl.files.bookings.bookings_header import lacking
 from refundctl.files.tables.csv_rows import CsvRows, first_row
 from refundctl.files.tables.encoded_text import TextBytes, find_encoding
-from refundctl.files.tables.headers import lacking, likely_delimiter
+from refundctl.files.tables.headers import likely_delimiter
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -30,20 +30,22 @@ def preset_texts() -> str:
 @cache
 def presets() -> "Mapping[str, Source]":
     """Every preset under its name."""
-    from refundctl.files.campaigns.campaigns_yaml import parse_campaigns
+    from refundctl.files.bookings.sources_yaml import SourcesReading, SourcesRoot
+    from refundctl.files.yaml.strict_yaml import read_yaml
 
-    sources = parse_campaigns(preset_texts().encode(), Path("presets.yaml")).sources
-    return {
-        name: source.model_copy(update={"preset": name}) for name, source in sources.items() if name != DEFAULT_SOURCE
-    }
+    reading = SourcesReading("presets.yaml", SourcesRoot, dict)
+    root = reading.read(read_yaml(preset_texts().encode()))
+    if root is None:
+        raise reading.bad_campaigns()
+    return {name: source.model_copy(update={"preset": name}) for name, source in root.sources.items()}
 
 
 def header_names(stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> tuple[str, ...]:
     """The names in a file's header, whatever kind of file it is; the stream is at its start before and after.
 
     The delimiter is the one by which the header has most names that a preset or `source` knows. Nothing where there is
-    no such line, or its quotes make it none. Raises BadInput where it is no text file in its encoding, UsageError for an
-    unknown encoding.
+    no such line, or its quotes make it none. Raises BadInput where it is no text file in its encoding, UsageError for
+    an unknown encoding.
     """
     text = TextBytes(stream, name, find_encoding(stream, encoding or source.encoding))
     try:
@@ -89,8 +91,8 @@ def _is_default(names: Sequence[str], default: "Source") -> bool:
 def near_miss(path: str, names: Sequence[str], default: "Source") -> BadInput | None:
     """For a header that no preset fits: the refusal of one that nearly does, which says what it lacks.
 
-    None where none is near, or the header has a column that the default source needs: then reading the file by that says
-    what to do.
+    None where none is near, or the header has a column that the default source needs: then reading the file by that
+    says what to do.
     """
     there = set(map(folded, names))
     if any(folded(header) in there for name in NEEDED for header in default.headers_of(name)):

@@ -11,7 +11,7 @@ from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import FORMULA_SIGNS, WHITESPACE, RejectCode, RejectedRow
 from refundctl.files.tables.csv_rows import CsvRows, first_row
 from refundctl.files.tables.encoded_text import TextBytes
-from refundctl.files.tables.headers import REJECT_COLUMNS, fingerprint, left_over, own_positions, with_left_over
+from refundctl.files.tables.reject_columns import REJECT_COLUMNS, fingerprint, left_over, own_positions, with_left_over
 
 
 class FileSettings(Protocol):

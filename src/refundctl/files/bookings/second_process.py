@@ -1,7 +1,7 @@
 """Reading a large file of bookings in a second process, so that checking rows and storing them go on at the same time.
 
-`python -m refundctl.files.bookings.second_process` is the second process: the file is its stdin, the blocks go to its stdout. They are
-marshalled, which both ends understand as they are the same program in the same Python.
+`python -m refundctl.files.bookings.second_process` is the second process: the file is its stdin, the blocks go to its
+stdout. They are marshalled, which both ends understand as they are the same program in the same Python.
 """
 
 import gc
@@ -12,11 +12,11 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from refundctl.domain.basics.errors import BadInput, RefundctlError, UsageError, WriteFailed
 from refundctl.domain.bookings.booking_cells import RejectedRow
-from refundctl.files.bookings.bookings_csv import Block, BookingsFile, open_bookings
+from refundctl.files.bookings.bookings_csv import Block, BookingsFile
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -26,34 +26,17 @@ _LENGTH = struct.Struct("<I")
 _RAISED = {"BadInput": BadInput, "UsageError": UsageError, "WriteFailed": WriteFailed}
 
 
-class ReadBookings(Protocol):
-    """A file of bookings that can be read once, here or in a second process."""
-
-    name: str
-    encoding: str
-    delimiter: str
-
-    @property
-    def sha256(self) -> str:
-        """Hexadecimal digest of the raw bytes, whole once all blocks are read."""
-
-    @property
-    def bytes_read(self) -> int:
-        """How far the file is read, in raw bytes."""
-
-    def blocks(self) -> Iterator[Block]:
-        """The rows in the order of the file. Raises BadInput where the file can't be taken as a whole."""
-
-
-def open_ahead(stream: BinaryIO, name: str, source: "Source", *, encoding: str | None) -> ReadBookings:
-    """Like open_bookings(), in a second process where the file is large. Raises BadInput and UsageError."""
+def open_ahead(
+    stream: BinaryIO, name: str, source: "Source", *, encoding: str | None
+) -> "BookingsFile | BookingsAhead":
+    """As BookingsFile, in a second process where the file is large. Raises BadInput and UsageError."""
     if os.fstat(stream.fileno()).st_size < WORTHWHILE_BYTES:
-        return open_bookings(stream, name, source, encoding=encoding)
-    return _Ahead(stream, name, source, encoding)
+        return BookingsFile(stream, name, source, encoding=encoding)
+    return BookingsAhead(stream, name, source, encoding)
 
 
-class _Ahead:
-    """The near end."""
+class BookingsAhead:
+    """The near end: a file of bookings that can be read once, in a second process."""
 
     def __init__(self, stream: BinaryIO, name: str, source: "Source", encoding: str | None) -> None:
         self.name = name
@@ -87,8 +70,8 @@ class _Ahead:
     def _next(self) -> Any:
         kind, content = _receive(self._out)
         if kind == "raise":
-            name, message, code, details = content
-            raise _RAISED.get(name, RefundctlError)(message, code=code, **details)
+            name, what, advice, code, details = content
+            raise _RAISED.get(name, RefundctlError)(what, advice, code=code, **details)
         return content
 
     @property
@@ -120,7 +103,7 @@ def _read(asked: dict[str, Any], stream: BinaryIO, out: IO[bytes]) -> None:
     from refundctl.domain.bookings.source import Source
 
     source = Source.model_validate_json(asked["source"])
-    opened = open_bookings(stream, asked["name"], source, encoding=asked["encoding"])
+    opened = BookingsFile(stream, asked["name"], source, encoding=asked["encoding"])
     _send(out, "settings", (opened.encoding, opened.delimiter))
     for block in opened.blocks():
         _send(out, "block", _plain(block, opened))
@@ -143,14 +126,14 @@ def main() -> None:
             _read(json.loads(sys.argv[1]), stream, out)
             out.flush()
         except RefundctlError as error:
-            _send(out, "raise", (type(error).__name__, error.message, error.code, dict(error.details)))
+            _send(out, "raise", (type(error).__name__, error.what, error.advice, error.code, dict(error.details)))
             out.flush()
         except (BrokenPipeError, KeyboardInterrupt):
             os._exit(0)
         except Exception as error:
             # Its text may hold a person's name: its kind must do.
             message = f"The file can't be read ({type(error).__name__}): try again, or copy it first."
-            _send(out, "raise", ("BadInput", message, "read_failed", {}))
+            _send(out, "raise", ("BadInput", message, "", "read_failed", {}))
             out.flush()
 
 

@@ -5,8 +5,10 @@ A guess is never used by itself: a person reads it, fixes it, and puts it into t
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from refundctl.domain.basics.currency_signs import currencies_of, currency_of
@@ -29,20 +31,23 @@ if TYPE_CHECKING:
 #: What columns are called elsewhere, the most telling names first; compared without case, spaces, dashes and the like.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "booking_id": (
-        "booking id", "booking no", "booking number", "book number", "booking reference", "booking ref", "booking code",
-        "booking", "reservation id", "reservation number", "reservation no", "reservation", "order id", "order number",
-        "order no", "order code", "order #", "order name", "order", "confirmation code", "confirmation number", "pnr",
-        "record locator", "ticket id", "ticket number", "invoice number", "transaction id", "reference", "number", "id",
-        "ref", "buchungsnummer", "buchungsnr", "buchungs nr", "buchung", "bestellnummer", "bestellung", "auftragsnummer", "numer rezerwacji", "numer zamówienia",
+        "booking id", "booking no", "booking number", "book number", "booking reference", "booking ref",
+        "booking code", "booking", "reservation id", "reservation number", "reservation no", "reservation",
+        "order id", "order number", "order no", "order code", "order #", "order name", "order", "confirmation code",
+        "confirmation number", "pnr", "record locator", "ticket id", "ticket number", "invoice number",
+        "transaction id", "reference", "number", "id", "ref", "buchungsnummer", "buchungsnr", "buchungs nr",
+        "buchung", "bestellnummer", "bestellung", "auftragsnummer", "numer rezerwacji", "numer zamówienia",
         "numéro de réservation", "numéro de commande", "número de reserva", "número de pedido", "numero prenotazione",
     ),
     "order_amount": (
-        "order amount", "order total", "order value", "total amount", "total collected", "amount paid", "total paid", "paid amount", "grand total", "total",
-        "amount", "gross amount", "gross", "total price", "booking amount", "price", "value", "sum", "fare", "paid",
-        "rechnungsbetrag", "gesamtbetrag", "betrag", "summe", "kwota", "suma", "montant", "montant total", "importe", "importe total",
-        "importo", "totale",
+        "order amount", "order total", "order value", "total amount", "total collected", "amount paid", "total paid",
+        "paid amount", "grand total", "total", "amount", "gross amount", "gross", "total price", "booking amount",
+        "price", "value", "sum", "fare", "paid", "rechnungsbetrag", "gesamtbetrag", "betrag", "summe", "kwota",
+        "suma", "montant", "montant total", "importe", "importe total", "importo", "totale",
     ),
-    "currency": ("currency", "currency code", "order currency", "ccy", "währung", "waluta", "devise", "moneda", "valuta"),
+    "currency": (
+        "currency", "currency code", "order currency", "ccy", "währung", "waluta", "devise", "moneda", "valuta",
+    ),
     "refund_id": ("refund id", "refund number", "credit note", "credit note number"),
     "refund_amount": ("refund amount", "amount to refund", "refund due", "refundable amount", "amount due to customer"),
     "customer_id": (
@@ -51,20 +56,24 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     ),
     "email": (
         "email", "e-mail", "email address", "e-mail address", "customer email", "guest email", "buyer email",
-        "customer e-mail", "user email", "billing email", "contact email", "mail", "e-mail-adresse", "mailadresse", "courriel", "adres e-mail", "adresse e-mail",
-        "correo electrónico", "indirizzo e-mail",
+        "customer e-mail", "user email", "billing email", "contact email", "mail", "e-mail-adresse", "mailadresse",
+        "courriel", "adres e-mail", "adresse e-mail", "correo electrónico", "indirizzo e-mail",
     ),
     "name": (
-        "name", "full name", "customer name", "buyer", "guest name", "guest name(s)", "buyer name", "billing name", "passenger",
-        "passenger name", "customer", "guest", "booked by", "kunde", "imię i nazwisko", "nom", "nombre", "nome",
+        "name", "full name", "customer name", "buyer", "guest name", "guest name(s)", "buyer name", "billing name",
+        "passenger", "passenger name", "customer", "guest", "booked by", "kunde", "imię i nazwisko", "nom", "nombre",
+        "nome",
     ),
     "phone": ("phone", "phone number", "telephone", "mobile", "mobile number", "billing phone", "telefon", "téléphone"),
     "locale": ("locale", "language", "order locale", "customer language", "sprache", "język", "langue", "idioma"),
-    "country": ("country", "country code", "billing country", "customer country", "land", "kraj", "pays", "país", "paese"),
+    "country": (
+        "country", "country code", "billing country", "customer country", "land", "kraj", "pays", "país", "paese",
+    ),
     "status": ("status", "booking status", "order status", "reservation status", "state", "estado", "statut", "stato"),
     "booked_at": (
-        "booked at", "booking date", "booked on", "ordered on", "ordered at", "order date", "created at", "created", "purchase date", "date booked",
-        "buchungsdatum", "bestelldatum", "data rezerwacji", "date de réservation", "fecha de reserva",
+        "booked at", "booking date", "booked on", "ordered on", "ordered at", "order date", "created at", "created",
+        "purchase date", "date booked", "buchungsdatum", "bestelldatum", "data rezerwacji", "date de réservation",
+        "fecha de reserva",
     ),
     "cancelled_at": (
         "cancelled at", "canceled at", "cancellation date", "cancelled on", "canceled on", "date cancelled",
@@ -73,15 +82,18 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "channel": ("channel", "sales channel", "booking channel", "market segment", "distribution channel", "source"),
     "category": ("category", "product category", "product type", "ticket type", "fare class", "room type", "kategorie"),
     "tier": ("tier", "loyalty tier", "membership tier", "customer tier", "customer type"),
-    "tickets": ("tickets", "quantity", "qty", "number of tickets", "seats", "pax", "passengers", "people", "positions", "anzahl"),
+    "tickets": (
+        "tickets", "quantity", "qty", "number of tickets", "seats", "pax", "passengers", "people", "positions",
+        "anzahl",
+    ),
     "marketing_consent": ("marketing consent", "accepts marketing", "newsletter", "marketing opt in", "opt in"),
 }  # fmt: skip
 #: What was paid back already. It is no column of a booking, but a key of its own.
 REFUNDED_NAMES = (
-    "refunded", "refunded amount", "amount refunded", "already refunded", "total refunded", "partial refunds", "paid back",
-    "amount paid back", "already paid back", "refunded total", "bereits erstattet", "erstattet", "erstatteter betrag", "zwrócono",
-    "zwrócona kwota", "remboursé", "montant remboursé", "déjà remboursé", "reembolsado", "importe reembolsado", "rimborsato",
-    "importo rimborsato", "terugbetaald",
+    "refunded", "refunded amount", "amount refunded", "already refunded", "total refunded", "partial refunds",
+    "paid back", "amount paid back", "already paid back", "refunded total", "bereits erstattet", "erstattet",
+    "erstatteter betrag", "zwrócono", "zwrócona kwota", "remboursé", "montant remboursé", "déjà remboursé",
+    "reembolsado", "importe reembolsado", "rimborsato", "importo rimborsato", "terugbetaald",
 )  # fmt: skip
 #: Where a file may have other rows than bookings, such as payouts.
 _KINDS_OF_ROWS = ("type", "event type", "transaction type", "row type", "record type")
@@ -110,8 +122,9 @@ _DATE_FORMATS = (
 class Suggestion:
     """What the columns of a file may mean: canonical names with headers, and the notation of amounts and dates.
 
-    `doubts` are sentences about what only a person can decide, `others` the headers that none of it is for. `refunded` is
-    the header of what was paid back already. `currency` is what a file without one may be in, and sure where a header says it.
+    `doubts` are sentences about what only a person can decide, `others` the headers that none of it is for. `refunded`
+    is the header of what was paid back already. `currency` is what a file without one may be in, and sure where a
+    header says it.
     """
 
     columns: Mapping[str, str | tuple[str, ...]]
@@ -135,38 +148,48 @@ def suggest(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Suggestion:
     """Guess from the header and some rows of the same width."""
     columns, refunded = _matched(names)
     cells = {
-        name: [cell.strip(WHITESPACE) for cell in column]
+        name: list(map(methodcaller("strip", WHITESPACE), column))
         for name, column in zip(names, zip(*rows, strict=True), strict=False)
     }
-    no_amount = refunded if refunded is not None and not _are_amounts(cells.get(refunded, ())) else None
-    refunded = None if no_amount else refunded
+    no_amount = None
+    if refunded is not None and not _are_amounts(cells.get(refunded, ())):
+        no_amount, refunded = refunded, None
     amounts = _cells_of(columns, cells, ("order_amount", "refund_amount"))
     dates = _cells_of(columns, cells, ("booked_at", "cancelled_at"))
     decimal, thousands = _notation(amounts)
     formats = _formats(dates)
-    doubts = [f"no column looks like `{name}`: name it under `columns`" for name in NEEDED if name not in columns]
-    if columns.keys().isdisjoint(_TELLING_CUSTOMERS):
-        doubts.append(_NO_CUSTOMERS)
-    if len(formats) > 1:
-        doubts.append(f"dates could be {' or '.join(formats)}: keep the right one")
-    if no_amount:
-        doubts.append(f"{_written(no_amount)} may say what was paid back already: such rows can be left out by `skip`")
-    kinds = [name for name in names if _plain(name) in _KINDS_OF_ROWS]
-    doubts += [f"{_written(name)} may say which rows are bookings: name the right ones under `only`" for name in kinds]
     named = [named for named, _ in map(split_currency, amounts) if named]
     unit = _currency_of_header(columns.get("order_amount"))
     return Suggestion(
         columns,
         decimal,
         thousands,
-        formats[0] if formats else None,
+        next(iter(formats), None),
         without_currency="currency" not in columns and all(isinstance(read_currency(text), Fault) for text in named),
-        doubts=doubts,
+        doubts=list(_doubts(names, columns, formats, no_amount)),
         others=[name for name in names if name.strip() and name not in {*_all_of(columns), refunded}],
         refunded=refunded,
-        currency=unit or next((currencies_of(sign)[0] for sign in named if currencies_of(sign)), None),
+        currency=unit or next(chain(*map(currencies_of, named)), None),
         is_currency_sure=unit is not None,
     )
+
+
+def _doubts(
+    names: Sequence[str], columns: Iterable[str], formats: Sequence[str], no_amount: str | None
+) -> Iterator[str]:
+    """What only a person can decide; `no_amount` is a header of refunds below which stands something else."""
+    for name in NEEDED:
+        if name not in columns:
+            yield f"no column looks like `{name}`: name it under `columns`"
+    if not {*_TELLING_CUSTOMERS} & {*columns}:
+        yield _NO_CUSTOMERS
+    if len(formats) > 1:
+        yield f"dates could be {' or '.join(formats)}: keep the right one"
+    if no_amount:
+        yield f"{_written(no_amount)} may say what was paid back already: such rows can be left out by `skip`"
+    for name in names:
+        if _plain(name) in _KINDS_OF_ROWS:
+            yield f"{_written(name)} may say which rows are bookings: name the right ones under `only`"
 
 
 def as_yaml(name: str, suggestion: Suggestion, *, encoding: str | None = None) -> str:
@@ -181,13 +204,9 @@ def as_yaml(name: str, suggestion: Suggestion, *, encoding: str | None = None) -
         lines.append(f"    refunded: {_written(suggestion.refunded)}   # what was paid back already is taken off")
     if suggestion.without_currency:
         lines.append(_constant(suggestion))
-    lines += _encoding(encoding)
-    if suggestion.decimal != ".":
-        lines.append(f"    decimal: {_written(suggestion.decimal)}")
-    if suggestion.thousands is not None:
-        lines.append(f"    thousands: {_written(suggestion.thousands)}")
-    if suggestion.date_format is not None:
-        lines.append(f"    date_format: {_written(suggestion.date_format)}")
+    decimal = None if suggestion.decimal == "." else suggestion.decimal
+    notation = {"decimal": decimal, "thousands": suggestion.thousands, "date_format": suggestion.date_format}
+    lines += _keys({"encoding": encoding, **notation})
     lines += [f"    # {doubt}" for doubt in suggestion.doubts]
     if suggestion.others:
         lines.append(f"    # not read: {', '.join(map(_written, suggestion.others))}")
@@ -207,21 +226,21 @@ def from_preset(
         lines.append("    columns:")
     for column, header in columns.items():
         guess = suggestion.columns.get(column)
-        known = isinstance(guess, str) and folded(guess) not in used
-        written = _written(guess) if known and guess is not None else '"..."'
+        written = _written(guess) if isinstance(guess, str) and folded(guess) not in used else '"..."'
         lines.append(f"      {column}: {written}   # the preset looks for {_written(header)}")
     if REFUNDED in missing.values():
         lines.append('    refunded: "..."   # the header of what was paid back already')
-    for key, tests in (("only", preset.only), ("skip", preset.skip)):
-        moved = [
-            f'{_written(header)}: null, "...": [{_listed(tests[header])}]' for header in tests if header in missing
-        ]
-        if moved:
-            lines.append(f"    {key}: {{{', '.join(moved)}}}   # the header that says so in your file")
+    lines += _moved("only", preset.only, missing) + _moved("skip", preset.skip, missing)
     if not missing:
         lines.append(_constant(suggestion))
-    lines += _encoding(encoding)
+    lines += _keys({"encoding": encoding})
     return "\n".join(["sources:", *lines, ""])
+
+
+def _moved(key: str, tests: Mapping[str, Sequence[str]], missing: Container[str]) -> list[str]:
+    """The line of `only` or `skip`, where a header that it names is missing."""
+    moved = [f'{_written(header)}: null, "...": [{_listed(tests[header])}]' for header in tests if header in missing]
+    return [f"    {key}: {{{', '.join(moved)}}}   # the header that says so in your file"] if moved else []
 
 
 def _constant(suggestion: Suggestion) -> str:
@@ -229,8 +248,8 @@ def _constant(suggestion: Suggestion) -> str:
     return f"    constants: {{currency: {suggestion.currency or 'EUR'}}}   # {why}"
 
 
-def _encoding(encoding: str | None) -> list[str]:
-    return [] if encoding is None else [f"    encoding: {_written(encoding)}"]
+def _keys(values: Mapping[str, str | None]) -> list[str]:
+    return [f"    {key}: {_written(value)}" for key, value in values.items() if value is not None]
 
 
 _DUE = "   # what is due; if it was paid back already, name it as `refunded` instead"

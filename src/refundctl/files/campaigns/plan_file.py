@@ -1,7 +1,7 @@
-"""Plans: what a run would do, as a small file that one person makes, another approves, and `apply` follows to the letter.
+"""Plans: what a run would do, as a small file that one makes, another approves, and `apply` follows to the letter.
 
-JSON with indentation, to be read by people too. It names bookings, but no person and no code. Amounts are in minor units
-under their currency. The digest at its end is over everything else, so that an edited plan shows.
+JSON with indentation, to be read by people too. It names bookings, but no person and no code. Amounts are in minor
+units under their currency. The digest at its end is over everything else, so that an edited plan shows.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ class Planner(_Exact):
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile(_Exact):
-    """An input: its absolute path, its rows and the SHA-256 of its bytes; `settings` are the keys of the source named."""
+    """An input: its absolute path, rows and the SHA-256 of its bytes; `settings` are the keys of the source named."""
 
     path: str
     rows: int
@@ -138,9 +138,10 @@ class Threshold(_Exact):
 class Plan(_Exact):
     """All of a plan. `lines` is the digest of the list of refund lines with their states and amounts.
 
-    `ledger_id` is None where there was no ledger yet: then `ledger_path` is where it will be, else None. `after_run` is the
-    number of the ledger's last run, or 0: two plans of one moment are two, where anything was done between them. `rehearsal` is
-    whether the plan was made under REFUNDCTL_NOW. `threshold` is None where the campaign asks for no approval.
+    `ledger_id` is None where there was no ledger yet: then `ledger_path` is where it will be, else None. `after_run` is
+    the number of the ledger's last run, or 0: two plans of one moment are two, where anything was done between them.
+    `rehearsal` is whether the plan was made under REFUNDCTL_NOW. `threshold` is None where the campaign asks for no
+    approval.
     """
 
     refundctl_plan: int

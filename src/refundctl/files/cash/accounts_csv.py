@@ -10,6 +10,7 @@ from typing import BinaryIO
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import folded
 from refundctl.files.tables.small_csv import NamedRow, NamedRows, read_named_rows
+from refundctl.files.tables.table_file import wrong_width
 
 #: Who pays: the customer_id of the row with the company's own account.
 DEBTOR = "debtor"
@@ -36,7 +37,7 @@ class AccountFault:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The accounts of a file by customer_id, those that can't be used among them; `debtor` is None where it has none."""
+    """The accounts of a file by customer_id, unusable ones among them; `debtor` is None where it has none."""
 
     path: str
     by_customer: Mapping[str, Account | AccountFault]
@@ -68,11 +69,7 @@ def read_accounts(stream: BinaryIO, name: str) -> Accounts:
 
 def _customer_id(file: NamedRows, row: NamedRow) -> str:
     if row.width != file.width:
-        message = (
-            f"{file.name}, line {row.line}: the row has {row.width} field{'s' * (row.width != 1)}, the header has "
-            f"{file.width}; put each value under its header."
-        )
-        raise BadInput(message, code="wrong_field_count", path=file.name, line=row.line)
+        raise wrong_width(file.name, row.line, row.width, file.width)
     customer_id = row.cells["customer_id"]
     if not customer_id:
         message = f"{file.name}, line {row.line}: the customer_id is blank; say whose account it is."

@@ -94,12 +94,8 @@ def _row(row: NamedRow, width: int) -> Statement | RejectedRow:
     payment, other = cells["id"], cells.get("end_to_end_id", "")
     if row.width != width:
         return RejectedRow(row.line, "", "wrong_field_count", f"the row has {row.width} fields, the header has {width}")
-    if not payment and not other:
-        return RejectedRow(
-            row.line, "id", "id_missing", "id is blank: give the number that `refundctl cashout list` shows"
-        )
-    if payment.isdecimal() and other and other.split("-")[2:3] != [payment]:
-        return RejectedRow(row.line, "id", "id_contradicts", "id and end_to_end_id name two debts")
+    if (of_ids := _fault_of_ids(payment, other)) is not None:
+        return RejectedRow(row.line, "id", *of_ids)
     status = cells["status"].casefold() or str(Said.PENDING)
     if status not in list(Said):
         return RejectedRow(row.line, "status", "status_unknown", "status is neither paid nor rejected (nor blank)")
@@ -108,6 +104,14 @@ def _row(row: NamedRow, width: int) -> Statement | RejectedRow:
         reason = f"reference has more than {REFERENCE_LENGTH_MAX} characters, some that can't be printed, or is an IBAN"
         return RejectedRow(row.line, "reference", "reference_malformed", reason)
     return Statement(other or payment, Said(status), reference or None, row.line)
+
+
+def _fault_of_ids(payment: str, other: str) -> tuple[str, str] | None:
+    if not payment and not other:
+        return "id_missing", "id is blank: give the number that `refundctl cashout list` shows"
+    if payment.isdecimal() and other and other.split("-")[2:3] != [payment]:
+        return "id_contradicts", "id and end_to_end_id name two debts"
+    return None
 
 
 def _can_be_kept(reference: str) -> bool:
@@ -167,25 +171,25 @@ def _report_in(root: "Element", name: str) -> "Element":
 
 
 def _statements(report: "Element") -> Iterator[Statement]:
-    """What is said of single transactions; where a group or a payment lists none, its own status counts for all of it."""
+    """What is said of single transactions; of a group or payment without any, its own status is that of all."""
     group = _first(report, "OrgnlGrpInfAndSts")
     message_id = "" if group is None else _text(group, "OrgnlMsgId")
     of_group = _statement(group, "GrpSts", message_id)
-    payments = _all(report, "OrgnlPmtInfAndSts")
     listed = False
-    for payment in payments:
+    for payment in _all(report, "OrgnlPmtInfAndSts"):
         of_payment = _statement(payment, "PmtInfSts", message_id) or of_group
         transactions = _all(payment, "TxInfAndSts")
-        for transaction in transactions:
-            listed = True
-            own = _statement(transaction, "TxSts", "") or of_payment
-            if own is not None:
-                yield replace(own, payment=_text(transaction, "OrgnlEndToEndId"), all_of=False)
-        if not transactions and of_payment is not None:
-            listed = True
-            yield of_payment
+        listed = listed or bool(transactions) or of_payment is not None
+        yield from _of_transactions(transactions, of_payment) if transactions else filter(None, [of_payment])
     if not listed and of_group is not None:
         yield of_group
+
+
+def _of_transactions(transactions: "list[Element]", of_payment: Statement | None) -> Iterator[Statement]:
+    for transaction in transactions:
+        own = _statement(transaction, "TxSts", "") or of_payment
+        if own is not None:
+            yield replace(own, payment=_text(transaction, "OrgnlEndToEndId"), all_of=False)
 
 
 def _statement(element: "Element | None", status: str, payment: str) -> Statement | None:

@@ -5,18 +5,17 @@ Read whole, since all of its rows are done or none, and every row that is wrong 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import did_you_mean, folded, shown
 from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.domain.cards.codes import code_key, is_card_id, looks_like_code, mask
-from refundctl.files.tables.csv_rows import CsvRows, Row
-from refundctl.files.tables.encoded_text import TextBytes, find_encoding
-from refundctl.files.tables.headers import likely_delimiter, names_in
-
-#: Each row names its card in one of them.
-CARD_COLUMNS = ("card_id", "code")
+from refundctl.domain.cards.redemption_columns import CARD_COLUMNS
+from refundctl.files.tables.csv_rows import Row
+from refundctl.files.tables.headers import TableHeader, table_header
+from refundctl.files.tables.table_file import TableFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class CardRow:
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """Why nothing can be made of a row: its physical line, a stable code, and a sentence that shows no code of a card."""
+    """Why a row can't be taken: its physical line, a stable code, and a sentence that shows no code of a card."""
 
     line: int
     code: str
@@ -59,59 +58,52 @@ def read_card_rows(
     optional: Collection[str] = (),
     encoding: str | None = None,
 ) -> CardRows:
-    """The rows of a file with these columns beside the card's; the stream is seekable, and `name` is what messages call it.
+    """The rows of a file with these columns beside the card's. Messages call it `name`; the stream is seekable.
 
-    A cell of a `required` column is never blank. Raises BadInput where the file as a whole is none of this kind, such as
-    for a column that is not known, and UsageError for an unknown encoding.
+    A cell of a `required` column is never blank. Raises BadInput where the file as a whole is none of this kind, such
+    as for a column that is not known, and UsageError for an unknown encoding.
     """
-    text = TextBytes(stream, name, find_encoding(stream, encoding))
-    rows = CsvRows(text, told_encoding=False)
     known = (*CARD_COLUMNS, *required, *optional)
-    beginning = rows.beginning()
-    delimiter = likely_delimiter(beginning, known)
-    names, lines = names_in(name, beginning, delimiter, "cards")
-    header = _Header(name, names, lines, known)
-    header.check(required)
-    rows.begin(delimiter, len(names), after_lines=lines)
-    taken: list[CardRow] = []
-    faults: list[RowFault] = []
-    for row in (row for several in rows for row in several):
-        read = header.read(row, required)
-        if isinstance(read, CardRow):
-            taken.append(read)
-        else:
-            faults.append(read)
-    return CardRows(taken, faults, text.sha256)
+    file = TableFile(
+        stream, name, partial(table_header, wanted=known, what="cards"), encoding=encoding, told_encoding=False
+    )
+    columns = _CardColumns(name, file.found, known)
+    columns.check(required)
+    read = [columns.read(row, required) for row in file.rows()]
+    rows = [row for row in read if isinstance(row, CardRow)]
+    return CardRows(rows, [fault for fault in read if isinstance(fault, RowFault)], file.sha256)
 
 
-class _Header:
+class _CardColumns:
     """Which column of the file is which."""
 
-    def __init__(self, path: str, names: Sequence[str], line: int, known: Sequence[str]) -> None:
-        self._path, self._names, self._line, self._known = path, names, line, known
+    def __init__(self, path: str, header: TableHeader, known: Sequence[str]) -> None:
+        self._path, self._names, self._line, self._known = path, header.names, header.lines, known
         columns = {folded(column): column for column in known}
-        self._columns = [columns.get(folded(name)) for name in names]
+        self._columns = [columns.get(folded(name)) for name in self._names]
 
     def check(self, required: Collection[str]) -> None:
         """Raises BadInput where a column is missing, stands there twice, or is not known."""
         there = [column for column in self._columns if column is not None]
-        if not there and any(map(_may_be_code, self._names)):
-            raise self._wrong("header_missing", "has no header: put a line with the names of its columns on top.")
-        unknown = [name for name, column in zip(self._names, self._columns, strict=True) if name and column is None]
-        if unknown:
-            listed = ", ".join(shown(mask(name) if _may_be_code(name) else name) for name in unknown)
-            guess = did_you_mean(unknown[0], [column for column in self._known if column not in there])
-            hint = guess or f"; it may have {', '.join(f'`{column}`' for column in self._known)}."
-            raise self._wrong("column_unknown", f"has a column that is not known here, {listed}{hint}")
+        self._refuse_unknown(there)
         twice = sorted({column for column in there if there.count(column) > 1})
         if twice:
             raise self._wrong("duplicate_header", f"has the column `{twice[0]}` more than once; leave one of them.")
         if not {*CARD_COLUMNS} & {*there}:
             raise self._wrong("column_missing", "has no column `card_id` or `code`, so that no card is named; add one.")
-        missing = [column for column in required if column not in there]
+        missing = ", ".join(f"`{column}`" for column in required if column not in there)
         if missing:
-            listed = ", ".join(f"`{column}`" for column in missing)
-            raise self._wrong("column_missing", f"has no column {listed}; add it, and fill it in each row.")
+            raise self._wrong("column_missing", f"has no column {missing}; add it, and fill it in each row.")
+
+    def _refuse_unknown(self, there: Sequence[str]) -> None:
+        if not there and any(map(_may_be_code, self._names)):
+            raise self._wrong("header_missing", "has no header: put a line with the names of its columns on top.")
+        unknown = [name for name, column in zip(self._names, self._columns, strict=True) if name and column is None]
+        if unknown:
+            told = ", ".join(map(_shown_name, unknown))
+            guess = did_you_mean(unknown[0], [column for column in self._known if column not in there])
+            hint = guess or f"; it may have {', '.join(f'`{column}`' for column in self._known)}."
+            raise self._wrong("column_unknown", f"has a column that is not known here, {told}{hint}")
 
     def read(self, row: Row, required: Collection[str]) -> CardRow | RowFault:
         """What a row says, or why it can't be taken."""
@@ -154,6 +146,10 @@ def _fault_of_card(card_id: str, code: str) -> tuple[str, str] | None:
 def _fault_of_blanks(cells: Mapping[str, str], required: Collection[str]) -> tuple[str, str] | None:
     blank = next((column for column in required if not cells[column]), None)
     return None if blank is None else ("value_missing", f"Its {blank} is blank: fill it in.")
+
+
+def _shown_name(name: str) -> str:
+    return shown(mask(name) if _may_be_code(name) else name)
 
 
 def _may_be_code(text: str) -> bool:

@@ -48,7 +48,7 @@ class Columns:
     others: Sequence[Row]
 
     def selected(self, left_out: Collection[int], wanted: Mapping[int, Container[str]]) -> list[bool]:
-        """Which rows (from 0) are not left out, and have in the columns (from 0) that `wanted` names one of its texts."""
+        """Which rows (from 0) are not left out, and have in each column (from 0) of `wanted` one of its texts."""
         selected = [row not in left_out for row in range(len(self.lines))]
         for position, texts in wanted.items():
             column = self.columns[position]

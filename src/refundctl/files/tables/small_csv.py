@@ -1,15 +1,15 @@
-"""Small CSV files of which some columns are read by their names, whole: accounts, and answers that are told to a debt."""
+"""Small CSV files, read whole, of which some columns are looked for by their names: accounts, a bank's answers."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.basics.mistakes import did_you_mean, folded
+from refundctl.domain.basics.mistakes import folded, nearest
 from refundctl.domain.bookings.booking_cells import WHITESPACE
-from refundctl.files.tables.csv_rows import CsvRows
-from refundctl.files.tables.encoded_text import TextBytes, find_encoding
-from refundctl.files.tables.headers import likely_delimiter, names_in
+from refundctl.files.tables.headers import table_header
+from refundctl.files.tables.table_file import TableFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +40,16 @@ def read_named_rows(
 
     Raises BadInput where it is no CSV file, or a required column is missing or there twice.
     """
-    text = TextBytes(stream, name, find_encoding(stream, None))
-    rows = CsvRows(text, told_encoding=False)
     known = (*required, *optional)
-    beginning = rows.beginning()
-    delimiter = likely_delimiter(beginning, known)
-    names, lines = names_in(name, beginning, delimiter, what)
-    positions = _positions(name, names, lines, required, known)
-    rows.begin(delimiter, len(names), after_lines=lines)
+    find = partial(table_header, wanted=known, what=what)
+    file = TableFile(stream, name, find, told_encoding=False)
+    positions = _positions(name, file.found.names, file.found.lines, required, known)
     found = [
         NamedRow(row.line, _cells(row.fields, positions), len(row.fields))
-        for several in rows
-        for row in several
+        for row in file.rows()
         if any(field.strip(WHITESPACE) for field in row.fields)
     ]
-    return NamedRows(name, found, len(names), delimiter, text.encoding, text.sha256)
+    return NamedRows(name, found, len(file.found.names), file.delimiter, file.encoding, file.sha256)
 
 
 def _positions(
@@ -73,8 +68,9 @@ def _positions(
     for column in required:
         if column not in found:
             others = [name for name in names if folded(name) not in columns]
-            question = did_you_mean(column, others).replace("did you mean", "is that")
-            message = f"{path} has no column `{column}`{question or ': name it so in the first line'}."
+            near = nearest(column, others)
+            what_to_do = ": name it so in the first line" if near is None else f"; is that `{near}`?"
+            message = f"{path} has no column `{column}`{what_to_do}."
             raise BadInput(message, code="column_missing", path=path, line=line)
     return found
 

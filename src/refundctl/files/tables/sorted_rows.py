@@ -94,7 +94,7 @@ def _write_all(file: IO[bytes], content: bytes) -> None:
 
 def _not_written(error: OSError) -> WriteFailed:
     message = (
-        f"A large file's rows are sorted in a temporary file, which can't be written: {error.strerror}. Make room in the"
-        " folder for temporary files, or set TMPDIR to another."
+        f"A large file's rows are sorted in a temporary file, which can't be written: {error.strerror}. Make room in"
+        " the folder for temporary files, or set TMPDIR to another."
     )
     return WriteFailed(message)

@@ -1,7 +1,7 @@
 """The parts of a workbook (xlsx), checked before they are read.
 
-calamine doesn't say all: it gives an error, and a formula that was never calculated, as blank, and a blank refund amount
-would mean the whole order; it takes a part that is cut off for a whole one; it makes room for every cell of the
+calamine doesn't say all: it gives an error, and a formula that was never calculated, as blank, and a blank refund
+amount would mean the whole order; it takes a part that is cut off for a whole one; it makes room for every cell of the
 rectangle that a sheet fills; and it gives the number 123 for a cell that shows 00123, which is another booking.
 """
 
@@ -75,7 +75,7 @@ def _format_of(tag: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _checked(pieces: Iterator[bytes], name: str, widths: Mapping[bytes, int]) -> Iterator[bytes]:
-    """The part, with errors and padded numbers as texts. Raises BadInput where it is cut off, too large, or not calculated."""
+    """The part, errors and padded numbers as texts. Raises BadInput where it is cut off, too large, not calculated."""
     parser = expat.ParserCreate("utf-8")  # calamine reads nothing else, whatever the part says
     parser.StartDoctypeDeclHandler = partial(_refuse_doctype, name)
     extent = _Extent(name)
@@ -122,7 +122,7 @@ _TYPE_TEXT = re.compile(rb"""\st\s*=\s*["']str["']""")
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{1,3}[0-9]{1,7})["']""")
 
 
-# 18.8.30 (number formats), 18.8.10 (the formats of cells), 18.8.45 (one of them, `xf`, in the order of the style numbers).
+# 18.8.30 (number formats), 18.8.10 (the formats of cells), 18.8.45 (one of them, `xf`, by the style numbers).
 _STYLES = "xl/styles.xml"
 #: 64,000 styles of some 200 bytes are what a workbook may have.
 STYLES_BYTES_MAX = 64 << 20

@@ -69,7 +69,7 @@ Node = Text | Items | Keys
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class YamlFault:
     """Something that isn't taken: its mark, the keys that lead to it, and a sentence."""
 
     mark: Mark
@@ -82,7 +82,7 @@ class Document:
     """What a file holds (None where that can't be told, or there is nothing) and every fault found."""
 
     root: Node | None
-    faults: tuple[Fault, ...]
+    faults: tuple[YamlFault, ...]
 
 
 def read_yaml(content: bytes) -> Document:
@@ -106,7 +106,7 @@ def read_yaml(content: bytes) -> Document:
 
 
 def _unreadable(mark: Mark, sentence: str) -> Document:
-    return Document(None, (Fault(mark, (), sentence),))
+    return Document(None, (YamlFault(mark, (), sentence),))
 
 
 def _mark_after(text: str) -> Mark:
@@ -121,7 +121,7 @@ class _YamlMark(Protocol):
     column: int
 
 
-class _Stop(Exception):
+class _Unreadable(Exception):
     """Nothing behind this place can be read."""
 
 
@@ -130,14 +130,14 @@ class _Composer:
 
     def __init__(self, text: str) -> None:
         self._loader = yaml.SafeLoader(text)
-        self._faults: list[Fault] = []
+        self._faults: list[YamlFault] = []
         self._place: Place = ()
 
     def document(self) -> Document:
         root: Node | None = None
         try:
             root = self._root()
-        except _Stop:
+        except _Unreadable:
             pass
         except yaml.MarkedYAMLError as error:
             mark, sentence = _in_plain_words(error)
@@ -169,7 +169,7 @@ class _Composer:
         mark = _mark(event.start_mark)
         if depth > DEPTH_MAX:
             self._fault(mark, f"nested deeper than {DEPTH_MAX} levels: nothing needs that")
-            raise _Stop
+            raise _Unreadable
         if isinstance(event, yaml.ScalarEvent):
             self._check_name(event, event.tag, mark)
             return self._text(event, mark)
@@ -221,7 +221,7 @@ class _Composer:
         self._place = above
 
     def _fault(self, mark: Mark, sentence: str) -> None:
-        self._faults.append(Fault(mark, self._place, sentence))
+        self._faults.append(YamlFault(mark, self._place, sentence))
 
 
 def _mark(mark: _YamlMark | None) -> Mark:
@@ -232,10 +232,7 @@ def _mark(mark: _YamlMark | None) -> Mark:
 _PLAIN_WORDS = (
     ("found character '\\t'", "a tab: YAML takes spaces only"),
     ("found character", "a text can't begin with this sign: put it in quotes"),
-    (
-        "mapping values are not allowed",
-        "a second `:` in one line, or a wrong indentation: indent it or use quotes",
-    ),
+    ("mapping values are not allowed", "a second `:` in one line, or a wrong indentation: indent it or use quotes"),
     ("could not find expected ':'", "a key without a `:` behind it"),
     ("expected ',' or", "a list or keys in brackets are not closed, or lack a comma"),
     ("expected <block end>", "this is indented differently from the lines above, or stands behind a quote"),

@@ -1,12 +1,13 @@
 """The pool of a campaign: cards that were made beforehand, or printed by somebody else, and wait for a holder."""
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from refundctl.ledger.cards.codes import CODE_KEY, MakeCodes, highest_card, index_codes, post_cards
 from refundctl.ledger.cards.state import waiting
-from refundctl.ledger.funding.publishing import CODE_KEY, MakeCodes, drawn, drawn_distinct, index_codes
+from refundctl.ledger.file.sql import make_temporary
 
 EMPTY = "no_voucher_suitable_for_publication"  # Voucherify's name for it
 
@@ -30,6 +31,12 @@ def made_beforehand(connection: sqlite3.Connection, campaign: int) -> int:
     return int(connection.execute(made, (campaign,)).fetchone()[0])
 
 
+def has_pool(connection: sqlite3.Connection, campaign: int) -> bool:
+    """Whether cards of the campaign were made beforehand or printed, taken or not."""
+    found = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = ? AND customer IS NULL)"
+    return bool(connection.execute(found, (campaign,)).fetchone()[0])
+
+
 def free_cards(connection: sqlite3.Connection, campaign: int) -> int:
     """How many cards of the campaign's pool wait for a holder."""
     free = f"SELECT count(*) FROM cards WHERE campaign = ? AND {waiting(connection)}"
@@ -38,15 +45,15 @@ def free_cards(connection: sqlite3.Connection, campaign: int) -> int:
 
 def make_cards(connection: sqlite3.Connection, campaign: int, run_id: int, make_codes: MakeCodes, count: int) -> None:
     """Add `count` cards with codes of their own to the pool. Raises CodesExhausted."""
-    before = _highest_card(connection)
-    # Codes are drawn blindly first: among strong ones a collision is next to impossible.
-    connection.execute("SAVEPOINT blind_draw")
-    _add(connection, campaign, run_id, islice(drawn(make_codes), count), printed=False)
-    if index_codes(connection, before) != count:
-        connection.execute("ROLLBACK TO blind_draw")
-        _add(connection, campaign, run_id, drawn_distinct(connection, make_codes, count), printed=False)
-        index_codes(connection, before)
-    connection.execute("RELEASE blind_draw")
+
+    def post(codes: Iterator[str]) -> int:
+        connection.executemany(
+            "INSERT INTO cards (campaign, code, run_id) VALUES (?, ?, ?)",
+            ((campaign, code, run_id) for code in islice(codes, count)),
+        )
+        return count
+
+    post_cards(connection, make_codes, post)
 
 
 def compare_printed(
@@ -54,13 +61,12 @@ def compare_printed(
 ) -> list[Clash]:
     """Note printed codes with their lines, and hold them against all cards; those of the campaign's own pool are known.
 
-    `lookalike` gives the same text for codes that are taken for each other when read or typed. Clashes are in order of lines.
+    `lookalike` gives the same text for codes that are taken for each other when read or typed. Clashes are in order of
+    lines.
     """
     connection.create_function("lookalike", 1, lookalike, deterministic=True)
-    connection.execute("DROP TABLE IF EXISTS temp.printed_codes")
-    connection.execute(
-        "CREATE TEMP TABLE printed_codes (line INTEGER PRIMARY KEY, code TEXT NOT NULL, code_key TEXT NOT NULL, looks TEXT NOT NULL)"
-    )
+    columns = "line INTEGER PRIMARY KEY, code TEXT NOT NULL, code_key TEXT NOT NULL, looks TEXT NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE printed_codes ({columns});")
     connection.executemany(
         f"INSERT INTO printed_codes SELECT ?1, ?2, {CODE_KEY.format(code='?2')}, lookalike(?2)", codes
     )
@@ -83,8 +89,9 @@ def compare_printed(
 
 
 def take_in_printed(connection: sqlite3.Connection, campaign: int, run_id: int) -> int:
-    """Add the printed codes that compare_printed() noted to the pool, in order of their lines; give the number of new ones."""
-    before = _highest_card(connection)
+    """Add the printed codes that compare_printed() noted to the pool, in order of their lines; give the number of
+    new ones."""
+    before = highest_card(connection)
     connection.execute(
         """
         INSERT INTO cards (campaign, code, printed, run_id)
@@ -95,14 +102,3 @@ def take_in_printed(connection: sqlite3.Connection, campaign: int, run_id: int) 
         (campaign, run_id),
     )
     return index_codes(connection, before)
-
-
-def _highest_card(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(id), 0) FROM cards").fetchone()[0])
-
-
-def _add(connection: sqlite3.Connection, campaign: int, run_id: int, codes: Iterable[str], *, printed: bool) -> None:
-    connection.executemany(
-        "INSERT INTO cards (campaign, code, printed, run_id) VALUES (?, ?, ?, ?)",
-        ((campaign, code, printed, run_id) for code in codes),
-    )

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 
+from refundctl.ledger.cards.codes import CODE_KEY
 from refundctl.ledger.checks import cards_in_order, cash_in_order, redemptions_in_order
 from refundctl.ledger.checks.credits_in_order import credits_, undoings
 from refundctl.ledger.checks.findings import MOST_OF_ONE_KIND, Finding, broken
@@ -11,7 +12,6 @@ from refundctl.ledger.checks.redemptions_in_order import register_days
 from refundctl.ledger.checks.seals_in_order import seals_
 from refundctl.ledger.file import schema
 from refundctl.ledger.file.sql import any_rows
-from refundctl.ledger.funding.publishing import CODE_KEY
 from refundctl.ledger.journal import seals
 from refundctl.ledger.journal.salted_digests import register_sha256
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from refundctl.ledger.bookings.line_versions import newest_version
 from refundctl.ledger.checks.findings import MOST_OF_ONE_KIND, Finding
 from refundctl.ledger.checks.redemptions_in_order import MOVED_TO
-from refundctl.ledger.funding.amounts_by_policy import BONUS_SLOT, FEE_SLOT
+from refundctl.ledger.funding.settled_lines import BONUS_SLOT, FEE_SLOT
 from refundctl.ledger.funding.topping_up import BACK_SLOT, CASH_SLOT
 
 # What a refund line is given settles the refund, but for bonuses; the reason of what a rule makes is the rule's name.

@@ -13,7 +13,8 @@ from typing import Any
 from refundctl.domain.basics.errors import Busy
 from refundctl.ledger.cards.state import BEARERS, endings
 from refundctl.ledger.file.sql import any_rows, make_temporary
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding.considered_lines import Considered
+from refundctl.ledger.funding.line_state import LineState
 
 # Ranges never overlap, so the last one that begins before a credit tells whether the credit is in any.
 HANDED = """
@@ -136,13 +137,13 @@ class NewCredits:
 
 
 def find_new_credits(
-    connection: sqlite3.Connection, campaign: int, tool: str, *, fresh_after: int, considered_only: bool
+    connection: sqlite3.Connection, campaign: int, tool: str, *, fresh_after: int, considered: Considered | None = None
 ) -> NewCredits:
     """Collect the campaign's credits that this tool has not been handed yet, as ranges.
 
     Credits whose holder has no e-mail address wait until there is one; nobody is told of what was undone. All credits
-    after `fresh_after` are known to be new; the others are looked at one by one, `considered_only` those of the cards
-    that a considered line is on, or has moved to, or that have a new credit: a card is mailed with all that is on it,
+    after `fresh_after` are known to be new; the others are looked at one by one, where lines were `considered` those of the
+    cards that one of them is on, or has moved to, or that have a new credit: a card is mailed with all that is on it,
     so nothing of it is left to be mailed again. What the desk has given is for no booking, so it goes out with whatever
     goes out next.
     """
@@ -160,7 +161,7 @@ def find_new_credits(
             parameters,
         )
     if _any_left(connection, parameters):
-        asked_for = f"AND card IN ({_asked_for(connection)})" if considered_only else ""
+        asked_for = f"AND card IN ({_asked_for(connection)})" if considered else ""
         _collect(connection, parameters, f"id <= :after AND NOT ({HANDED}) {asked_for} {mailed}")
     return NewCredits(connection, campaign, tool, any_rows(connection, "new_ranges"))
 
@@ -258,7 +259,7 @@ def _asked_for(connection: sqlite3.Connection) -> str:
 _ASKED_FOR = f"""
     SELECT card FROM transactions
     WHERE card IS NOT NULL AND line IN (
-        SELECT line FROM considered WHERE state IN ({State.FUNDED:d}, {State.FUNDED_NOT_ELIGIBLE:d})
+        SELECT line FROM considered WHERE state IN ({LineState.FUNDED:d}, {LineState.FUNDED_NOT_ELIGIBLE:d})
     )
     UNION
     SELECT card FROM transactions WHERE id > :after AND campaign = :campaign AND card IS NOT NULL

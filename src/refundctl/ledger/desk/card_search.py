@@ -12,7 +12,6 @@ from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS, Condition
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.bookings.line_versions import is_newest_version
 from refundctl.ledger.cards.state import CARDS_OF_CUSTOMER, many_cards, stands_among
-from refundctl.ledger.funding.considered_lines import judge_segments
 from refundctl.ledger.funding.matching import matcher
 from refundctl.ledger.people.finding_people import customer_number
 
@@ -35,7 +34,7 @@ class AskedFor:
 
 def find(connection: sqlite3.Connection, wanted: AskedFor, today: Mapping[int, str], limit: int) -> list[int]:
     """The numbers of the first `limit` cards that are wanted, in order; `today` is the day where each campaign is, by number."""
-    some = _find_asked_cards(connection, wanted)
+    some = _find_candidates(connection, wanted)
     conditions = ["TRUE"]
     if wanted.campaign is not None:
         conditions.append("cards.campaign = :campaign")
@@ -63,7 +62,7 @@ def _day_sql(today: Mapping[int, str]) -> str:
     return f"CASE cards.campaign {' '.join(whens)} END"
 
 
-def _find_asked_cards(connection: sqlite3.Connection, wanted: AskedFor) -> bool:
+def _find_candidates(connection: sqlite3.Connection, wanted: AskedFor) -> bool:
     """Collect the cards of who or what was named, in `asked_cards`; False where neither was."""
     connection.execute("DROP TABLE IF EXISTS temp.asked_cards")
     connection.execute("CREATE TEMP TABLE asked_cards (card INTEGER PRIMARY KEY)")
@@ -125,18 +124,14 @@ def _find_lines(connection: sqlite3.Connection, where: Condition) -> None:
     connection.execute("DROP TABLE IF EXISTS temp.asked_lines")
     connection.execute("CREATE TEMP TABLE asked_lines (booking INTEGER NOT NULL, customer INTEGER NOT NULL)")
     for currency in _currencies(connection, where):
-        matches = matcher(connection, [where], currency)
-        connection.execute("DROP TABLE IF EXISTS temp.asked_segments")
-        connection.execute("CREATE TEMP TABLE asked_segments (segment INTEGER PRIMARY KEY, rules INTEGER NOT NULL)")
-        judge_segments(connection, matches, "asked_segments")
-        matches.register(connection, "asked_for")
+        matches = matcher(connection, [where], currency, "asked_segments")
         connection.execute(
             f"""
             INSERT INTO asked_lines
             SELECT now.booking, now.customer
             FROM line_versions AS now CROSS JOIN asked_segments ON asked_segments.segment = now.segment
             WHERE asked_segments.rules AND {is_newest_version("now")} AND (now.currency = :currency OR NOT :by_currency)
-                AND {matches.sql("asked_segments.rules", "asked_for")}
+                AND {matches.sql}
             """,
             {"currency": currency, "by_currency": _asks_for_amounts(where)},
         )

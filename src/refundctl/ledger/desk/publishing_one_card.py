@@ -4,9 +4,9 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.cards.codes import code_key
+from refundctl.ledger.cards.codes import MakeCodes, drawn_distinct, highest_card, index_codes
 from refundctl.ledger.cards.state import waiting
 from refundctl.ledger.desk import card_events
-from refundctl.ledger.funding.publishing import MakeCodes, drawn_distinct, index_codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def hand_out_card(connection: sqlite3.Connection, card: int, to: Recipient, run_
 
 def _make(connection: sqlite3.Connection, to: Recipient, run_id: int, code: str) -> int:
     """Make a card: of the holder's from the start, or one of the pool for a bearer."""
-    before = connection.execute("SELECT coalesce(max(id), 0) FROM cards").fetchone()[0]
+    before = highest_card(connection)
     holder = f":customer, :booking, {_ORDINAL}, :expires_on" if to.customer is not None else "NULL, NULL, NULL, NULL"
     card = connection.execute(
         f"""

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from refundctl.domain.campaigns.refund_policy import Budget
 from refundctl.ledger.cards.heirs import find_heirs
 from refundctl.ledger.cards.state import BEARERS_CARDS, DEACTIVATED_CARDS, TRANSFERRED_CARDS, UNASSIGNED, live
-from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.funding.publishing import Holding
-
-#: Credits and what takes them back; what customers spend stands in other accounts. OR rather than IN, see the schema.
-GIVEN = (
-    "(contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'goodwill'"
-    " OR contra_account = 'adjustments')"
-)
+from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.funding.considered_lines import Considered
+from refundctl.ledger.funding.holders import Holding
+from refundctl.ledger.funding.line_state import LineState
+from refundctl.ledger.funding.owed import GIVEN
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What counts against a budget: paid and bonus, of it bonus, in minor units; and cards in somebody's hands that are not dead."""
+    """What counts against a budget: paid and bonus, of it bonus, in minor units; and cards in somebody's hands that
+    are not dead."""
 
     total_minor: int
     bonus_minor: int
@@ -38,7 +36,8 @@ def used(connection: sqlite3.Connection, campaign: int) -> Used:
 
 
 def published_cards(connection: sqlite3.Connection, campaign: int) -> int:
-    """How many cards have a holder, or were activated for whoever has them, and were neither deactivated nor transferred."""
+    """How many cards have a holder, or were activated for whoever has them, and were neither deactivated nor
+    transferred."""
     return int(
         connection.execute(
             f"""
@@ -72,19 +71,20 @@ def given_to(connection: sqlite3.Connection, campaign: int, customer: int) -> in
     )
 
 
-def leave_out_capped(connection: sqlite3.Connection, holding: Holding, budget: Budget) -> None:
+def leave_out_capped(considered: Considered, holding: Holding, budget: Budget) -> None:
     """Put the open considered lines aside whose card or customer would get more than the budget allows one.
 
     All lines of such a card or customer that are open now, as giving some of them would depend on their order.
     """
+    connection = considered.connection
     if budget.per_card_minor is not None:
         holder = "customer" if holding.per_customer else "booking"
         # A dead card's money counts for that card only: its holder gets another one.
         _find_given(connection, holding, holder, live(connection))
-        _leave_out(connection, holder, budget.per_card_minor, State.OVER_CARD_CAP)
+        _leave_out(connection, holder, budget.per_card_minor, LineState.OVER_CARD_CAP)
     if budget.per_customer_minor is not None:
         _find_given(connection, holding, "customer", "TRUE")
-        _leave_out(connection, "customer", budget.per_customer_minor, State.OVER_CUSTOMER_CAP)
+        _leave_out(connection, "customer", budget.per_customer_minor, LineState.OVER_CUSTOMER_CAP)
 
 
 def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, counted: str) -> None:
@@ -93,8 +93,8 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
     What was given on a card that was transferred counts on its successor.
     """
     card = find_heirs(connection).of("transactions.card")
-    connection.execute("DROP TABLE IF EXISTS temp.given_by_holder")
-    connection.execute("CREATE TEMP TABLE given_by_holder (holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL)")
+    columns = "holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE given_by_holder ({columns});")
     connection.execute(
         f"""
         INSERT INTO given_by_holder
@@ -107,20 +107,20 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
     )
 
 
-def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, state: State) -> None:
-    connection.execute("DROP TABLE IF EXISTS temp.capped")
-    connection.execute("CREATE TEMP TABLE capped (holder INTEGER PRIMARY KEY)")
+def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, state: LineState) -> None:
+    make_temporary(connection, "CREATE TEMP TABLE capped (holder INTEGER PRIMARY KEY);")
     connection.execute(
         f"""
         INSERT INTO capped
         SELECT holder FROM (
             SELECT {holder} AS holder, sum(paid_minor + bonus_minor) AS more_minor
-            FROM considered WHERE state = {State.OPEN:d} GROUP BY {holder}
+            FROM considered WHERE state = {LineState.OPEN:d} GROUP BY {holder}
         ) AS open
-        WHERE more_minor + coalesce((SELECT minor FROM given_by_holder WHERE given_by_holder.holder = open.holder), 0) > ?
+        WHERE more_minor + coalesce((SELECT minor FROM given_by_holder AS given WHERE given.holder = open.holder), 0) > ?
         """,
         (limit_minor,),
     )
     connection.execute(
-        f"UPDATE considered SET state = {state:d} WHERE state = {State.OPEN:d} AND {holder} IN (SELECT holder FROM capped)"
+        f"UPDATE considered SET state = {state:d} "
+        f"WHERE state = {LineState.OPEN:d} AND {holder} IN (SELECT holder FROM capped)"
     )

@@ -1,14 +1,14 @@
 """Conditions as SQL: which of them a refund line meets, as a whole number with a bit for each.
 
 Most conditions look at descriptive values only, which a few segments share: these are decided once for each segment.
-Ranges of amounts, dates and tickets become SQL. What is left (metadata, a person's own values) is asked in Python, line by
-line, with JSON in between.
+Ranges of amounts, dates and tickets become SQL. What is left (metadata, a person's own values) is asked in Python, line
+by line, with JSON in between.
 """
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.campaigns.conditions import (
@@ -21,6 +21,7 @@ from refundctl.domain.campaigns.conditions import (
     Test,
 )
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
+from refundctl.ledger.file.sql import make_temporary
 
 SEGMENT_FIELDS = frozenset({"source", *SEGMENT_COLUMNS})
 FieldValues = Mapping[str, str | int | None]
@@ -54,12 +55,16 @@ _METADATA_PREFIX = "metadata."
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """Conditions by their bits: the first is bit 0. `segment_fields` are those that a segment decides alone."""
+    """Conditions by their bits: the first is bit 0. `segment_fields` are those that a segment decides alone.
+
+    `segments` is the temporary table that matcher() made for it: (segment, rules, never_expires), with the bits that
+    lines of each segment may have, and whether cards never expire in the segment's country.
+    """
 
     conditions: Sequence[Condition]
     currency: str
+    segments: str
     segment_fields: frozenset[str] = SEGMENT_FIELDS
-    _parameters: dict[str, Any] = field(default_factory=dict)
 
     def segment_bits(self, values: FieldValues) -> int:
         """The conditions that lines with these values may meet: those of which no test on them fails."""
@@ -74,12 +79,9 @@ class Matcher:
         return condition.fields <= self.segment_fields
 
     @property
-    def asks_for_totals(self) -> bool:
-        """Whether a condition looks at what a customer's bookings add up to."""
-        return any(CUSTOMER_TOTAL in condition.fields for condition in self.conditions)
-
-    def sql(self, segment_bits: str, name: str) -> str:
-        """The bits of `now` as SQL, from those of its segment. `name` is that of the function made by register()."""
+    def sql(self) -> str:
+        """The bits of `now` as SQL, where the row of `segments` for its segment is joined."""
+        segment_bits = f"{self.segments}.rules"
         failing = {
             1 << at: f"iif({' AND '.join(tests)}, 0, {1 << at})"
             for at, condition in enumerate(self.conditions)
@@ -94,10 +96,14 @@ class Matcher:
         if not asked:
             return bits
         mask = sum(1 << at for at, _ in asked)
-        return f"iif({segment_bits} & {mask}, {name}({bits}, {self._json(asked)}), {bits})"
+        return f"iif({segment_bits} & {mask}, {self._function}({bits}, {self._json(asked)}), {bits})"
 
-    def register(self, connection: sqlite3.Connection, name: str) -> None:
-        """Give the connection the function that sql() calls, where it calls one."""
+    @property
+    def _function(self) -> str:
+        return f"met_{self.segments}"
+
+    def make_function(self, connection: sqlite3.Connection) -> None:
+        """Give the connection the function that `sql` calls, where it calls one."""
         asked = self._asked()
         if not asked:
             return
@@ -111,7 +117,7 @@ class Matcher:
                     bits &= ~(1 << at)
             return bits
 
-        connection.create_function(name, 2, met)
+        connection.create_function(self._function, 2, met)
 
     def _tests(self, condition: Condition, *, decided: bool) -> list[tuple[str, Test]]:
         return [(name, test) for name, test in condition.tests if (name in self.segment_fields) is decided]
@@ -136,19 +142,43 @@ class Matcher:
         return f"json_object({', '.join(fields)})"
 
 
-def matcher(connection: sqlite3.Connection, conditions: Sequence[Condition], currency: str) -> Matcher:
-    """A matcher for this ledger; where files of people gave a country, a segment alone doesn't decide that one."""
+def matcher(
+    connection: sqlite3.Connection,
+    conditions: Sequence[Condition],
+    currency: str,
+    segments: str,
+    never_expires: Callable[[str], bool] | None = None,
+) -> Matcher:
+    """A matcher with all that its SQL reads: the temporary table `segments`, and where they are asked for
+    `customer_totals`.
+
+    Whether cards never expire in a country says `never_expires`. Where files of people gave a country, a segment alone
+    doesn't decide that one.
+    """
     by_person = connection.execute("SELECT EXISTS (SELECT 1 FROM customers WHERE country IS NOT NULL)").fetchone()[0]
-    return Matcher(conditions, currency, SEGMENT_FIELDS - {"country"} if by_person else SEGMENT_FIELDS)
+    fields = SEGMENT_FIELDS - {"country"} if by_person else SEGMENT_FIELDS
+    matches = Matcher(conditions, currency, segments, fields)
+    if any(CUSTOMER_TOTAL in condition.fields for condition in conditions):
+        _find_customer_totals(connection, currency)
+    columns = "segment INTEGER PRIMARY KEY, rules INTEGER NOT NULL, never_expires INTEGER NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE {segments} ({columns});")
+    names = ("source", *SEGMENT_COLUMNS)
+    for segment, *row in connection.execute(f"SELECT id, {', '.join(names)} FROM segments").fetchall():
+        values = dict(zip(names, row, strict=True))
+        country = values["country"]
+        never = never_expires is not None and country is not None and never_expires(country)
+        connection.execute(f"INSERT INTO {segments} VALUES (?, ?, ?)", (segment, matches.segment_bits(values), never))
+    matches.make_function(connection)
+    return matches
 
 
-def find_customer_totals(connection: sqlite3.Connection, currency: str) -> None:
+def _find_customer_totals(connection: sqlite3.Connection, currency: str) -> None:
     """Collect what each customer's bookings in a currency add up to: their order amounts, each booking once.
 
     Bookings that an undone load has brought in don't count, nor do those that their source leaves out now.
     """
-    connection.execute("DROP TABLE IF EXISTS temp.customer_totals")
-    connection.execute("CREATE TEMP TABLE customer_totals (customer INTEGER PRIMARY KEY, total_minor INTEGER NOT NULL)")
+    columns = "customer INTEGER PRIMARY KEY, total_minor INTEGER NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE customer_totals ({columns});")
     # Where each booking is one row, as is usual, nothing needs to be put together.
     plain = connection.execute(
         """

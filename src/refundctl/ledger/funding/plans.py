@@ -1,6 +1,7 @@
-"""Plans and approvals in the ledger: the digest of what a run gives, what a person should look at, and who agreed to it.
+"""Plans and approvals in the ledger: the digest of what a run gives, what a person should look at, and who agreed to
+it.
 
-What a run gives is read from `considered` (see ledger.scope) after its top-up, and from the transactions it posted.
+What a run gives is read from the considered lines after its top-up, and from the transactions it posted.
 """
 
 import hashlib
@@ -9,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from refundctl.domain.campaigns.refund_policy import Policy
 from refundctl.ledger.cards.heirs import find_heirs
-from refundctl.ledger.file.sql import any_rows, run_script
-from refundctl.ledger.funding.budgets import GIVEN
-from refundctl.ledger.funding.considered_lines import RuleBits, State
+from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.funding.considered_lines import Considered, RuleBits
+from refundctl.ledger.funding.line_state import IS_OPEN, LineState
+from refundctl.ledger.funding.owed import GIVEN
 
 ROWS_PER_READ = 5_000
 LARGEST = 10
@@ -26,8 +27,7 @@ FENCE = 3
 TIMES_QUARTILE = 2
 FEWEST_BOOKINGS = 20
 
-_GIVEN = f"state IN ({State.OPEN:d}, {State.CASH_ONLY:d})"
-_STATES = f"CASE state {' '.join(f'WHEN {state:d} THEN {state.name.lower()!r}' for state in State)} END"
+_STATES = f"CASE state {' '.join(f'WHEN {state:d} THEN {state.name.lower()!r}' for state in LineState)} END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,17 @@ class RuleShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class NotedBookings:
     """How many bookings something is true of, and the ids of the first few."""
 
     count: int
     booking_ids: Sequence[str] = ()
 
 
-def lines_digest(connection: sqlite3.Connection) -> str:
-    """SHA-256 over the considered lines with their states and amounts, in an order that no number of the ledger's sets."""
-    rows = connection.execute(
+def lines_digest(considered: Considered) -> str:
+    """SHA-256 over the considered lines with their states and amounts, in an order that no number of the ledger's
+    sets."""
+    rows = considered.connection.execute(
         f"""
         SELECT json_array(
             booking_id, coalesce(nullif(refund_id, ''), booking_id), customer_id, {_STATES}, paid_minor, bonus_minor,
@@ -83,18 +84,33 @@ def rule_shares(connection: sqlite3.Connection, after: int) -> list[RuleShare]:
     return [RuleShare(*row) for row in rows]
 
 
-def find_amounts(connection: sqlite3.Connection, after: int) -> None:
-    """Collect what each considered booking was given by the transactions after `after`, on cards and in cash."""
-    run_script(
-        connection,
-        """
-        DROP TABLE IF EXISTS temp.given_by_booking;
-        CREATE TEMP TABLE given_by_booking (booking INTEGER PRIMARY KEY, customer INTEGER NOT NULL, minor INTEGER NOT NULL);
-        """,
-    )
+@dataclass(frozen=True, slots=True)
+class GivenAmounts:
+    """What each considered booking was given, on cards and in cash: in the temporary table `given_by_booking`."""
+
+    connection: sqlite3.Connection
+
+    def largest(self) -> list[tuple[str, int]]:
+        """The bookings that are given most, with how much in minor units; of equal ones the first by their ids."""
+        rows = self.connection.execute(
+            """
+            SELECT booking_id, minor FROM given_by_booking CROSS JOIN bookings ON bookings.id = given_by_booking.booking
+            WHERE minor >= coalesce((SELECT minor FROM given_by_booking ORDER BY minor DESC LIMIT 1 OFFSET ?1 - 1), 0)
+            ORDER BY minor DESC, booking_id LIMIT ?1
+            """,
+            (LARGEST,),
+        )
+        return rows.fetchall()
+
+
+def find_amounts(considered: Considered, after: int) -> GivenAmounts:
+    """Collect what each considered booking was given by the transactions after `after`."""
+    connection = considered.connection
+    columns = "booking INTEGER PRIMARY KEY, customer INTEGER NOT NULL, minor INTEGER NOT NULL"
+    make_temporary(connection, f"CREATE TEMP TABLE given_by_booking ({columns});")
     without = connection.execute(
         f"""
-        SELECT (SELECT count(*) FROM considered WHERE {_GIVEN}) > (
+        SELECT (SELECT count(*) FROM considered WHERE {IS_OPEN}) > (
             SELECT count(*) FROM transactions WHERE id > ? AND entry = 1 AND bucket <> 'fee'
         )
         """,
@@ -103,49 +119,38 @@ def find_amounts(connection: sqlite3.Connection, after: int) -> None:
     # Where every open line was funded, as is usual, they needn't be looked up one by one.
     posted = """
         AND EXISTS (
-            SELECT 1 FROM transactions WHERE transactions.line = considered.line AND entry = 1 AND transactions.id > :after
+            SELECT 1 FROM transactions
+            WHERE transactions.line = considered.line AND entry = 1 AND transactions.id > :after
         )
     """
     connection.execute(
         f"""
         INSERT INTO given_by_booking
         SELECT booking, min(customer), sum(paid_minor + bonus_minor + cash_minor)
-        FROM considered WHERE {_GIVEN} {posted if without else ""}
+        FROM considered WHERE {IS_OPEN} {posted if without else ""}
         GROUP BY booking HAVING sum(paid_minor + bonus_minor + cash_minor) > 0
         """,
         {"after": after} if without else {},
     )
+    return GivenAmounts(connection)
 
 
-def largest_amounts(connection: sqlite3.Connection) -> list[tuple[str, int]]:
-    """The bookings that are given most, with how much; of equal ones the first by their ids. After find_amounts()."""
-    rows = connection.execute(
-        """
-        SELECT booking_id, minor FROM given_by_booking CROSS JOIN bookings ON bookings.id = given_by_booking.booking
-        WHERE minor >= coalesce((SELECT minor FROM given_by_booking ORDER BY minor DESC LIMIT 1 OFFSET ?1 - 1), 0)
-        ORDER BY minor DESC, booking_id LIMIT ?1
-        """,
-        (LARGEST,),
-    )
-    return rows.fetchall()
+# What a person should look at before money moves
 
 
-# What a person should look at before money moves; find_amounts() comes before all of these.
-
-
-def sharing_an_email(connection: sqlite3.Connection) -> Found:
+def sharing_an_email(given: GivenAmounts) -> NotedBookings:
     """Bookings of customers whose e-mail address another customer of the ledger has too."""
-    run_script(
+    connection = given.connection
+    make_temporary(
         connection,
         """
-        DROP TABLE IF EXISTS temp.shared_emails;
         CREATE TEMP TABLE shared_emails (email TEXT PRIMARY KEY) WITHOUT ROWID;
         INSERT INTO shared_emails
         SELECT lower(email) FROM customers WHERE email IS NOT NULL GROUP BY 1 HAVING count(*) > 1;
         """,
     )
     if not any_rows(connection, "shared_emails"):
-        return Found(0)
+        return NotedBookings(0)
     return _found(
         connection,
         """
@@ -155,12 +160,12 @@ def sharing_an_email(connection: sqlite3.Connection) -> Found:
     )
 
 
-def sharing_name_and_amount(connection: sqlite3.Connection) -> Found:
+def sharing_name_and_amount(given: GivenAmounts) -> NotedBookings:
     """Bookings of different customers who have the same name and are given the same amount."""
-    run_script(
+    connection = given.connection
+    make_temporary(
         connection,
         """
-        DROP TABLE IF EXISTS temp.lookalikes;
         CREATE TEMP TABLE lookalikes (first INTEGER NOT NULL, last INTEGER NOT NULL, bookings INTEGER NOT NULL);
         INSERT INTO lookalikes
         SELECT min(booking), max(booking), count(*)
@@ -172,14 +177,16 @@ def sharing_name_and_amount(connection: sqlite3.Connection) -> Found:
     )
     count = connection.execute("SELECT coalesce(sum(bookings), 0) FROM lookalikes").fetchone()[0]
     shown = "SELECT first AS booking FROM lookalikes UNION SELECT last FROM lookalikes"
-    return Found(count, _first(connection, shown)) if count else Found(0)
+    return NotedBookings(count, _first(connection, shown)) if count else NotedBookings(0)
 
 
-def far_off(connection: sqlite3.Connection) -> tuple[Found, int]:
-    """Bookings that are given far more than most of the others (see FENCE), the largest first; and the amount beyond which."""
+def far_off(given: GivenAmounts) -> tuple[NotedBookings, int]:
+    """Bookings that are given far more than most of the others (see FENCE), the largest first; and the amount beyond
+    which."""
+    connection = given.connection
     count = connection.execute("SELECT count(*) FROM given_by_booking").fetchone()[0]
     if count < FEWEST_BOOKINGS:
-        return Found(0), 0
+        return NotedBookings(0), 0
     connection.execute("CREATE INDEX IF NOT EXISTS temp.given_minor ON given_by_booking (minor)")
     lower, upper = (
         connection.execute("SELECT minor FROM given_by_booking ORDER BY minor LIMIT 1 OFFSET ?", (at,)).fetchone()[0]
@@ -190,32 +197,36 @@ def far_off(connection: sqlite3.Connection) -> tuple[Found, int]:
     return _found(connection, f"SELECT booking FROM given_by_booking WHERE minor > {limit:d}", "minor DESC,"), limit
 
 
-def funded_elsewhere(connection: sqlite3.Connection) -> Found:
+def funded_elsewhere(considered: Considered) -> NotedBookings:
     """Bookings that another campaign has funded."""
-    return _found(connection, f"SELECT DISTINCT booking FROM considered WHERE state = {State.FUNDED_ELSEWHERE:d}")
+    return _found(
+        considered.connection, f"SELECT DISTINCT booking FROM considered WHERE state = {LineState.FUNDED_ELSEWHERE:d}"
+    )
 
 
-def never_expiring(connection: sqlite3.Connection) -> Found:
+def never_expiring(considered: Considered) -> NotedBookings:
     """Bookings whose cards never expire, as the law of their customers' country has it."""
-    return _found(connection, f"SELECT DISTINCT booking FROM considered WHERE state = {State.OPEN:d} AND never_expires")
+    never = f"SELECT DISTINCT booking FROM considered WHERE state = {LineState.OPEN:d} AND never_expires"
+    return _found(considered.connection, never)
 
 
-def without_tickets(connection: sqlite3.Connection, policy: Policy) -> Found:
+def without_tickets(considered: Considered) -> NotedBookings:
     """Bookings with no number of tickets, for which a fee per ticket is meant."""
+    policy = considered.judge.newest
     bits = sum(RuleBits(policy).fee(at) for at, fee in enumerate(policy.fees) if fee.per_ticket_minor)
     return _found(
-        connection,
+        considered.connection,
         f"""
         SELECT DISTINCT considered.booking
         FROM considered CROSS JOIN line_versions ON line_versions.id = considered.line_version
-        WHERE (considered.{_GIVEN} OR state = {State.NOTHING_LEFT:d}) AND rules & {bits:d} AND tickets IS NULL
+        WHERE ({IS_OPEN} OR state = {LineState.NOTHING_LEFT:d}) AND rules & {bits:d} AND tickets IS NULL
         """,
     )
 
 
-def _found(connection: sqlite3.Connection, bookings: str, first: str = "") -> Found:
+def _found(connection: sqlite3.Connection, bookings: str, first: str = "") -> NotedBookings:
     count = int(connection.execute(f"SELECT count(*) FROM ({bookings})").fetchone()[0])
-    return Found(count, _first(connection, bookings, first)) if count else Found(0)
+    return NotedBookings(count, _first(connection, bookings, first)) if count else NotedBookings(0)
 
 
 def _first(connection: sqlite3.Connection, bookings: str, first: str = "") -> list[str]:
@@ -302,8 +313,8 @@ def post_applied(connection: sqlite3.Connection, plan: str, approval_id: int | N
 def unapproved_minor(connection: sqlite3.Connection, campaign: int) -> int:
     """What a campaign has given without anybody's approval, on cards and in cash, net of undo.
 
-    What takes a credit back counts with the run of that credit, so that undoing an approved run frees nothing. Nor does a
-    correction that takes off a card what was approved: else it could be given to somebody else by another one.
+    What takes a credit back counts with the run of that credit, so that undoing an approved run frees nothing. Nor does
+    a correction that takes off a card what was approved: else it could be given to somebody else by another one.
     """
     card = find_heirs(connection).of("entry.card")
     return int(

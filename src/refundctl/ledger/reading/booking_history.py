@@ -5,14 +5,13 @@ Nothing is computed anew here: amounts come from the posted transactions.
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.campaigns.conditions import CUSTOMER_TOTAL, METADATA_PREFIX
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
 from refundctl.ledger.cards.state import live
-from refundctl.ledger.funding.considered_lines import State
 from refundctl.ledger.funding.matching import FieldValues, customer_total
 
 _SEGMENT_NAMES = ("source", *SEGMENT_COLUMNS)
@@ -267,25 +266,3 @@ def card_for(
         {"campaign": campaign, "booking": booking.key, "customer": version.customer, "today": today},
     ).fetchone()
     return None if row is None else LineCard(*row)
-
-
-@dataclass(frozen=True, slots=True)
-class Considered:
-    """What a campaign would give for a line now, in minor units; `shares` are bucket, rule and amount, in order."""
-
-    state: State
-    shares: Sequence[tuple[str, str, int]]
-    line: int
-    paid_minor: int
-    bonus_minor: int
-    cash_minor: int
-    fee_minor: int
-
-
-def considered(connection: sqlite3.Connection) -> list[Considered]:
-    """The lines that scope.consider() has found, with what they would be given."""
-    shares: dict[int, list[tuple[str, str, int]]] = {}
-    for line, *share in connection.execute("SELECT line, bucket, rule, amount_minor FROM shares ORDER BY slot"):
-        shares.setdefault(line, []).append((share[0], share[1], share[2]))
-    rows = connection.execute("SELECT state, line, paid_minor, bonus_minor, cash_minor, fee_minor FROM considered")
-    return [Considered(State(state), shares.get(line, ()), line, *amounts) for state, line, *amounts in rows]

@@ -17,6 +17,7 @@ from refundctl.ledger.cash.debts import count_open
 from refundctl.ledger.desk.card_details import refused_redemptions_open
 from refundctl.ledger.file.sql import any_rows
 from refundctl.ledger.funding.budgets import published_cards
+from refundctl.ledger.funding.owed import FUNDED
 from refundctl.ledger.funding.topping_up import BUCKETS
 
 
@@ -62,7 +63,7 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
         f"""
         SELECT
             count(*) FILTER (WHERE entry = 1 AND bucket <> 'fee' AND run_id NOT IN (SELECT undone_run FROM undoings)),
-            {", ".join(f"coalesce(sum(amount_minor) FILTER (WHERE bucket = '{name}' AND {_FUNDING}), 0)" for name in BUCKETS)},
+            {", ".join(f"coalesce(sum(amount_minor) FILTER (WHERE bucket = '{name}' AND {FUNDED}), 0)" for name in BUCKETS)},
             coalesce(sum(amount_minor) FILTER (WHERE card IS NOT NULL), 0)
         FROM transactions WHERE campaign = ?
         """,
@@ -115,17 +116,13 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
     )
 
 
-# What is given for bookings or out of goodwill, and what takes it back; corrections stand apart. OR: see the schema.
-_FUNDING = "(contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'goodwill')"
-
-
 def _moved(connection: sqlite3.Connection, campaign: int) -> dict[str, int]:
     """What came onto cards, or has left them, otherwise than by funding: by contra account, in minor units."""
     return dict(
         connection.execute(
             f"""
             SELECT contra_account, sum(amount_minor) FROM transactions
-            WHERE campaign = ? AND card IS NOT NULL AND NOT {_FUNDING}
+            WHERE campaign = ? AND card IS NOT NULL AND NOT {FUNDED}
             GROUP BY contra_account
             """,
             (campaign,),

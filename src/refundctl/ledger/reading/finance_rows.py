@@ -8,6 +8,7 @@ from refundctl.ledger.cards.one_card import REDEMPTIONS
 from refundctl.ledger.cards.state import BOOKING, HAND_OUTS, HOLDER, many_cards
 from refundctl.ledger.desk.card_details import BALANCE_AFTER, INVOICE
 from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.funding.considered_lines import Considered
 
 
 def _booking_ids(connection: sqlite3.Connection, card: str) -> str:
@@ -55,7 +56,7 @@ _HELD = {"booking": "held_cards.booking", "customer": "held_cards.customer"}
 
 
 def card_rows(
-    connection: sqlite3.Connection, campaign: int, today: str, *, considered_only: bool = False
+    connection: sqlite3.Connection, campaign: int, today: str, *, considered: Considered | None = None
 ) -> Iterator[tuple[Any, ...]]:
     """All cards of a campaign: id, code, customer, bookings, state, balance (minor units), since when, last day, uses.
 
@@ -77,7 +78,7 @@ def card_rows(
                 cards.customer IS NULL, coalesce(assignments.run_id, activations.run_id), cards.run_id
             )
             LEFT JOIN bookings ON bookings.id = {BOOKING}
-            WHERE cards.campaign = :campaign AND {_CONSIDERED_CARDS.format(**_HOLDER) if considered_only else "TRUE"}
+            WHERE cards.campaign = :campaign AND {_CONSIDERED_CARDS.format(**_HOLDER) if considered else "TRUE"}
             ORDER BY cards.id
             """,
             {"campaign": campaign, "today": today},
@@ -86,7 +87,7 @@ def card_rows(
 
 
 def transaction_rows(
-    connection: sqlite3.Connection, campaign: int, *, considered_only: bool = False
+    connection: sqlite3.Connection, campaign: int, *, considered: Considered | None = None
 ) -> Iterator[tuple[Any, ...]]:
     """All transactions of a campaign: id, card, type, bucket, amount, the card's balance after it, booking, source, ...
 
@@ -94,12 +95,12 @@ def transaction_rows(
     """
     at_desk = any_rows(connection, "transactions WHERE line IS NULL")
     own = "iif(line IS NULL, (SELECT booking FROM held_cards WHERE held_cards.id = transactions.card), line_versions.booking)"
-    considered = "transactions.line IN (SELECT line FROM considered)"
+    wanted = "transactions.line IN (SELECT line FROM considered)"
     # What isn't listed counts in the balances all the same.
-    balance = BALANCE_AFTER if considered_only else _RUNNING_BALANCE
+    balance = BALANCE_AFTER if considered else _RUNNING_BALANCE
     if at_desk:
         cards = f"SELECT id FROM held_cards WHERE {_CONSIDERED_CARDS.format(**_HELD)}"
-        considered = f"({considered} OR (line IS NULL AND transactions.card IN ({cards})))"
+        wanted = f"({wanted} OR (line IS NULL AND transactions.card IN ({cards})))"
     return iter(
         connection.execute(
             f"""
@@ -111,7 +112,7 @@ def transaction_rows(
             CROSS JOIN runs ON runs.id = transactions.run_id
             LEFT JOIN line_versions ON line_versions.id = transactions.line
             LEFT JOIN bookings ON bookings.id = {own if at_desk else "line_versions.booking"}
-            WHERE transactions.campaign = ? AND {considered if considered_only else "TRUE"}
+            WHERE transactions.campaign = ? AND {wanted if considered else "TRUE"}
             ORDER BY transactions.id
             """,
             (campaign,),
@@ -126,7 +127,7 @@ _RUNNING_BALANCE = (
 
 
 def publication_rows(
-    connection: sqlite3.Connection, campaign: int, *, considered_only: bool = False
+    connection: sqlite3.Connection, campaign: int, *, considered: Considered | None = None
 ) -> Iterator[tuple[Any, ...]]:
     """All publications of a campaign: card, customer, booking, when, run."""
     return iter(
@@ -139,7 +140,7 @@ def publication_rows(
             CROSS JOIN customers ON customers.id = held_cards.customer
             CROSS JOIN runs ON runs.id = held_cards.run_id
             LEFT JOIN bookings ON bookings.id = held_cards.booking
-            WHERE held_cards.campaign = ? AND {_CONSIDERED_CARDS.format(**_HELD) if considered_only else "TRUE"}
+            WHERE held_cards.campaign = ? AND {_CONSIDERED_CARDS.format(**_HELD) if considered else "TRUE"}
             ORDER BY held_cards.id
             """,
             (campaign,),
@@ -148,7 +149,7 @@ def publication_rows(
 
 
 def redemption_rows(
-    connection: sqlite3.Connection, campaign: int, *, considered_only: bool = False
+    connection: sqlite3.Connection, campaign: int, *, considered: Considered | None = None
 ) -> Iterator[tuple[Any, ...]]:
     """All redemptions of a campaign: id, card, who bought, invoice, paid and bonus that were taken, the order, given
     back, when.
@@ -181,7 +182,7 @@ def redemption_rows(
             LEFT JOIN customers AS buyers ON buyers.id = redemptions.customer
             LEFT JOIN customers AS holders ON holders.id = {HOLDER}
             WHERE cards.campaign = ?
-                {f"AND {_CONSIDERED_CARDS.format(**_HOLDER)}" if considered_only else ""}
+                {f"AND {_CONSIDERED_CARDS.format(**_HOLDER)}" if considered else ""}
             GROUP BY redemptions.id
             ORDER BY redemptions.id
             """,
@@ -190,11 +191,12 @@ def redemption_rows(
     )
 
 
-def booking_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[tuple[Any, ...]]:
+def booking_rows(considered: Considered) -> Iterator[tuple[Any, ...]]:
     """Every considered refund line with its customer, segment, card, what it was given net of undo, and its state.
 
     What it was given by the campaign is paid, bonus and fee, in minor units.
     """
+    connection = considered.connection
     make_temporary(
         connection,
         """
@@ -211,7 +213,7 @@ def booking_rows(connection: sqlite3.Connection, campaign: int) -> Iterator[tupl
             sum(amount_minor) FILTER (WHERE bucket = 'bonus'), sum(amount_minor) FILTER (WHERE bucket = 'fee')
         FROM transactions WHERE campaign = ? AND line IS NOT NULL GROUP BY line
         """,
-        (campaign,),
+        (considered.judge.campaign,),
     )
     return iter(
         connection.execute(

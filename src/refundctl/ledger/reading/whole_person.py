@@ -8,7 +8,6 @@ from typing import Any
 
 from refundctl.ledger.cards.state import CARDS_OF_CUSTOMER
 from refundctl.ledger.desk.card_details import Step
-from refundctl.ledger.funding.considered_lines import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +183,6 @@ def _of_lines(*names: str) -> str:
         """
         for kind in ("entry = 1", "entry > 1", "entry IS NULL")
     )
-
-
-def considered_states(connection: sqlite3.Connection) -> dict[int, State]:
-    """What each line that was considered last is to its campaign."""
-    return {line: State(state) for line, state in connection.execute("SELECT line, state FROM considered")}
 
 
 def messages_about(connection: sqlite3.Connection, cards: Sequence[int]) -> list[dict[str, Any]]:

@@ -9,12 +9,11 @@ from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.mistakes import folded
 from refundctl.domain.basics.money import format_amount
 from refundctl.domain.bookings.booking_cells import FIELDS, WHITESPACE, RejectedRow
-from refundctl.files.bookings.bookings_csv import Block, open_bookings
+from refundctl.files.bookings.bookings_csv import Block, BookingsFile
 from refundctl.files.bookings.presets import header_names, presets
 from refundctl.files.bookings.suggested_source import as_yaml, from_preset, suggest
 from refundctl.files.tables.csv_rows import DELIMITERS, CsvRows, first_row
 from refundctl.files.tables.encoded_text import TextBytes, find_encoding
-from refundctl.files.tables.headers import without_advice
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -75,12 +74,12 @@ def unknown(path: str, stream: BinaryIO, source: "Source", refusal: BadInput, *,
         yaml = from_preset("my-source", presets()[str(preset)], names, suggestion, encoding=encoding)
     else:
         yaml = as_yaml("my-source", suggestion, encoding=encoding)
-    return Unknown(without_advice(refusal), names, yaml)
+    return Unknown(refusal.without_advice(), names, yaml)
 
 
 def _read(path: str, stream: BinaryIO, name: str, source: "Source", encoding: str | None) -> SourceReading:
     stream.seek(0)
-    opened = open_bookings(stream, path, source, encoding=encoding)
+    opened = BookingsFile(stream, path, source, encoding=encoding)
     counts = dict.fromkeys(("rows", "accepted", "filtered", "rejected"), 0)
     bookings: list[dict[str, str]] = []
     rejected: list[RejectedRow] = []

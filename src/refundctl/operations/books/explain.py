@@ -17,9 +17,10 @@ from refundctl.ledger.campaigns import stored_campaigns
 from refundctl.ledger.campaigns.definitions import pause_of
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.bonus_totals import limit_totals
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding.line_state import LineState
+from refundctl.ledger.funding.settled_lines import SettledLine
 from refundctl.ledger.reading import booking_history
-from refundctl.ledger.reading.booking_history import Booking, Considered, DefinitionSeen, Posted, Version
+from refundctl.ledger.reading.booking_history import Booking, DefinitionSeen, Posted, Version
 from refundctl.operations.books.explained_booking import (
     Amounts,
     ExplainedShare,
@@ -198,18 +199,18 @@ def _standings(
     return found
 
 
-def _considered(ledger: Ledger, terms: Terms, booking: Booking, lines: Sequence[Version]) -> Iterator[Considered]:
+def _considered(ledger: Ledger, terms: Terms, booking: Booking, lines: Sequence[Version]) -> Iterator[SettledLine]:
     """The `lines` as a top-up finds them; all others of their customer count for what one may get."""
     budget = terms.budget
     by_customer = budget.per_customer_minor is not None or (budget.per_card_minor is not None and terms.per_customer)
     for customer in sorted({line.customer for line in lines}) if by_customer else [None]:
-        consider(ledger, terms, booking=None if by_customer else booking.key, customer=customer)
-        limit_totals(ledger.connection, terms.stored.campaign_id)
+        settled = consider(ledger, terms, booking=None if by_customer else booking.key, customer=customer)
+        limit_totals(settled)
         wanted = {line.line for line in lines if customer in (None, line.customer)}
-        yield from (row for row in booking_history.considered(ledger.connection) if row.line in wanted)
+        yield from (row for row in settled.lines() if row.line in wanted)
 
 
-def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: Considered, version: Version) -> LineStanding:
+def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: SettledLine, version: Version) -> LineStanding:
     campaign = terms.stored.campaign_id
     today = terms.today(ledger.clock.now).isoformat()
     card = booking_history.card_for(
@@ -228,7 +229,7 @@ def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: Considered, v
     )
 
 
-def _coming_amounts(ledger: Ledger, row: Considered, version: Version, definition: DefinitionSeen) -> Amounts:
+def _coming_amounts(ledger: Ledger, row: SettledLine, version: Version, definition: DefinitionSeen) -> Amounts:
     owed_in_cash = int(version.values["cash_amount"] or 0)
     offer = CASH if row.cash_minor > owed_in_cash else GIFT_CARD
     fees, bonuses = _shares(row.shares, definition, version)
@@ -246,23 +247,23 @@ def _coming_amounts(ledger: Ledger, row: Considered, version: Version, definitio
     )
 
 
-def _why(ledger: Ledger, terms: Terms, row: Considered, version: Version, definition: DefinitionSeen) -> str | None:
+def _why(ledger: Ledger, terms: Terms, row: SettledLine, version: Version, definition: DefinitionSeen) -> str | None:
     """What stands in the way of a line, for a person; None where nothing does."""
     match row.state:
-        case State.OPEN | State.CASH_ONLY:
+        case LineState.OPEN | LineState.CASH_ONLY:
             return _why_later(ledger, terms)
-        case State.NOT_ELIGIBLE | State.FUNDED_NOT_ELIGIBLE:
+        case LineState.NOT_ELIGIBLE | LineState.FUNDED_NOT_ELIGIBLE:
             return _why_not_eligible(ledger, terms, version)
-        case State.UNDONE:
+        case LineState.UNDONE:
             return _why_undone(ledger, row.line)
-        case State.OVER_CARD_CAP | State.OVER_CUSTOMER_CAP:
+        case LineState.OVER_CARD_CAP | LineState.OVER_CUSTOMER_CAP:
             return _why_capped(terms, row.state)
-        case State.OFFER_NONE:
+        case LineState.OFFER_NONE:
             return f"offer {_offer_rule(ledger, version, definition, NONE)} gives nothing"
         case _:
             found = {
-                State.OTHER_CURRENCY: f"it is in {version.values['currency']}, the campaign in {terms.stored.currency}",
-                State.NOT_ACCEPTED: f"accepted is {version.values['accepted'] or 'blank'}",
+                LineState.OTHER_CURRENCY: f"it is in {version.values['currency']}, the campaign in {terms.stored.currency}",
+                LineState.NOT_ACCEPTED: f"accepted is {version.values['accepted'] or 'blank'}",
                 **_WHY,
             }
             return found.get(row.state)
@@ -279,10 +280,10 @@ def _why_later(ledger: Ledger, terms: Terms) -> str | None:
     return None if pause is None else f"the campaign is paused {pause}"
 
 
-def _why_capped(terms: Terms, state: State) -> str:
+def _why_capped(terms: Terms, state: LineState) -> str:
     budget = terms.budget
     what, limit = ("card", budget.per_card_minor)
-    if state is State.OVER_CUSTOMER_CAP:
+    if state is LineState.OVER_CUSTOMER_CAP:
         what, limit = ("customer", budget.per_customer_minor)
     cap = _shown(limit or 0, terms.stored.currency)
     return f"what its {what} has got and what is open would together pass the budget per {what} of {cap}"
@@ -295,9 +296,9 @@ def _why_undone(ledger: Ledger, line: int) -> str:
     return f"run {last.undone_run} was undone; `refundctl undo --reopen {last.undone_run}` lets it be funded again"
 
 
-_GIVES = frozenset({State.OPEN, State.CASH_ONLY, State.NOTHING_LEFT})
+_GIVES = frozenset({LineState.OPEN, LineState.CASH_ONLY, LineState.NOTHING_LEFT})
 _WHY = {
-    State.NOTHING_LEFT: "fees take all of it",
-    State.KEPT: "fees took all of it",
-    State.FUNDED_ELSEWHERE: "another campaign has funded it",
+    LineState.NOTHING_LEFT: "fees take all of it",
+    LineState.KEPT: "fees took all of it",
+    LineState.FUNDED_ELSEWHERE: "another campaign has funded it",
 }

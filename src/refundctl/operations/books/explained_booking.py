@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.cards.codes import mask
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.reading.booking_history import Booking, DefinitionSeen, LineCard, RunSeen, Undone, Version
 
 
@@ -124,7 +124,7 @@ class LineStanding:
     """What a line is to a campaign now: its state, what stands in the way, and what the next top-up would give."""
 
     campaign: str
-    state: State
+    state: LineState
     why: str | None
     card: LineCard | None
     definition: DefinitionSeen
@@ -162,7 +162,7 @@ class Line:
         return str(self.now.values["currency"])
 
     @property
-    def state(self) -> State | None:
+    def state(self) -> LineState | None:
         """What it is to the campaign that it is most to; None where there is no campaign."""
         return min((standing.state for standing in self.standings), default=None)
 

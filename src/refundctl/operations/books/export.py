@@ -35,18 +35,16 @@ def export(ledger: Ledger, kind: str, campaign: str, output: str | None, where: 
 
 def _rows(copy: Ledger, kind: str, terms: Terms, where: Condition) -> Iterator[tuple[Any, ...]]:
     campaign = terms.stored.campaign_id
-    some = bool(where.tests)
-    if some or kind == "bookings":
-        consider(copy, terms, where)
+    if kind == "bookings":
+        return finance_rows.booking_rows(consider(copy, terms, where))
+    some = consider(copy, terms, where) if where.tests else None
     match kind:
         case "cards":
             today = terms.today(copy.clock.now).isoformat()
-            return finance_rows.card_rows(copy.connection, campaign, today, considered_only=some)
+            return finance_rows.card_rows(copy.connection, campaign, today, considered=some)
         case "transactions":
-            return finance_rows.transaction_rows(copy.connection, campaign, considered_only=some)
+            return finance_rows.transaction_rows(copy.connection, campaign, considered=some)
         case "publications":
-            return finance_rows.publication_rows(copy.connection, campaign, considered_only=some)
-        case "redemptions":
-            return finance_rows.redemption_rows(copy.connection, campaign, considered_only=some)
+            return finance_rows.publication_rows(copy.connection, campaign, considered=some)
         case _:
-            return finance_rows.booking_rows(copy.connection, campaign)
+            return finance_rows.redemption_rows(copy.connection, campaign, considered=some)

@@ -10,8 +10,8 @@ from refundctl.ledger.campaigns import stored_campaigns
 from refundctl.ledger.campaigns.definitions import Pause, pause_of
 from refundctl.ledger.file import schema
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.funding import budgets, considered_lines
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding import budgets
+from refundctl.ledger.funding.line_state import LineState, count_capped
 from refundctl.ledger.reading import campaign_figures
 from refundctl.operations.campaigns.terms import Terms, consider, terms_of, with_earlier
 from refundctl.operations.funding.budget import Limit, limits, warnings_of
@@ -99,11 +99,8 @@ def status(ledger: Ledger | None, campaign: str | None) -> Status:
 
 
 def _standing(ledger: Ledger, terms: Terms) -> CampaignStanding:
-    consider(ledger, terms)
-    lines, bookings = (
-        considered_lines.count_lines(ledger.connection),
-        considered_lines.count_bookings(ledger.connection),
-    )
+    considered = consider(ledger, terms)
+    lines, bookings = considered.count_lines(), considered.count_bookings()
     today = terms.today(ledger.clock.now).isoformat()
     figures = campaign_figures.campaign_figures(ledger.connection, terms.stored.campaign_id, today)
     budget, pause = _budget(ledger, terms), pause_of(ledger.connection, terms.stored.campaign_id)
@@ -120,11 +117,11 @@ def _standing(ledger: Ledger, terms: Terms) -> CampaignStanding:
             "deactivated": figures.deactivated,
             **{state.value: figures.states.get(state, 0) for state in _COUNTED},
             "funded": figures.funded,
-            "undone": lines.get(State.UNDONE, 0),
-            "over_cap": considered_lines.count_capped(lines),
+            "undone": lines.get(LineState.UNDONE, 0),
+            "over_cap": count_capped(lines),
             "unreachable": figures.unreachable,
             "not_handed_over": figures.not_handed_over,
-            "funded_not_eligible": lines.get(State.FUNDED_NOT_ELIGIBLE, 0),
+            "funded_not_eligible": lines.get(LineState.FUNDED_NOT_ELIGIBLE, 0),
             "cash_debts_open": figures.cash_debts_open,
             "till_overdrafts_open": figures.till_overdrafts_open,
         },

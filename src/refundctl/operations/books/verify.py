@@ -8,8 +8,8 @@ from refundctl.ledger.checks.books import check_books, check_file
 from refundctl.ledger.checks.findings import Finding
 from refundctl.ledger.checks.seals_in_order import check_against
 from refundctl.ledger.file.connection import Ledger, LedgerDamaged
-from refundctl.ledger.funding import considered_lines
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding.considered_lines import consider
+from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.journal.seals import Seal, last_seal
 from refundctl.operations.campaigns.terms import Terms
 
@@ -47,10 +47,10 @@ def unreadable(error: LedgerDamaged) -> Verification:
 def _not_eligible(ledger: Ledger) -> Iterator[Finding]:
     """Bookings that were funded and are no longer eligible: nothing is taken back by itself."""
     for campaign in stored_campaigns.campaigns(ledger.connection):
-        considered_lines.consider(ledger.connection, Terms(campaign).judge())
-        for booking_id in considered_lines.bookings_in_state(ledger.connection, State.FUNDED_NOT_ELIGIBLE):
+        considered = consider(ledger.connection, Terms(campaign).judge())
+        for booking_id in considered.bookings_in_state(LineState.FUNDED_NOT_ELIGIBLE):
             yield Finding(
-                State.FUNDED_NOT_ELIGIBLE.label,
+                LineState.FUNDED_NOT_ELIGIBLE.label,
                 f"Booking {booking_id} was funded by {campaign.name} and is no longer eligible: decide what is "
                 "to be done.",
             )

@@ -144,12 +144,12 @@ def _make_codes(pattern: CodePattern, count: int) -> list[str]:
 
 def read_printed(stream: BinaryIO, name: str, campaign: "Campaign") -> PrintedFile:
     """The codes in a file of printed cards. Raises BadCodes where a single one can't be taken."""
-    from refundctl.files.campaigns.printed_codes_csv import read_codes
+    from refundctl.files.campaigns.printed_codes_csv import CodesFile
     from refundctl.files.tables.unpacking import unpack
 
     unpacked = unpack(stream, name)
     with nullcontext() if unpacked.packed is None else unpacked.stream:
-        file = read_codes(unpacked.stream, name)
+        file = CodesFile(unpacked.stream, name)
         checked = check_codes(file, weak_codes=campaign.weak_codes)
     if checked.faults:
         raise BadCodes(name, checked.faults)

@@ -19,9 +19,10 @@ from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding import considered_lines
 from refundctl.ledger.funding.amounts_by_policy import settle
 from refundctl.ledger.funding.budgets import leave_out_capped
-from refundctl.ledger.funding.considered_lines import DEFINITION_STEP, Definition, Judge
+from refundctl.ledger.funding.considered_lines import DEFINITION_STEP, DefinitionTerms, Judge
+from refundctl.ledger.funding.holders import Holding
 from refundctl.ledger.funding.matching import SEGMENT_FIELDS, FieldValues
-from refundctl.ledger.funding.publishing import Holding
+from refundctl.ledger.funding.settled_lines import Settled
 
 EVERYTHING = Condition()
 
@@ -36,7 +37,8 @@ class CampaignUnknown(Refused, code="resource_not_found"):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A stored campaign with its definition read; `earlier` are the ids and texts of those before, the last one first."""
+    """A stored campaign with its definition read; `earlier` are the ids and texts of those before, the last one
+    first."""
 
     stored: StoredCampaign
     earlier: Sequence[tuple[int, str]] = ()
@@ -90,7 +92,7 @@ class Terms:
             within=where,
             never_expires=never_expires if terms["no_expiry_in"] else None,
             definitions=[
-                Definition(
+                DefinitionTerms(
                     definition_id,
                     Policy.from_terms(each, currency),
                     (each["activity_duration_after_publishing"], each["expiration_date"]),
@@ -161,14 +163,16 @@ def consider(
     lines_before: int | None = None,
     booking: int | None = None,
     customer: int | None = None,
-) -> None:
-    """Fill `considered` (see ledger.scope), with what each open line is given by the policy and left by the budget."""
-    connection = ledger.connection
+) -> Settled:
+    """The lines that a step looks at, with what each open one is given by the policy and left by the budget."""
     judge = terms.judge(where)
     today = terms.today(ledger.clock.now).isoformat()
-    considered_lines.consider(connection, judge, lines_before=lines_before, booking=booking, customer=customer)
-    settle(connection, judge, today)
-    leave_out_capped(connection, Holding(judge.campaign, judge.per_customer, today), terms.budget)
+    considered = considered_lines.consider(
+        ledger.connection, judge, lines_before=lines_before, booking=booking, customer=customer
+    )
+    settled = settle(considered, today)
+    leave_out_capped(settled, Holding(judge.campaign, judge.per_customer, today), terms.budget)
+    return settled
 
 
 def terms_of(ledger: Ledger, name: str) -> Terms:

@@ -28,6 +28,7 @@ from refundctl.ledger.campaigns.stored_campaigns import campaign_numbered
 from refundctl.ledger.delivery import hand_overs
 from refundctl.ledger.delivery.hand_overs import HandOver
 from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.journal import journal_entries
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import seal_of_run
@@ -111,7 +112,7 @@ def _still_open(reserved: HandOver, place: Place) -> HandOverOpen:
 
 @dataclass(frozen=True, slots=True)
 class HandOverWanted:
-    """What is to be handed over, and where. `fresh_after` and `considered_only`: see hand_overs.find_new_credits().
+    """What is to be handed over, and where. `fresh_after` and `considered`: see hand_overs.find_new_credits().
 
     `empty` reserves also where no credit is new; `finished` is a hand-over that is being finished by this very command.
     """
@@ -119,7 +120,7 @@ class HandOverWanted:
     campaign: int
     place: Place
     fresh_after: int
-    considered_only: bool
+    considered: Considered | None = None
     everyone: bool = False
     empty: bool = False
     force: bool = False
@@ -138,7 +139,7 @@ def reserve(ledger: Ledger, wanted: HandOverWanted, run_id: int) -> HandOver | N
         wanted.campaign,
         place.tool,
         fresh_after=wanted.fresh_after,
-        considered_only=wanted.considered_only,
+        considered=wanted.considered,
     )
     if not (new.found or wanted.everyone or wanted.empty):
         return None

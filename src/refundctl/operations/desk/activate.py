@@ -51,7 +51,7 @@ class Handout:
 
     def close(self, desk: Desk) -> Sequence[str]:
         """Hold the campaigns' budgets once all cards are handed out; gives warnings. Raises BudgetExceeded."""
-        return [warning for terms in self._given.values() for warning in check_cards(desk.ledger, terms)]
+        return [limit.warning for terms in self._given.values() for limit in check_cards(desk.ledger, terms)]
 
     def _terms_of(self, desk: Desk, card: Card) -> Terms:
         if card.campaign_name not in self._terms:

@@ -38,9 +38,9 @@ class Giving:
 def hold_given(ledger: Ledger, terms: Terms) -> list[str]:
     """Hold what was just given against a campaign's budget; gives warnings. Raises BudgetExceeded and ApprovalRequired."""
     # Reading plans is left out of the path of a single card's redemption, which loads this module with its neighbours.
-    from refundctl.operations.funding.approve import refuse_unapproved
+    from refundctl.operations.funding.approval import refuse_unapproved
 
-    warnings = check_amounts(ledger, terms)
+    warnings = [limit.warning for limit in check_amounts(ledger, terms)]
     refuse_unapproved(ledger, terms, BY_BOOKING)
     return warnings
 

@@ -87,7 +87,7 @@ def _issue(desk: Desk, goodwill: Goodwill) -> Answer:
         run_id=desk.run_id,
     )
     _refuse_capped(ledger, terms, customer, amount.total)
-    warnings = [*check_cards(ledger, terms), *hold_given(ledger, terms)]
+    warnings = [*(limit.warning for limit in check_cards(ledger, terms)), *hold_given(ledger, terms)]
     return Answer(
         campaign=terms.stored.name,
         counts={"issued": 1},

@@ -13,7 +13,7 @@ from refundctl.domain.bookings.booking_cells import Fault, RejectCode
 from refundctl.domain.cards.codes import code_key, mask
 from refundctl.domain.cards.redemption_columns import is_ahead, moment_of_purchase, other_currency, read_amount
 from refundctl.domain.cards.redemption_rules import taken
-from refundctl.files.desk.redemptions_csv import open_redemptions
+from refundctl.files.desk.redemptions_csv import RedemptionsFile
 from refundctl.ledger.cards.finding_cards import card_number, lookalikes
 from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.desk import redeeming, staged_till_rows
@@ -61,7 +61,7 @@ def stage(ledger: Ledger, inputs: Sequence[PlainFile], encoding: str | None, tic
             inputs,
             tick,
             rows,
-            lambda given: open_redemptions(given.input.stream, given.input.name, encoding=encoding),
+            lambda given: RedemptionsFile(given.input.stream, given.input.name, encoding=encoding),
             lambda file, block: rows.add(file, block.lines, block.columns),
         )
 

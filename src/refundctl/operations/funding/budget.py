@@ -17,8 +17,9 @@ class BudgetExceeded(Refused, code="budget_exceeded"):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One figure of a budget and what is used of it: minor units, or cards."""
+    """One figure of a campaign's budget and what is used of it: minor units, or cards."""
 
+    campaign: str
     name: str
     limit: int
     used: int
@@ -34,9 +35,9 @@ class Limit:
         """Whether more is used than there is."""
         return self.used > self.limit
 
-    def warns_at(self, percentage: Percentage) -> bool:
+    def warns_at(self, percentage: Percentage | None) -> bool:
         """Whether this much of it is used."""
-        return self.used * percentage.denominator >= self.limit * percentage.numerator
+        return percentage is not None and self.used * percentage.denominator >= self.limit * percentage.numerator
 
     def shown(self, figure: int) -> str:
         """A figure for people."""
@@ -45,6 +46,19 @@ class Limit:
             if self.currency is None
             else amount_for_people(figure, self.currency)
         )
+
+    @property
+    def what(self) -> str:
+        """What a warning says, without its full stop."""
+        return (
+            f"{self.campaign} has used {self.shown(self.used)} of its budget.{self.name}, {self.shown(self.limit)}: "
+            f"{self.shown(self.left)} left"
+        )
+
+    @property
+    def warning(self) -> str:
+        """A sentence for people."""
+        return f"{self.what}."
 
 
 def limits(terms: Terms, used: budgets.Used) -> Iterator[Limit]:
@@ -56,51 +70,39 @@ def limits(terms: Terms, used: budgets.Used) -> Iterator[Limit]:
         ("cards", budget.cards, used.cards, None),
     ):
         if limit is not None:
-            yield Limit(name, limit, figure, unit)
+            yield Limit(terms.stored.name, name, limit, figure, unit)
 
 
-def check_amounts(ledger: Ledger, terms: Terms) -> list[str]:
-    """Hold what is posted against `total` and `bonus`; give warnings. Raises BudgetExceeded."""
-    return _check(ledger, terms, {"total", "bonus"})
+def check_amounts(ledger: Ledger, terms: Terms) -> list[Limit]:
+    """Hold what is posted against `total` and `bonus`; give those that are nearly used up. Raises BudgetExceeded."""
+    budget = terms.budget
+    return _check(ledger, terms, {"total", "bonus"}, asked=(budget.total_minor, budget.bonus_minor) != (None, None))
 
 
-def check_cards(ledger: Ledger, terms: Terms) -> list[str]:
-    """Hold the cards that are published against `cards`; give warnings. Raises BudgetExceeded."""
-    return _check(ledger, terms, {"cards"})
+def check_cards(ledger: Ledger, terms: Terms) -> list[Limit]:
+    """Hold the cards that are published against `cards`; give it where it is nearly used up. Raises BudgetExceeded."""
+    return _check(ledger, terms, {"cards"}, asked=terms.budget.cards is not None)
 
 
 def warnings_of(terms: Terms, used: budgets.Used) -> list[str]:
     """A sentence for each limit of which `warn_at` per cent are used."""
-    return [_warning(terms, limit) for limit in limits(terms, used) if _warns(terms, limit)]
+    return [limit.warning for limit in limits(terms, used) if limit.warns_at(terms.budget.warn_at)]
 
 
-def _check(ledger: Ledger, terms: Terms, names: set[str]) -> list[str]:
-    budget = terms.budget
-    wanted = {"total": budget.total_minor, "bonus": budget.bonus_minor, "cards": budget.cards}
-    if all(wanted[name] is None for name in names):
+def _check(ledger: Ledger, terms: Terms, names: set[str], *, asked: bool) -> list[Limit]:
+    if not asked:
         return []
     used = budgets.used(ledger.connection, terms.stored.campaign_id)
     found = [limit for limit in limits(terms, used) if limit.name in names]
     for limit in found:
         if limit.exceeded:
             raise BudgetExceeded(
-                f"{terms.stored.name} would come to {limit.shown(limit.used)} and its budget.{limit.name} is "
-                f"{limit.shown(limit.limit)}: nothing was posted; take fewer bookings or cards, or raise the budget and store it "
-                f"with `refundctl create {terms.stored.name}`.",
+                f"{limit.campaign} would come to {limit.shown(limit.used)} and its budget.{limit.name} is "
+                f"{limit.shown(limit.limit)}",
+                "nothing was posted; take fewer bookings or cards, or raise the budget and store it with "
+                f"`refundctl create {limit.campaign}`",
                 limit=limit.limit,
                 would_be=limit.used,
                 budget=limit.name,
             )
-    return [_warning(terms, limit) for limit in found if _warns(terms, limit)]
-
-
-def _warns(terms: Terms, limit: Limit) -> bool:
-    at = terms.budget.warn_at
-    return at is not None and limit.warns_at(at)
-
-
-def _warning(terms: Terms, limit: Limit) -> str:
-    return (
-        f"{terms.stored.name} has used {limit.shown(limit.used)} of its budget.{limit.name}, {limit.shown(limit.limit)}: "
-        f"{limit.shown(limit.left)} left."
-    )
+    return [limit for limit in found if limit.warns_at(terms.budget.warn_at)]

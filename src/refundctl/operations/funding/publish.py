@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from refundctl.domain.cards.codes import make_codes
 from refundctl.ledger.cards import pool
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.funding import considered_lines, publishing
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding import publishing
+from refundctl.ledger.funding.considered_lines import Considered
+from refundctl.ledger.funding.line_state import LineState, count_capped, count_skipped
 from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.campaigns.terms import Terms
-from refundctl.operations.funding.budget import check_cards
+from refundctl.operations.funding.budget import Limit, check_cards
 
 CASH_ONLY = "cash_only"
 
@@ -23,8 +24,9 @@ class PublishResult:
 
     In a campaign with one card per customer, `published` counts the cards, and a customer's further bookings count as
     already published. `remaining` are those that --limit left; `short` those for whom the pool of cards had none left,
-    which are among the skipped ones too, as are the `capped` ones, of which a refund would bring its card or customer over the
-    budget's cap; `left_out` of these have no other refund. `not_eligible` says of what the campaign doesn't take, why.
+    which are among the skipped ones too, as are the `capped` ones, of which a refund would bring its card or customer
+    over the budget's cap; `left_out` of these have no other refund. `not_eligible` says of what the campaign doesn't
+    take, why.
     """
 
     eligible: int
@@ -35,7 +37,7 @@ class PublishResult:
     not_eligible: Mapping[str, int]
     capped: int = 0
     left_out: int = 0
-    warnings: Sequence[str] = ()
+    nearly_used: Sequence[Limit] = ()
 
     @property
     def already_published(self) -> int:
@@ -55,41 +57,44 @@ class PublishResult:
         }
 
 
-def publish(ledger: Ledger, terms: Terms, run_id: int, *, limit: int | None = None) -> PublishResult:
-    """Publish cards for the lines considered (see operations.terms); `limit` is a number of cards.
+def publish(
+    ledger: Ledger, terms: Terms, considered: Considered, run_id: int, *, limit: int | None = None
+) -> PublishResult:
+    """Publish cards for the lines considered (see operations.campaigns.terms); `limit` is a number of cards.
 
     Raises CampaignPaused, and BudgetExceeded where the campaign would have more cards than its budget.
     """
     refuse_paused(ledger, terms.stored)
-    connection = ledger.connection
-    found = considered_lines.count_bookings(connection)
-    skipped = considered_lines.count_skipped(found)
-    if in_cash := found.get(State.CASH_ONLY, 0) + found.get(State.FUNDED_IN_CASH, 0):
+    found = considered.count_bookings()
+    skipped = count_skipped(found)
+    if in_cash := found.get(LineState.CASH_ONLY, 0) + found.get(LineState.FUNDED_IN_CASH, 0):
         skipped[CASH_ONLY] = in_cash
-    capped = considered_lines.count_capped_bookings(connection)
-    left_out = considered_lines.count_capped(found)
+    capped = considered.count_capped_bookings()
+    left_out = count_capped(found)
     eligible = sum(found.values()) - sum(skipped.values()) + left_out
-    why = _why_not(ledger, terms) if found.get(State.NOT_ELIGIBLE) else {}
-    if not found.get(State.OPEN):
+    why = _why_not(considered, terms) if found.get(LineState.NOT_ELIGIBLE) else {}
+    if not found.get(LineState.OPEN):
         return PublishResult(eligible, 0, 0, 0, skipped, why, capped, left_out)
     holding = terms.holding(ledger.clock.now)
     pattern = terms.code_pattern
     posted = publishing.publish(
-        connection, holding, run_id, lambda count: make_codes(pattern, count, os.urandom), limit
+        considered, holding, run_id, lambda count: make_codes(pattern, count, os.urandom), limit
     )
-    warnings = check_cards(ledger, terms) if posted.published else []
+    nearly_used = check_cards(ledger, terms) if posted.published else []
     without = 0
     if posted.short or limit is not None:  # else everyone who is eligible has a card now
-        without = publishing.bookings_without_cards(connection, holding)
+        without = publishing.bookings_without_cards(considered, holding)
     short = without if posted.short else 0
     if short:
         skipped[pool.EMPTY] = short
-    return PublishResult(eligible, posted.published, without - short, short, skipped, why, capped, left_out, warnings)
+    return PublishResult(
+        eligible, posted.published, without - short, short, skipped, why, capped, left_out, nearly_used
+    )
 
 
-def _why_not(ledger: Ledger, terms: Terms) -> dict[str, int]:
+def _why_not(considered: Considered, terms: Terms) -> dict[str, int]:
     """Reasons with how many bookings each, most first."""
     reasons: Counter[str] = Counter()
-    for values, withdrawn, count in considered_lines.not_eligible(ledger.connection):
+    for values, withdrawn, count in considered.not_eligible():
         reasons["left out by its source now" if withdrawn else terms.why_not(values)] += count
     return dict(sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0])))

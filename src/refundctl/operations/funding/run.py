@@ -5,16 +5,20 @@ The steps don't call each other; this is the one place that strings them togethe
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from refundctl.ledger.delivery.hand_overs import HandOver, last_transaction
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.journal.run_journal import Journal, Outcome, Run, RunFile
+from refundctl.ledger.funding.settled_lines import Settled
+from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.operations.bookings import input_files, load, rejects_files
 from refundctl.operations.campaigns import create
 from refundctl.operations.campaigns.terms import Terms, consider, terms_of
 from refundctl.operations.delivery import hand_over
 from refundctl.operations.funding import publish, topup
+from refundctl.operations.funding.budget import Limit
+from refundctl.operations.one_run import OpenRun, one_run
 
 if TYPE_CHECKING:
     from refundctl.domain.campaigns.campaign import Campaign
@@ -34,7 +38,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the files of a run go. `finished` is the hand-over of an earlier run that this command has just finished."""
+    """Where the files of a run go. `finished` is the hand-over of an earlier run that this command has just
+    finished."""
 
     place: hand_over.Place
     force: bool
@@ -43,10 +48,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What the steps have posted: all transactions after `last_before`; `terms` are the campaign's."""
+    """What the steps have posted: all transactions after `last_before`; `terms` are the campaign's, `settled` its
+    lines."""
 
-    parent: Run
     terms: Terms
+    settled: Settled
     last_before: int
     created: bool
     load: input_files.LoadResult
@@ -69,9 +75,9 @@ class Steps:
         return bool(self.load.rejected or self.publish.short or self.publish.capped)
 
     @property
-    def warnings(self) -> list[str]:
-        """What is nearly used up."""
-        return [*self.publish.warnings, *self.topup.warnings]
+    def nearly_used(self) -> list[Limit]:
+        """What of the budget is nearly used up."""
+        return [*self.publish.nearly_used, *self.topup.nearly_used]
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -94,16 +100,15 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run did. `batch` is what is now to be handed over, None where nothing is new."""
+    """What the run `run_id` did, which is kept where anything is changed.
 
+    `batch` is what is now to be handed over, None where nothing is new.
+    """
+
+    run_id: int
     steps: Steps
     batch: HandOver | None
     rejects: Sequence[RunFile]
-
-    @property
-    def run_id(self) -> int:
-        """The run, which is kept where anything is changed."""
-        return self.steps.parent.run_id
 
     @property
     def changed(self) -> bool:
@@ -115,11 +120,12 @@ class RunResult:
 class Guard:
     """What must hold of a run besides: each raises Refused where it doesn't.
 
-    `before` is asked first in the transaction; `after` is told what the steps have posted, and may write for the run given.
+    `before` is asked first in the transaction; `after` is told what the steps have posted, and may write for the run
+    with the number given.
     """
 
     before: Callable[[], None]
-    after: Callable[[Steps, Run], None]
+    after: Callable[[Steps, int], None]
 
 
 # Writes the rejects files, and gives what it wrote; it is told whether anything else will be written.
@@ -146,71 +152,64 @@ def run(
     write_rejects: WriteRejects,
     guard: Guard,
 ) -> RunResult:
-    """Do all steps for the refund lines in the staged files; the caller holds the transaction and decides on keeping it.
+    """Do all steps for the refund lines in the staged files; the caller holds the transaction and decides on keeping
+    it.
 
     `write_rejects` makes the folder, so that a full disk shows before the commit.
     """
     guard.before()
-    steps = take_steps(ledger, journal, task, say, write_rejects)
-    own = journal.continued(steps.parent)
-    guard.after(steps, own)
-    say("Reserving the batch")
-    # A corrected name or status is no reason to replace the files of the last hand-over.
-    wanted = hand_over.HandOverWanted(
-        steps.terms.stored.campaign_id,
-        target.place,
-        fresh_after=steps.last_before,
-        considered_only=True,
-        empty=steps.posted,
-        force=target.force,
-        finished=target.finished,
-    )
-    batch = hand_over.reserve(ledger, wanted, own.run_id)
-    rejects = write_rejects(batch is not None) if steps.load.rejected or batch else []
-    result = RunResult(steps, batch, rejects)
-    if result.changed:
-        files = [*steps.load.files, *rejects]
-        journal.finish(own, Outcome(steps.counts, steps.topup.totals, files, steps.partial))
+    with one_run(journal, campaign=task.campaign.name) as own:
+        steps = take_steps(ledger, journal, task, own, say, write_rejects)
+        own.after_steps(journal)
+        guard.after(steps, own.run_id)
+        say("Reserving the batch")
+        # A corrected name or status is no reason to replace the files of the last hand-over.
+        wanted = hand_over.HandOverWanted(
+            steps.terms.stored.campaign_id,
+            target.place,
+            fresh_after=steps.last_before,
+            considered=steps.settled,
+            empty=steps.posted,
+            force=target.force,
+            finished=target.finished,
+        )
+        batch = hand_over.reserve(ledger, wanted, own.run_id)
+        rejects = write_rejects(batch is not None) if steps.load.rejected or batch else []
+        result = RunResult(own.run_id, steps, batch, rejects)
+        if result.changed:
+            own.outcome = Outcome(steps.counts, steps.topup.totals, [*steps.load.files, *rejects], steps.partial)
     return result
 
 
-def take_steps(ledger: Ledger, journal: Journal, task: Task, say: Say, write_rejects: WriteRejects) -> Steps:
-    """Load, create, publish and top up. Raises what any of these raises, StrictReject and ControlTotalMismatch."""
+def take_steps(
+    ledger: Ledger, journal: Journal, task: Task, own: OpenRun, say: Say, write_rejects: WriteRejects
+) -> Steps:
+    """Load, create, publish and top up, each a run of its own within `own`.
+
+    Raises what any of these raises, StrictReject and ControlTotalMismatch.
+    """
     name = task.campaign.name
+    step = partial(one_run, journal, campaign=name, parent=own)
     is_new = refuse_changed_definition(ledger, task.campaign)
-    parent = journal.begin(campaign=name)
     say("Posting bookings")
-    loading = journal.begin(campaign=name, step="load", parent_id=parent.run_id)
-    loaded = load.load(ledger, task.staged, loading)
-    if task.strict and loaded.rejected:
-        rejects_files.check_strict(loaded, [file.path for file in write_rejects(False)])
-    load.check_expected(task.staged, loaded, task.expected)
-    journal.finish(loading, _load_outcome(loaded))
+    with step(step="load") as loading:
+        loaded = load.load(ledger, task.staged, loading.begun)
+        if task.strict and loaded.rejected:
+            rejects_files.check_strict(loaded, [file.path for file in write_rejects(False)])
+        load.check_expected(task.staged, loaded, task.expected)
+        loading.outcome = Outcome(loaded.counts, loaded.totals, loaded.files, partial=bool(loaded.rejected))
     if is_new:
-        creating = journal.begin(campaign=name, step="create", parent_id=parent.run_id)
-        journal.finish(creating, Outcome(create.create(ledger, task.campaign, creating.run_id).counts))
+        with step(step="create") as creating:
+            creating.outcome = Outcome(create.create(ledger, task.campaign, creating.run_id).counts)
     terms = terms_of(ledger, name)
     before = last_transaction(ledger.connection)
-    published, topped_up = _fund(ledger, journal, terms, parent, loading, say)
-    return Steps(parent, terms, before, is_new, loaded, published, topped_up)
-
-
-def _fund(
-    ledger: Ledger, journal: Journal, terms: Terms, parent: Run, loading: Run, say: Say
-) -> tuple[publish.PublishResult, topup.TopUpResult]:
-    name = terms.stored.name
-    consider(ledger, terms, lines_before=loading.since["line_versions"])
+    settled = consider(ledger, terms, lines_before=loading.begun.since["line_versions"])
     say("Publishing cards")
-    publishing = journal.begin(campaign=name, step="publish", parent_id=parent.run_id)
-    published = publish.publish(ledger, terms, publishing.run_id)
-    journal.finish(publishing, Outcome(published.counts, partial=bool(published.short or published.capped)))
+    with step(step="publish") as publishing:
+        published = publish.publish(ledger, terms, settled, publishing.run_id)
+        publishing.outcome = Outcome(published.counts, partial=bool(published.short or published.capped))
     say("Topping up")
-    topping = journal.begin(campaign=name, step="topup", parent_id=parent.run_id)
-    topped_up = topup.top_up(ledger, terms, topping.run_id)
-    unfunded = bool(topped_up.short or topped_up.capped)
-    journal.finish(topping, Outcome(topped_up.counts, topped_up.totals, partial=unfunded))
-    return published, topped_up
-
-
-def _load_outcome(loaded: input_files.LoadResult) -> Outcome:
-    return Outcome(loaded.counts, loaded.totals, loaded.files, partial=bool(loaded.rejected))
+    with step(step="topup") as topping:
+        funded = topup.top_up(ledger, terms, settled, topping.run_id)
+        topping.outcome = Outcome(funded.counts, funded.totals, partial=bool(funded.short or funded.capped))
+    return Steps(terms, settled, before, is_new, loaded, published, funded)

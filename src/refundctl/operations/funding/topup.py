@@ -1,41 +1,35 @@
 """Posting what each card is owed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from refundctl.ledger.cards import pool
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.funding import considered_lines
-from refundctl.ledger.funding.considered_lines import State
-from refundctl.ledger.funding.topping_up import note_others
+from refundctl.ledger.funding.line_state import LineState, count_capped, count_skipped
+from refundctl.ledger.funding.settled_lines import Settled
+from refundctl.ledger.funding.topping_up import PostedCredits
 from refundctl.ledger.funding.topping_up import top_up as post_credits
 from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.campaigns.terms import Terms
-from refundctl.operations.funding.budget import check_amounts
+from refundctl.operations.funding.budget import Limit, check_amounts
 
 NOT_PUBLISHED = "not_published"
 
 
 @dataclass(frozen=True, slots=True)
-class TopUpResult:
+class TopUpResult(PostedCredits):
     """Counts of refund lines, and what was paid in minor units of the campaign's currency.
 
     `short` are those without a card for whose customers the pool of cards has none left, `capped` those whose card or
     customer would get more than the budget allows one, `kept` those of which fees take all, noted now; all are skipped.
     """
 
-    funded: int
+    currency: str
     already_funded: int
     skipped_by_reason: dict[str, int]
     short: int
-    paid_minor: int
-    bonus_minor: int
-    cash_minor: int
-    currency: str
-    fee_minor: int = 0
-    kept: int = 0
-    capped: int = 0
-    warnings: Sequence[str] = ()
+    capped: int
+    nearly_used: Sequence[Limit]
 
     @property
     def posted(self) -> bool:
@@ -71,41 +65,27 @@ class TopUpResult:
         return self.paid_minor + self.bonus_minor
 
 
-def top_up(ledger: Ledger, terms: Terms, run_id: int) -> TopUpResult:
-    """Fund the open lines considered (see operations.terms) whose customer has a live card.
+def top_up(ledger: Ledger, terms: Terms, settled: Settled, run_id: int) -> TopUpResult:
+    """Fund the open lines considered (see operations.campaigns.terms) whose customer has a live card.
 
     Raises CampaignPaused, and BudgetExceeded where the campaign would give more than its budget.
     """
     refuse_paused(ledger, terms.stored)
-    connection = ledger.connection
-    found = considered_lines.count_lines(connection)
-    skipped = considered_lines.count_skipped(found)
-    capped = considered_lines.count_capped(found)
-    open_lines = found.get(State.OPEN, 0) + found.get(State.CASH_ONLY, 0)
+    found = settled.count_lines()
+    skipped, capped = count_skipped(found), count_capped(found)
+    open_lines = found.get(LineState.OPEN, 0) + found.get(LineState.CASH_ONLY, 0)
     already = sum(found.values()) - sum(skipped.values()) - open_lines
-    if not open_lines and not found.get(State.NOTHING_LEFT):
-        return TopUpResult(0, already, skipped, 0, 0, 0, 0, terms.stored.currency, capped=capped)
-    campaign = terms.stored.campaign_id
-    if found.get(State.OPEN):
-        posted = post_credits(connection, terms.holding(ledger.clock.now), run_id)
-    else:
-        posted = note_others(connection, campaign, run_id)
-    warnings = check_amounts(ledger, terms) if posted.paid_minor or posted.bonus_minor else []
+    posted = post_credits(settled, terms.holding(ledger.clock.now) if found.get(LineState.OPEN) else None, run_id)
     without = open_lines - posted.funded
-    short = without if without and not terms.makes_codes and not pool.free_cards(connection, campaign) else 0
+    short = without and not terms.makes_codes and not pool.free_cards(ledger.connection, terms.stored.campaign_id)
     if without:
         skipped[pool.EMPTY if short else NOT_PUBLISHED] = without
     return TopUpResult(
-        posted.funded,
-        already,
-        skipped,
-        short,
-        posted.paid_minor,
-        posted.bonus_minor,
-        posted.cash_minor,
-        terms.stored.currency,
-        posted.fee_minor,
-        posted.kept,
-        capped,
-        warnings,
+        **asdict(posted),
+        currency=terms.stored.currency,
+        already_funded=already,
+        skipped_by_reason=skipped,
+        short=without if short else 0,
+        capped=capped,
+        nearly_used=check_amounts(ledger, terms) if posted.paid_minor or posted.bonus_minor else (),
     )

@@ -15,7 +15,7 @@ from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.debts import DebtState
 from refundctl.ledger.desk import card_details as card_lists
 from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.funding.considered_lines import State
+from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.ledger.people import erasing
 from refundctl.ledger.people.erasing import Erased
@@ -150,9 +150,9 @@ def _bookings(ledger: Ledger, found: Customer) -> list[dict[str, Any]]:
     given = whole_person.given_to(ledger.connection, [booking["line"] for booking in bookings])
     states: dict[int, list[dict[str, str]]] = {}
     for stored in campaigns(ledger.connection) if bookings else ():
-        consider(ledger, with_earlier(ledger, stored), customer=found.number)
-        for line, state in whole_person.considered_states(ledger.connection).items():
-            if state is not State.OTHER_CURRENCY:
+        considered = consider(ledger, with_earlier(ledger, stored), customer=found.number)
+        for line, state in considered.states().items():
+            if state is not LineState.OTHER_CURRENCY:
                 states.setdefault(line, []).append({"campaign": stored.name, "state": state.label})
     return [
         {**booking, "given": given.get(booking["line"], []), "campaigns": states.get(booking["line"], [])}
@@ -286,7 +286,7 @@ def _out_of_reach(ledger: Ledger, held: View) -> OutOfReach:
 
 NAME_LENGTH_MIN = 3  # of a name or id in characters: what is shorter stands in other words too
 _USABLE = {CardState.ACTIVE, CardState.LOCKED, CardState.DISABLED}
-_OPEN = {State.OPEN.label, State.CASH_ONLY.label}
+_OPEN = {LineState.OPEN.label, LineState.CASH_ONLY.label}
 
 
 def _summed(amounts: Iterable[tuple[str, int]]) -> dict[str, int]:

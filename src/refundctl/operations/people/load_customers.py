@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from refundctl.files.people.people_csv import open_people
+from refundctl.files.people.people_csv import PeopleFile
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Run
 from refundctl.ledger.people import erasing, posting_people
@@ -34,7 +34,7 @@ def stage(ledger: Ledger, inputs: Sequence[PlainFile], encoding: str | None, tic
             inputs,
             tick,
             rows,
-            lambda given: open_people(given.input.stream, given.input.name, given.source, encoding=encoding),
+            lambda given: PeopleFile(given.input.stream, given.input.name, given.source, encoding=encoding),
             lambda file, block: rows.add(file, block.lines, block.columns),
         )
         return FoundPeople(staged, find_people(rows))

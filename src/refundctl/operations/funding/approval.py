@@ -21,6 +21,8 @@ from refundctl.ledger.journal.seals import ledger_id
 from refundctl.operations.campaigns.terms import Terms
 
 STDIN = "-"
+_NEW = "make a new plan"
+_OTHER_OR_NEW = f"name that one with --ledger, or {_NEW}"
 
 
 class ApprovalRequired(Refused, code="approval_required"):
@@ -31,7 +33,7 @@ class ApprovalRefused(Refused, code="approval_refused"):
     """This person, or this plan, is none for an approval."""
 
 
-class OtherLedger(Refused, code="plan_other_ledger"):
+class PlanOfOtherLedger(Refused, code="plan_other_ledger"):
     """The plan was made for another ledger, or for another state of it."""
 
 
@@ -66,8 +68,8 @@ def refuse_unapproved(ledger: Ledger, terms: Terms, advice: str) -> None:
             amount_for_people(minor, found.currency) for minor in (found.together_minor, found.above_minor)
         )
         raise ApprovalRequired(
-            f"{terms.stored.name} would have given {together} that nobody has approved, and needs approval above {above}: "
-            f"{advice}."
+            f"{terms.stored.name} would have given {together} that nobody has approved, and needs approval above {above}",
+            advice,
         )
 
 
@@ -80,52 +82,45 @@ def by_plan(campaign: str, files: Sequence[str] = ()) -> str:
 def refuse_edited(plan: Plan, name: str) -> None:
     """Raise PlanEdited where the plan no longer says what it said when it was made."""
     if plan.is_edited:
-        raise PlanEdited(f"{name} was changed after it was made: make a new plan.")
+        raise PlanEdited(f"{name} was changed after it was made", _NEW)
 
 
 def refuse_other_ledger(ledger: Ledger, plan: Plan, name: str) -> None:
-    """Raise OtherLedger where the plan isn't for this ledger.
+    """Raise PlanOfOtherLedger where the plan isn't for this ledger.
 
     One made before there was a ledger is for the one that was then made in that place, by the same kind of clock.
     """
     if plan.ledger_id is not None and plan.ledger_id != ledger_id(ledger.connection):
-        raise OtherLedger(
-            f"{name} was made for another ledger than {ledger.path}: name that one with --ledger, or make a new plan."
-        )
+        raise PlanOfOtherLedger(f"{name} was made for another ledger than {ledger.path}", _OTHER_OR_NEW)
     if plan.ledger_id is not None:
         return
     _refuse_other_place(ledger.path, plan, name, rehearsal=clock_of(ledger.connection) != "system")
     if campaign_named(ledger.connection, plan.campaign) is not None:
-        raise OtherLedger(
-            f"{name} was made where there was no ledger yet, but {ledger.path} has the campaign {plan.campaign} already: "
-            "make a new plan."
+        raise PlanOfOtherLedger(
+            f"{name} was made where there was no ledger yet, but {ledger.path} has the campaign {plan.campaign} already",
+            _NEW,
         )
 
 
 def refuse_no_ledger(path: Path, clock: Clock, plan: Plan, name: str) -> None:
-    """Raise OtherLedger where the plan isn't for a ledger that is still to be made at `path`."""
+    """Raise PlanOfOtherLedger where the plan isn't for a ledger that is still to be made at `path`."""
     if plan.ledger_id is not None:
-        raise OtherLedger(
-            f"{name} was made for a ledger, but there is none at {path}: name that one with --ledger, or make a new plan."
-        )
+        raise PlanOfOtherLedger(f"{name} was made for a ledger, but there is none at {path}", _OTHER_OR_NEW)
     _refuse_other_place(path, plan, name, rehearsal=clock.rehearsal)
 
 
 def _refuse_other_place(path: Path, plan: Plan, name: str, *, rehearsal: bool) -> None:
     if plan.ledger_path != str(path.resolve()):
-        raise OtherLedger(
-            f"{name} was made for the ledger {plan.ledger_path}, not for {path}: name that one with --ledger, or make a "
-            "new plan."
-        )
+        raise PlanOfOtherLedger(f"{name} was made for the ledger {plan.ledger_path}, not for {path}", _OTHER_OR_NEW)
     if plan.rehearsal and not rehearsal:
-        raise OtherLedger(
-            f"{name} was made under REFUNDCTL_NOW, but {path} is a ledger of the real time: make a new plan for it, or go "
-            "on rehearsing with another one, named with --ledger."
+        raise PlanOfOtherLedger(
+            f"{name} was made under REFUNDCTL_NOW, but {path} is a ledger of the real time",
+            "make a new plan for it, or go on rehearsing with another one, named with --ledger",
         )
     if rehearsal and not plan.rehearsal:
-        raise OtherLedger(
-            f"{name} was made without REFUNDCTL_NOW, but {path} is a ledger of a rehearsal: make a new plan, and rehearse "
-            "with a ledger of its own, named with --ledger."
+        raise PlanOfOtherLedger(
+            f"{name} was made without REFUNDCTL_NOW, but {path} is a ledger of a rehearsal",
+            "make a new plan, and rehearse with a ledger of its own, named with --ledger",
         )
 
 
@@ -138,14 +133,16 @@ def approve(ledger: Ledger, plan: Plan, name: str, operator: Operator, run_id: i
     connection = ledger.connection
     applied = plans.applied_run(connection, plan.digest)
     if applied is not None:
-        raise ApprovalRefused(f"{name} was applied already, by run {applied.run_id}: there is nothing left to approve.")
+        raise ApprovalRefused(
+            f"{name} was applied already, by run {applied.run_id}", "there is nothing left to approve"
+        )
     earlier = plans.approval_of(connection, plan.digest)
     if earlier is None:
         refuse_other_ledger(ledger, plan, name)
     if operator.user_id == plan.made_by.user_id:
         raise ApprovalRefused(
-            f"{name} was made by {plan.made_by.operator} (user {operator.user_id}), which is you: let another person "
-            "approve it."
+            f"{name} was made by {plan.made_by.operator} (user {operator.user_id}), which is you",
+            "let another person approve it",
         )
     if earlier is None:
         plans.post_approval(connection, plan.digest, plan.campaign, run_id)
@@ -159,13 +156,13 @@ def refuse_own_file(file: os.stat_result, name: str, operator: Operator) -> None
     """
     if file.st_uid == operator.user_id:
         raise ApprovalRefused(
-            f"{name} is a file of your own (user {operator.user_id}), so it doesn't show who has made it: approve the "
-            "planner's own file, not a copy."
+            f"{name} is a file of your own (user {operator.user_id}), so it doesn't show who has made it",
+            "approve the planner's own file, not a copy",
         )
     if file.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ApprovalRefused(
-            f"{name} may be written to by others than the user it belongs to, so it doesn't show who has made it: let the "
-            f"planner type `chmod go-w {shlex.quote(name)}` and look at it once more."
+            f"{name} may be written to by others than the user it belongs to, so it doesn't show who has made it",
+            f"let the planner type `chmod go-w {shlex.quote(name)}` and look at it once more",
         )
 
 
@@ -174,7 +171,7 @@ def approval_for(ledger: Ledger, plan: Plan, name: str, applier: Operator) -> Ap
     approved = plans.approval_of(ledger.connection, plan.digest)
     if approved is not None and approved.user_id == applier.user_id:
         raise ApprovalRefused(
-            f"{name} was approved by {approved.operator} (user {approved.user_id}), which is you: let another person "
-            "apply it."
+            f"{name} was approved by {approved.operator} (user {approved.user_id}), which is you",
+            "let another person apply it",
         )
     return approved
