@@ -236,9 +236,9 @@ def test_the_list_by_state_and_campaign(desk: CashDesk) -> None:
 
 def test_the_list_for_a_person(desk: CashDesk) -> None:
     assert desk("cashout", "list").ok().stdout.splitlines() == [
-        "id  amount     state  source       of  customer  campaign        since",
-        "4   EUR 20.00  open   cash_amount  B2  C-B2      flight-refunds  2020-05-01",
-        "5   EUR 70.00  open   policy       B3  C-B3      flight-refunds  2020-05-01",
+        "id  amount     state  source                 of  customer  campaign        since",
+        "4   EUR 20.00  open   booking's cash_amount  B2  C-B2      flight-refunds  2020-05-01",
+        "5   EUR 70.00  open   offer or law           B3  C-B3      flight-refunds  2020-05-01",
         "Together EUR 90.00.",
     ]
     assert (

@@ -96,7 +96,7 @@ def test_everything_as_a_clerk_sees_it(till: Till) -> None:
         f"  published       {MAY_DAY} by run 3\n"
         "  PIN             no\n"
         "  redemptions     1\n"
-        f"  refused         once in 30 days, last gift_amount_exceeded at {MAY_DAY}\n"
+        f"  refused         once in 30 days, last at {MAY_DAY}: above the balance\n"
         "Transactions:\n"
         "id  when                  what        bucket  amount      balance     for    reason  run\n"
         f"1   {MAY_DAY}  top-up      paid    EUR 100.00  EUR 100.00  B1             4\n"
@@ -236,7 +236,7 @@ def test_what_a_till_took_beyond_the_balance_stays_visible(till: Till) -> None:
     [refused] = shown(till)["refused_redemptions"]
     assert (refused["invoice"], refused["amount"], refused["code"]) == ("T-1", 9_900, "gift_amount_exceeded")
     assert (
-        "  A till took EUR 99.00 for invoice T-1, which was refused: gift_amount_exceeded.\n"
+        "  A till took EUR 99.00 for invoice T-1, which was refused: above the balance.\n"
         in till.call("card", "show", "c1").ok().stdout
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from refundctl.ledger.desk.card_lists import refused_redemptions_open
+from refundctl.ledger.desk.card_details import refused_redemptions_open
 from support.books import everything, read
 from support.command_line import CAMPAIGN, CommandResult
 from support.data.packed_files import workbook, zipped

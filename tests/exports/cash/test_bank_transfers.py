@@ -24,7 +24,7 @@ from refundctl.exports.cash.bank_transfers import (
     first_sepa_text,
     sepa_text,
 )
-from refundctl.ledger.cash.debts import Debt, DebtState, Source
+from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
 
 XSD = xmlschema.XMLSchema(Path(sepaxml.__file__).parent / "schemas" / f"{SCHEMA}.xsd")
 GERMAN, FRENCH = "DE89370400440532013000", "FR1420041010050500013M02606"
@@ -37,7 +37,7 @@ def payment(
 ) -> Payment:
     debt = Debt(
         number, 1, booking_id, None, "ana", name, "flight-refunds", "EUR", amount_minor, DebtState.ORDERED,
-        Source.REQUEST, "2020-05-01T12:00:00Z", "wants cash",
+        DebtSource.REQUEST, "2020-05-01T12:00:00Z", "wants cash",
     )  # fmt: skip
     return Payment(f"REFUNDCTL-4e6e7b1a-{number}-1", debt, Party(name, FRENCH, bic))
 

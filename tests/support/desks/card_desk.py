@@ -7,7 +7,7 @@ other commands through the command line. The ledger lies in memory where there i
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -15,21 +15,25 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.cards.pins import hashed
-from refundctl.ledger.cards.card_now import many_cards, read_card
+from refundctl.ledger.cards.one_card import read_card
+from refundctl.ledger.cards.state import many_cards
 from refundctl.ledger.file.connection import Clock, Ledger, open_ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator
 from refundctl.operations.books.verify import verify
 from refundctl.operations.cash import cashout
-from refundctl.operations.desk import look as card_look
+from refundctl.operations.desk.activate import Activate, Assign
 from refundctl.operations.desk.adjust import Adjust
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.deeds import Answer, CardDeed, on_card
+from refundctl.operations.desk.disable import Deactivate, Disable, Enable
+from refundctl.operations.desk.extend import Extend
 from refundctl.operations.desk.issue import Goodwill, issue
+from refundctl.operations.desk.look import look
 from refundctl.operations.desk.pins import SetPin, Unlock
 from refundctl.operations.desk.redeem import PinTyped, Redeem
 from refundctl.operations.desk.rollback import rollback
-from refundctl.operations.desk.states import Activate, Assign, Deactivate, Disable, Enable, Extend
 from refundctl.operations.desk.transfer import Transfer
+from refundctl.operations.desk.validate import validate
 from support.books import LEDGER
 from support.command_line import CommandResult, ThisProcess, small_campaigns
 from support.desks.bookings_desk import csv_text
@@ -158,25 +162,25 @@ class CardDesk:
 
     def redeem(self, card: int, bought: Purchase, key: str | None, keep: bool) -> Said:
         pin = None if bought.pin is None else pin_typed(bought.pin)
-        return self._deed("card redeem", card, Redeem(**asdict(self._typed(card, bought)), pin=pin), key, keep)
+        return self._deed("card redeem", card, replace(self._typed(card, bought), pin=pin), key, keep)
 
     def validate(self, card: int, bought: Purchase) -> Said:
         ledger, intended = self.ledger, self._typed(card, bought)
         try:
-            card_look.look(
+            look(
                 ledger,
                 Journal(ledger, CLERK, "card validate", {}),
                 f"c{card}",
-                lambda seen: card_look.validate(seen, intended),
+                lambda seen: validate(seen, intended),
             )
         except Refused as error:
             return Said(REFUSED, error.code)
         return Said(NOTHING)
 
-    def _typed(self, card: int, bought: Purchase) -> card_look.Intended:
+    def _typed(self, card: int, bought: Purchase) -> Redeem:
         currency = self._terms_of(card).currency
         amount = amount_text(bought.amount, currency)
-        return card_look.Intended(
+        return Redeem(
             amount if bought.currency is None else f"{bought.currency} {amount}",
             bought.invoice,
             bought.customer,

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from refundctl.cli.desk import deeds
+from refundctl.cli.desk.typed_secrets import STDIN
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group, existing_ledger, refuse_ledger, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, number, plural, report, table
 from refundctl.domain.basics.errors import ExitCode, UsageError
-from refundctl.ledger.cash.debts import Debt, DebtState
+from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
 from refundctl.operations.cash import cashout as operation
 from refundctl.operations.desk.deeds import Answer
 
@@ -130,6 +131,11 @@ def _tell_list(out: Screen, found: operation.CashoutList, state: str) -> None:
         out.print(f"Together {amount(sums['cash'], currency)}.")
 
 
+_SOURCES = {
+    DebtSource.REQUEST: "customer's request",
+    DebtSource.CASH_AMOUNT: "booking's cash_amount",
+    DebtSource.POLICY: "offer or law",
+}
 _COLUMNS = ("id", "amount", "state", "source", "of", "customer", "campaign", "since")
 
 
@@ -140,7 +146,7 @@ def _shown(debt: Debt) -> tuple[str, ...]:
         str(debt.debt_id),
         money,
         debt.state,
-        debt.source,
+        _SOURCES[debt.source],
         about,
         debt.customer_id,
         debt.campaign,
@@ -181,7 +187,7 @@ def export(
     path = cashout_export.place_of(output)
     refuse_ledger(common, path)
     read = None if accounts is None else _read_accounts(accounts, path)
-    wanted = cashout_export.Wanted(path, format_, campaign, read, force)
+    wanted = cashout_export.BankFileAsked(path, format_, campaign, read, force)
     given: dict[str, Any] = {
         "output": str(path),
         "format": format_,
@@ -281,7 +287,7 @@ def _rejects_place(answer: "BankAnswer", named: str | None) -> Path | None:
                 "--rejects is for CSV: what of a bank's XML can't be taken is listed, as nobody would fix it."
             )
         return None
-    if named == deeds.STDIN or (named is None and answer.name == "stdin"):
+    if named == STDIN or (named is None and answer.name == "stdin"):
         raise UsageError("Rows that can't be taken need a file where they can be fixed: name it with --rejects FILE.")
     return Path(named) if named is not None else rejects_beside(answer.name)
 

@@ -45,12 +45,12 @@ def expire(
     )
 
 
-def _as_json(common: Common, one: operation.Expired) -> dict[str, object]:
+def _as_json(common: Common, one: operation.CampaignExpiry) -> dict[str, object]:
     run_id = None if common.dry_run else one.run_id
     return {"campaign": one.campaign, "run_id": run_id, "counts": one.counts, "totals": one.totals}
 
 
-def _describe(out: Screen, found: Sequence[operation.Expired]) -> None:
+def _describe(out: Screen, found: Sequence[operation.CampaignExpiry]) -> None:
     if not found:
         out.print("No expired card has a balance that is not booked yet. Nothing to do.")
         return

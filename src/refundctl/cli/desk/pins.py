@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from refundctl.cli.desk import deeds as take
+from refundctl.cli.desk.typed_secrets import STDIN, pin_given
 from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen
 from refundctl.domain.basics.errors import UsageError
@@ -33,12 +34,12 @@ def set_pin(
 
     The PIN is asked for twice, or read from --pin-file or stdin. Five wrong ones in a row lock the card.
     """
-    if stdin not in {None, take.STDIN}:
+    if stdin not in {None, STDIN}:
         # Not shown, and not to be found in the list of processes next time.
         raise UsageError("A PIN is not given on the command line, where others see it: use --pin-file, or - for stdin.")
     if stdin is not None and pin_file is not None:
         raise UsageError("The PIN comes from --pin-file or from - (stdin), not from both.")
-    pin = take.pin_given(pin_file if stdin is None else stdin, card)
+    pin = pin_given(pin_file if stdin is None else stdin, card)
     deed = SetPin.of(_prompted(common) if pin is None else pin, key)
     return take.do_to_card(common, card, deed, _tell_set, key=key)
 

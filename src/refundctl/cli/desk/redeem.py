@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from refundctl.cli.desk import deeds as take
+from refundctl.cli.desk.card_words import bonus_of_it
+from refundctl.cli.desk.typed_secrets import pin_given
 from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen, amount
 from refundctl.operations.desk.deeds import Answer, on_card
@@ -32,7 +34,7 @@ def redeem(
 
     An invoice number is used once per card, also after a rollback.
     """
-    text = take.pin_given(pin_file, card)
+    text = pin_given(pin_file, card)
     pin = None if text is None else PinTyped(text)
     deed = Redeem(amount, invoice, customer, order_total, pin)
     named = take.card_named(card)
@@ -45,7 +47,7 @@ def redeem(
 def _tell_redemption(out: Screen, answer: Answer) -> None:
     redemption, card = answer.facts["redemption"], answer.facts["card"]
     currency = redemption["currency"]
-    bonus = f" ({amount(redemption['bonus'], currency)} of it bonus)" if redemption["bonus"] else ""
+    bonus = bonus_of_it(redemption["bonus"], currency)
     invoice = f" for invoice {redemption['invoice']}" if redemption["invoice"] else ""
     out.print(
         f"Redeemed {amount(redemption['amount'], currency)}{bonus} from card {card['card_id']}{invoice}; "

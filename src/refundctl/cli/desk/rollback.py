@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from refundctl.cli.desk import deeds as take
+from refundctl.cli.desk.card_words import bonus_of_it
 from refundctl.cli.shell import arguments as words
 from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen, amount
@@ -44,7 +45,7 @@ def rollback(
 def _tell_rollback(out: Screen, answer: Answer) -> None:
     back, card = answer.facts["rollback"], answer.facts["card"]
     currency = back["currency"]
-    bonus = f" ({amount(back['bonus'], currency)} of it bonus)" if back["bonus"] else ""
+    bonus = bonus_of_it(back["bonus"], currency)
     out.print(
         f"Gave {amount(back['amount'], currency)}{bonus} of redemption {back['redemption']} back to card "
         f"{card['card_id']}, which now holds {amount(card['balance'], currency)}."

@@ -16,6 +16,20 @@ _WORDS = {
     "resource_not_found": "no such card",
     "voucher_disabled": "card disabled",
     "voucher_expired": "card expired",
+    # Why something was refused with a card.
+    "already_rolled_back": "given back before",
+    "budget_exceeded": "over the budget",
+    "currency_mismatch": "other currency",
+    "idempotency_conflict": "key used before",
+    "invoice_already_used": "invoice used before",
+    "invoice_required": "no invoice number",
+    "not_cancellable": "can't be cancelled",
+    "pin_wrong": "wrong PIN",
+    "quantity_exceeded": "redeemed too often",
+    "rollback_exceeds_redemption": "more than was taken",
+    "pin_required": "no PIN",
+    "voucher_locked": "card locked",
+    "voucher_not_active": "card not active",
 }
 
 

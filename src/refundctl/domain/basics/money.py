@@ -26,12 +26,16 @@ _NOTATIONS = (
 
 
 class AmountError(ValueError):
-    """A text that is no amount: `code` is stable, `sentence` says what is wrong and what to do next."""
+    """A text that is no amount: `code` is stable, `what` says what is wrong, and `advice` what to do in a file of rows."""
 
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-        self.sentence = sentence
+    def __init__(self, code: str, what: str, advice: str) -> None:
+        super().__init__(f"{what}; {advice}")
+        self.code, self.what, self.advice = code, what, advice
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what to do next."""
+        return f"{self.what}; {self.advice}"
 
 
 class UnknownCurrency(AmountError):
@@ -43,7 +47,9 @@ class UnknownCurrency(AmountError):
         else:
             why = "is not a currency of ISO 4217"
         super().__init__(
-            "unknown_currency", f"{_shown(currency)} {why}; write the three capital letters of a currency, such as EUR"
+            "unknown_currency",
+            f"{_shown(currency)} {why}",
+            "write the three capital letters of a currency, such as EUR",
         )
 
 
@@ -140,6 +146,11 @@ def format_amount(minor: int, currency: str) -> str:
     return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
 
 
+def example_amount(currency: str) -> str:
+    """Twelve and a half of the currency, as one types it. Raises UnknownCurrency."""
+    return format_amount(125 * 10 ** exponent(currency) // 10, currency)
+
+
 def amount_for_people(minor: int, currency: str) -> str:
     """The amount with its currency and thousands apart: `EUR 21,967.91`. Raises UnknownCurrency."""
     whole, point, rest = format_amount(minor, currency).partition(".")
@@ -201,25 +212,23 @@ def _integer_digits_max(decimals: int) -> int:
 
 
 def _malformed(text: str, currency: str, decimal: str, proposal: str) -> AmountError:
-    twelve_and_a_half_minor = 125 * 10 ** exponent(currency) // 10
-    example = format_amount(twelve_and_a_half_minor, currency).replace(".", decimal)
-    sentence = f"{_shown(text)} is not an amount in {currency}; write it like {example}, digits only"
-    return AmountError("malformed_amount", sentence + proposal)
+    advice = f"write it like {example_amount(currency).replace('.', decimal)}, digits only"
+    return AmountError("malformed_amount", f"{_shown(text)} is not an amount in {currency}", advice + proposal)
 
 
 def _too_many_decimals(text: str, currency: str, decimals: int, proposal: str) -> AmountError:
-    sentence = f"{_shown(text)} has {_decimals(decimals)}, {currency} has {_decimals(exponent(currency))}"
-    return AmountError("too_many_decimals", f"{sentence}; correct it{proposal}")
+    what = f"{_shown(text)} has {_decimals(decimals)}, {currency} has {_decimals(exponent(currency))}"
+    return AmountError("too_many_decimals", what, f"correct it{proposal}")
 
 
 def _too_long(text: str, currency: str, decimals: int) -> AmountError:
     limit = f"an amount in {currency} has at most {_integer_digits_max(decimals)} digits before its decimals"
-    return AmountError("malformed_amount", f"{_shown(text)} is too long: {limit}; correct it")
+    return AmountError("malformed_amount", f"{_shown(text)} is too long: {limit}", "correct it")
 
 
 def _not_positive(text: str) -> AmountError:
-    sentence = f"{_shown(text)} is not above zero; correct the amount or leave the row out"
-    return AmountError("amount_not_positive", sentence)
+    what = f"{_shown(text)} is not above zero"
+    return AmountError("amount_not_positive", what, "correct the amount or leave the row out")
 
 
 def _proposal(text: str, currency: str, decimal: str, preset: str | None) -> str:

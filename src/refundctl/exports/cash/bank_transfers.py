@@ -13,21 +13,9 @@ from refundctl.ledger.cash.debts import Debt
 
 #: The columns of the CSV; with a column `status` filled in it is what `cashout settle` takes.
 CASH_COLUMNS = (
-    "id",
-    "end_to_end_id",
-    "customer_id",
-    "name",
-    "iban",
-    "bic",
-    "amount",
-    "currency",
-    "campaign",
-    "card_id",
-    "booking_id",
-    "refund_id",
-    "source",
-    "created_at",
-)
+    "id", "end_to_end_id", "customer_id", "name", "iban", "bic", "amount", "currency", "campaign", "card_id",
+    "booking_id", "refund_id", "source", "created_at",
+)  # fmt: skip
 #: The version of pain.001 that the SEPA rulebooks name since November 2023.
 SCHEMA = "pain.001.001.09"
 SEPA_CURRENCY = "EUR"

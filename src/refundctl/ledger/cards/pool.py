@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from refundctl.ledger.cards.codes import CODE_KEY, MakeCodes, highest_card, index_codes, post_cards
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.cards.state import waiting
+from refundctl.ledger.file.sql import make_temporary
 
 EMPTY = "no_voucher_suitable_for_publication"  # Voucherify's name for it
 
@@ -34,29 +35,6 @@ def has_pool(connection: sqlite3.Connection, campaign: int) -> bool:
     """Whether cards of the campaign were made beforehand or printed, taken or not."""
     found = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = ? AND customer IS NULL)"
     return bool(connection.execute(found, (campaign,)).fetchone()[0])
-
-
-def waiting(connection: sqlite3.Connection) -> str:
-    """SQL for whether `cards` wait in a pool: neither handed out, nor blocked, for now or for good."""
-    waits = ["customer IS NULL", "NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = cards.id)"]
-    if any_rows(connection, "activations"):
-        waits.append("NOT EXISTS (SELECT 1 FROM activations WHERE activations.card = cards.id)")
-    if any_rows(connection, "card_events"):
-        waits.append(_NOT_BLOCKED)
-    return " AND ".join(waits)
-
-
-# Of a card that was disabled and enabled in turn, the last event counts; deactivated is for good.
-_NOT_BLOCKED = """
-    NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
-    AND coalesce(
-        (
-            SELECT event FROM card_events
-            WHERE card_events.card = cards.id AND event IN ('disabled', 'enabled') ORDER BY id DESC LIMIT 1
-        ),
-        'enabled'
-    ) = 'enabled'
-"""
 
 
 def free_cards(connection: sqlite3.Connection, campaign: int) -> int:

@@ -1,8 +1,8 @@
-"""What is owed in cash: by cash-outs that customers asked for, by `cash_amount`s, and by policy; and the files for the bank."""
+"""What is owed in cash: by cash-outs that customers asked for, by `cash_amount`s, and by policy."""
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -11,7 +11,7 @@ from refundctl.ledger.bookings.line_versions import newest_version
 
 
 class DebtState(StrEnum):
-    """What has become of a debt. ORDERED is in a file for the bank that has not rejected it; CANCELLED is owed no more."""
+    """What has become of a debt: ORDERED is in a file for the bank that has not rejected it, CANCELLED owed no more."""
 
     OPEN = "open"
     ORDERED = "ordered"
@@ -19,8 +19,8 @@ class DebtState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Source(StrEnum):
-    """Why cash is owed: a customer asked for it, the booking's file said so, or the campaign's offers (or a country's law)."""
+class DebtSource(StrEnum):
+    """Why cash is owed: a customer asked for it, the booking's file said so, or the campaign's offers, or a law."""
 
     REQUEST = "request"
     CASH_AMOUNT = "cash_amount"
@@ -41,7 +41,7 @@ class Debt:
     currency: str
     amount_minor: int
     state: DebtState
-    source: Source
+    source: DebtSource
     created_at: str
     reason: str | None
 
@@ -61,7 +61,7 @@ _ORDERED = """
 #: SQL for whether a debt was paid, or may be paid by the bank at any moment.
 WITH_THE_BANK = f"(EXISTS (SELECT 1 FROM cash_outcomes WHERE debt = {{debt}} AND outcome = 'paid') OR {_ORDERED})"
 
-# What an undo could not take back, as it was with the bank then, isn't paid after a rejection unless the run was reopened.
+# What an undo could not take back, as it was with the bank then, isn't paid after a rejection unless reopened.
 _WITHDRAWN = """
     (
         EXISTS (SELECT 1 FROM transactions AS back WHERE back.related_transaction = debts.id AND back.bucket = 'cash')
@@ -134,7 +134,7 @@ def debts_numbered(connection: sqlite3.Connection, numbers: Collection[int]) -> 
 
 def _debt(*row: Any) -> Debt:
     *facts, state, source, created_at, reason = row
-    values = (*facts, DebtState(state), Source(source), created_at, reason)
+    values = (*facts, DebtState(state), DebtSource(source), created_at, reason)
     return Debt(*values)
 
 
@@ -152,7 +152,7 @@ def lapsed_with(connection: sqlite3.Connection, request: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class CashedOut:
-    """What cards were changed into, net of what was cancelled, in minor units: owed or paid in cash, and bonus that lapsed."""
+    """What cards were changed into, net of what was cancelled, in minor units: cash owed or paid, and bonus lapsed."""
 
     cash_minor: int
     lapsed_minor: int
@@ -172,98 +172,9 @@ def cashed_out(connection: sqlite3.Connection, campaign: int) -> CashedOut:
     return CashedOut(*row)
 
 
-# Files for the bank
-
-
-@dataclass(frozen=True, slots=True)
-class CashFile:
-    """A file for the bank as it was reserved: `path` is absolute, `reserved_at` RFC 3339 in UTC."""
-
-    number: int
-    path: str
-    format: str
-    run_id: int
-    reserved_at: str
-
-
-_FILES = """
-    SELECT cash_files.id, path, format, run_id, started_at
-    FROM cash_files JOIN runs ON runs.id = cash_files.run_id
-"""
-
-
-def open_file(connection: sqlite3.Connection) -> CashFile | None:
-    """The file for the bank that was reserved and is not in its place yet."""
-    row = connection.execute(f"{_FILES} WHERE cash_files.id NOT IN (SELECT cash_file FROM cash_deliveries)").fetchone()
-    return None if row is None else CashFile(*row)
-
-
-def is_delivered(connection: sqlite3.Connection, file: CashFile) -> bool:
-    """Whether a file was marked as in place, perhaps by another process."""
-    found = "SELECT EXISTS (SELECT 1 FROM cash_deliveries WHERE cash_file = ?)"
-    return bool(connection.execute(found, (file.number,)).fetchone()[0])
-
-
-def debts_in(connection: sqlite3.Connection, cash_file: int) -> list[Debt]:
-    """The debts that a file for the bank pays, in the order of their ids."""
-    rows = connection.execute("SELECT debt FROM cash_orders WHERE cash_file = ?", (cash_file,))
-    return list(debts_numbered(connection, [row[0] for row in rows]).values())
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """What was last put in a place: its run, and the SHA-256 of the file in hexadecimal."""
-
-    run_id: int
-    sha256: str
-
-
-def last_delivered(connection: sqlite3.Connection, path: str) -> Delivered | None:
-    """The last file for the bank that was put in this place, None where none was."""
-    row = connection.execute(
-        """
-        SELECT cash_files.run_id, cash_deliveries.files ->> '$[0].sha256'
-        FROM cash_deliveries JOIN cash_files ON cash_files.id = cash_deliveries.cash_file
-        WHERE path = ? ORDER BY cash_deliveries.id DESC LIMIT 1
-        """,
-        (path,),
-    ).fetchone()
-    return None if row is None else Delivered(*row)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A debt's place in a file for the bank; `delivered` is whether the file is known to be in its place."""
-
-    number: int
-    debt: int
-    cash_file: int
-    path: str
-    rejected: bool
-    delivered: bool
-
-
-_ORDERS = """
-    SELECT
-        cash_orders.id, debt, cash_file, path, EXISTS (SELECT 1 FROM cash_rejections WHERE cash_order = cash_orders.id),
-        EXISTS (SELECT 1 FROM cash_deliveries WHERE cash_deliveries.cash_file = cash_orders.cash_file)
-    FROM cash_orders JOIN cash_files ON cash_files.id = cash_file
-"""
-
-
-def orders_of(connection: sqlite3.Connection, numbers: Collection[int]) -> Mapping[int, Sequence[Order]]:
-    """Every order of these debts, under the debt's id, the oldest first."""
-    found: dict[int, list[Order]] = {}
-    rows = connection.execute(
-        f"{_ORDERS} WHERE debt IN (SELECT value FROM json_each(?)) ORDER BY cash_orders.id",
-        (json.dumps(sorted(numbers)),),
+def pay(connection: sqlite3.Connection, debt: int, reference: str | None, run_id: int) -> None:
+    """A debt was paid, for good."""
+    connection.execute(
+        "INSERT INTO cash_outcomes (debt, outcome, reference, run_id) VALUES (?, 'paid', ?, ?)",
+        (debt, reference, run_id),
     )
-    for number, debt, cash_file, path, rejected, delivered in rows:
-        found.setdefault(debt, []).append(Order(number, debt, cash_file, path, bool(rejected), bool(delivered)))
-    return found
-
-
-def debts_ordered_in(connection: sqlite3.Connection, cash_file: int) -> list[int]:
-    """The ids of the debts in a file for the bank, in order; none where there is no such file."""
-    rows = connection.execute("SELECT debt FROM cash_orders WHERE cash_file = ? ORDER BY debt", (cash_file,))
-    return [row[0] for row in rows]

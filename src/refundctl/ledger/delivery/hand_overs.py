@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.basics.errors import Busy
-from refundctl.ledger.cards.live_cards import endings
+from refundctl.ledger.cards.state import BEARERS, endings
 from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.line_state import LineState
@@ -178,7 +178,7 @@ def _mailed(connection: sqlite3.Connection, campaign: int) -> str:
             # What has moved was some other run's, which may be undone by now.
             clauses.append(f"(contra_account <> 'transfers' OR NOT {_NOTHING_LEFT.format(card='transactions.card')})")
     if any_rows(connection, "activations"):
-        clauses.append(f"NOT {_OF_NOBODY.format(card='transactions.card')}")
+        clauses.append(f"NOT {BEARERS.format(card='transactions.card')}")
     return " ".join(f"AND {clause}" for clause in clauses)
 
 
@@ -203,13 +203,6 @@ _NOTHING_LEFT = """
         )
     )
 """
-# It was activated for whoever has it, whom nobody knows.
-_OF_NOBODY = """
-    (
-        EXISTS (SELECT 1 FROM activations WHERE activations.card = {card})
-        AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = {card})
-    )
-"""
 
 
 def untold(connection: sqlite3.Connection, card: str) -> str | None:
@@ -221,7 +214,7 @@ def untold(connection: sqlite3.Connection, card: str) -> str | None:
     if any_rows(connection, "undoings"):
         clauses.append(_NOTHING_LEFT.format(card=card))
     if any_rows(connection, "activations"):
-        clauses.append(_OF_NOBODY.format(card=card))
+        clauses.append(BEARERS.format(card=card))
     return f"({' OR '.join(clauses)})" if clauses else None
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_numbered
+from refundctl.ledger.cards.state import LAST_DAY_HELD
 from refundctl.ledger.delivery.hand_overs import HANDED, find_unreachable, untold
 from refundctl.ledger.file.sql import any_rows, make_temporary
 
@@ -53,10 +54,7 @@ class MailCards:
                 f"""
                 SELECT
                     customers.email, customers.name, cards.code, max(0, sum(transactions.amount_minor)),
-                    coalesce(
-                        (SELECT max(expires_on) FROM extensions WHERE extensions.card = cards.id), cards.expires_on
-                    ),
-                    {bookings}, customers.customer_id, customers.locale, cards.id
+                    {LAST_DAY_HELD.format(cards="cards")}, {bookings}, customers.customer_id, customers.locale, cards.id
                 FROM (
                     SELECT card FROM batch_cards WHERE card > :after AND card < :stop ORDER BY card LIMIT :limit
                 ) AS page

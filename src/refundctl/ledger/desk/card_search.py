@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS, Condition
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.bookings.line_versions import is_newest_version
-from refundctl.ledger.cards.card_now import many_cards
+from refundctl.ledger.cards.state import CARDS_OF_CUSTOMER, many_cards, stands_among
 from refundctl.ledger.funding.matching import matcher
 from refundctl.ledger.people.finding_people import customer_number
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AskedFor:
     """Which cards are asked for: all that is not None must hold. `campaign` is its number; ids and addresses as files have them.
 
     `where` is about bookings: it finds the cards that are for them, and those of their customers that are for no single
@@ -32,7 +32,7 @@ class Wanted:
     where: Condition | None = None
 
 
-def find(connection: sqlite3.Connection, wanted: Wanted, today: Mapping[int, str], limit: int) -> list[int]:
+def find(connection: sqlite3.Connection, wanted: AskedFor, today: Mapping[int, str], limit: int) -> list[int]:
     """The numbers of the first `limit` cards that are wanted, in order; `today` is the day where each campaign is, by number."""
     some = _find_candidates(connection, wanted)
     conditions = ["TRUE"]
@@ -40,7 +40,7 @@ def find(connection: sqlite3.Connection, wanted: Wanted, today: Mapping[int, str
         conditions.append("cards.campaign = :campaign")
     if wanted.state is not None:
         state = many_cards(connection).state.replace(":today", _day_sql(today))
-        conditions += [f"{state} = :state", *([] if some else _IN_STATE.get(wanted.state, []))]
+        conditions += [f"{state} = :state", *([] if some else [stands_among(wanted.state)])]
     rows = connection.execute(
         f"""
         SELECT cards.id
@@ -53,18 +53,6 @@ def find(connection: sqlite3.Connection, wanted: Wanted, today: Mapping[int, str
     return [row[0] for row in rows]
 
 
-# Where a card in a state that few are in must stand; the others are found by looking at each card.
-_IN_STATE = {
-    CardState.DEACTIVATED: ["cards.id IN (SELECT card FROM card_events)"],
-    CardState.TRANSFERRED: ["cards.id IN (SELECT card FROM transfers)"],
-    CardState.CASHED_OUT: ["cards.id IN (SELECT card FROM cashouts)"],
-    CardState.FROZEN: ["cards.id IN (SELECT card FROM cashouts)"],
-    CardState.DISABLED: ["cards.id IN (SELECT card FROM card_events)"],
-    CardState.UNASSIGNED: ["cards.customer IS NULL"],
-    CardState.LOCKED: ["cards.id IN (SELECT card FROM pins)"],
-}
-
-
 def _day_sql(today: Mapping[int, str]) -> str:
     """SQL for the day in the time zone of the campaign of `cards`."""
     days = sorted(set(today.values()))
@@ -74,7 +62,7 @@ def _day_sql(today: Mapping[int, str]) -> str:
     return f"CASE cards.campaign {' '.join(whens)} END"
 
 
-def _find_candidates(connection: sqlite3.Connection, wanted: Wanted) -> bool:
+def _find_candidates(connection: sqlite3.Connection, wanted: AskedFor) -> bool:
     """Collect the cards of who or what was named, in `asked_cards`; False where neither was."""
     connection.execute("DROP TABLE IF EXISTS temp.asked_cards")
     connection.execute("CREATE TEMP TABLE asked_cards (card INTEGER PRIMARY KEY)")
@@ -100,11 +88,7 @@ def _customers_at(connection: sqlite3.Connection, email: str) -> list[int]:
     return [row[0] for row in connection.execute("SELECT id FROM customers WHERE email = ? COLLATE NOCASE", (email,))]
 
 
-_OF_CUSTOMERS = """
-    SELECT id FROM cards WHERE customer IN (SELECT value FROM json_each(:asked))
-    UNION
-    SELECT card FROM assignments WHERE customer IN (SELECT value FROM json_each(:asked))
-"""
+_OF_CUSTOMERS = CARDS_OF_CUSTOMER.format(is_asked="IN (SELECT value FROM json_each(:asked))")
 # Cards for the booking itself, customers' cards that were topped up for it, and those to which the balance of either moved.
 _OF_BOOKING = """
     WITH RECURSIVE

@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from refundctl.ledger.cards.card_now import many_cards
+from refundctl.ledger.cards.state import many_cards
 
 
 @dataclass(frozen=True, slots=True)

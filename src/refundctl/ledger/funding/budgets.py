@@ -4,8 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.campaigns.refund_policy import Budget
-from refundctl.ledger.cards.live_cards import live
-from refundctl.ledger.cards.transfers import find_heirs, heir_of
+from refundctl.ledger.cards.heirs import find_heirs
+from refundctl.ledger.cards.state import BEARERS_CARDS, DEACTIVATED_CARDS, TRANSFERRED_CARDS, UNASSIGNED, live
 from refundctl.ledger.file.sql import make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.holders import Holding
@@ -40,23 +40,12 @@ def published_cards(connection: sqlite3.Connection, campaign: int) -> int:
     transferred."""
     return int(
         connection.execute(
-            """
+            f"""
             SELECT
                 (SELECT count(*) FROM held_cards WHERE campaign = ?1)
-                - (
-                    SELECT count(*) FROM card_events CROSS JOIN held_cards ON held_cards.id = card_events.card
-                    WHERE event = 'deactivated' AND campaign = ?1
-                )
-                + (
-                    SELECT count(*) FROM activations CROSS JOIN cards ON cards.id = activations.card
-                    WHERE campaign = ?1
-                        AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = activations.card)
-                        AND NOT EXISTS (
-                            SELECT 1 FROM card_events
-                            WHERE card_events.card = activations.card AND event = 'deactivated'
-                        )
-                )
-                - (SELECT count(*) FROM transfers CROSS JOIN cards ON cards.id = transfers.card WHERE campaign = ?1)
+                + (SELECT count(*) FROM {BEARERS_CARDS} WHERE campaign = ?1)
+                - (SELECT count(*) FROM {DEACTIVATED_CARDS} WHERE campaign = ?1 AND NOT {UNASSIGNED})
+                - (SELECT count(*) FROM {TRANSFERRED_CARDS} WHERE campaign = ?1)
             """,
             (campaign,),
         ).fetchone()[0]
@@ -103,7 +92,7 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
 
     What was given on a card that was transferred counts on its successor.
     """
-    card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
+    card = find_heirs(connection).of("transactions.card")
     columns = "holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL"
     make_temporary(connection, f"CREATE TEMP TABLE given_by_holder ({columns});")
     connection.execute(

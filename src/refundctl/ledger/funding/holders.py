@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from refundctl.ledger.cards.live_cards import live
 from refundctl.ledger.cards.pool import has_pool
+from refundctl.ledger.cards.state import live
 from refundctl.ledger.file.sql import make_temporary
 
 

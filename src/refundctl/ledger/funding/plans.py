@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from refundctl.ledger.cards.transfers import find_heirs, heir_of
+from refundctl.ledger.cards.heirs import find_heirs
 from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered, RuleBits
 from refundctl.ledger.funding.line_state import IS_OPEN, LineState
@@ -316,7 +316,7 @@ def unapproved_minor(connection: sqlite3.Connection, campaign: int) -> int:
     What takes a credit back counts with the run of that credit, so that undoing an approved run frees nothing. Nor does
     a correction that takes off a card what was approved: else it could be given to somebody else by another one.
     """
-    card = heir_of("entry.card") if find_heirs(connection) else "entry.card"
+    card = find_heirs(connection).of("entry.card")
     return int(
         connection.execute(
             f"""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from refundctl.ledger.cards.live_cards import live
+from refundctl.ledger.cards.state import live
 from refundctl.ledger.file.sql import any_rows
 from refundctl.ledger.funding.bonus_totals import limit_totals
 from refundctl.ledger.funding.holders import HeldCards, Holding, cards_of, day_of

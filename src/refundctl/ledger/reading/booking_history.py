@@ -11,7 +11,7 @@ from typing import Any
 
 from refundctl.domain.campaigns.conditions import CUSTOMER_TOTAL, METADATA_PREFIX
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
-from refundctl.ledger.cards.live_cards import live
+from refundctl.ledger.cards.state import live
 from refundctl.ledger.funding.matching import FieldValues, customer_total
 
 _SEGMENT_NAMES = ("source", *SEGMENT_COLUMNS)

@@ -5,9 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from refundctl.domain.cards.card_state import CardState
-from refundctl.ledger.cards.card_now import many_cards
+from refundctl.ledger.cards.state import (
+    BEARERS_CARDS,
+    DEACTIVATED,
+    DEACTIVATED_CARDS,
+    TRANSFERRED,
+    TRANSFERRED_CARDS,
+    many_cards,
+)
 from refundctl.ledger.cash.debts import count_open
-from refundctl.ledger.desk.card_lists import refused_redemptions_open
+from refundctl.ledger.desk.card_details import refused_redemptions_open
 from refundctl.ledger.file.sql import any_rows
 from refundctl.ledger.funding.budgets import published_cards
 from refundctl.ledger.funding.owed import FUNDED
@@ -50,7 +57,7 @@ class CampaignFigures:
 def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) -> CampaignFigures:
     """Add up a campaign; `today` is the day in its time zone, by which a card has expired or not."""
     published = published_cards(connection, campaign)
-    deactivated = connection.execute(_DEACTIVATED, (campaign,)).fetchone()[0]
+    deactivated = _count(connection, DEACTIVATED_CARDS, campaign)
     made = connection.execute("SELECT count(*) FROM cards WHERE campaign = ?", (campaign,)).fetchone()[0]
     funded, paid, bonus, fee, cash, balance = connection.execute(
         f"""
@@ -79,12 +86,12 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
     ).fetchone()
     return CampaignFigures(
         published=published,
-        activated=_activated(connection, campaign),
+        activated=_count(connection, f"{BEARERS_CARDS} AND {_NOT_ENDED}", campaign),
         states=_states(connection, campaign, today),
         cash_debts_open=count_open(connection, campaign) if cash or "cash_owed" in moved else 0,
         till_overdrafts_open=len(refused_redemptions_open(connection, campaign=campaign)),
         deactivated=deactivated,
-        unassigned=made - published - deactivated - connection.execute(_TRANSFERRED, (campaign,)).fetchone()[0],
+        unassigned=made - published - deactivated - _count(connection, TRANSFERRED_CARDS, campaign),
         funded=funded,
         unreachable=_unreachable(connection, campaign),
         not_handed_over=_not_handed_over(connection, campaign),
@@ -127,7 +134,7 @@ def _not_dead(connection: sqlite3.Connection) -> str:
     """SQL for whether `cards` were not deactivated; other dead cards hold nothing."""
     if not any_rows(connection, "card_events WHERE event = 'deactivated'"):
         return "TRUE"
-    return "NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')"
+    return f"NOT {DEACTIVATED}".format(card="cards.id")
 
 
 def _states(connection: sqlite3.Connection, campaign: int, today: str) -> dict[CardState, int]:
@@ -145,39 +152,24 @@ def _states(connection: sqlite3.Connection, campaign: int, today: str) -> dict[C
     return {CardState(state): count for state, count in rows}
 
 
-def _activated(connection: sqlite3.Connection, campaign: int) -> int:
-    """How many cards are alive that have no holder."""
-    return int(
-        connection.execute(
-            """
-            SELECT count(*) FROM activations CROSS JOIN cards ON cards.id = activations.card
-            WHERE campaign = ?
-                AND NOT EXISTS (SELECT 1 FROM assignments WHERE assignments.card = cards.id)
-                AND NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
-                AND NOT EXISTS (SELECT 1 FROM transfers WHERE transfers.card = cards.id)
-            """,
-            (campaign,),
-        ).fetchone()[0]
-    )
+def _count(connection: sqlite3.Connection, cards: str, campaign: int) -> int:
+    """How many cards of a campaign are among these, which are read FROM."""
+    return int(connection.execute(f"SELECT count(*) FROM {cards} WHERE campaign = ?", (campaign,)).fetchone()[0])
 
 
-_DEACTIVATED = """
-    SELECT count(*) FROM card_events CROSS JOIN cards ON cards.id = card_events.card
-    WHERE event = 'deactivated' AND campaign = ?
-"""
-_TRANSFERRED = "SELECT count(*) FROM transfers CROSS JOIN cards ON cards.id = transfers.card WHERE campaign = ?"
+_NOT_ENDED = f"NOT {DEACTIVATED} AND NOT {TRANSFERRED}".format(card="cards.id")
 
 
 def _unreachable(connection: sqlite3.Connection, campaign: int) -> int:
     """How many customers with a funded card have no e-mail address."""
     return int(
         connection.execute(
-            """
+            f"""
             SELECT count(DISTINCT cards.customer)
             FROM held_cards AS cards JOIN customers ON customers.id = cards.customer
             WHERE campaign = ? AND email IS NULL
                 AND EXISTS (SELECT 1 FROM transactions WHERE transactions.card = cards.id)
-                AND NOT EXISTS (SELECT 1 FROM card_events WHERE card_events.card = cards.id AND event = 'deactivated')
+                AND NOT {DEACTIVATED.format(card="cards.id")}
             """,
             (campaign,),
         ).fetchone()[0]

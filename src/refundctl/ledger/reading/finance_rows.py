@@ -4,8 +4,9 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-from refundctl.ledger.cards.card_now import REDEMPTIONS, many_cards
-from refundctl.ledger.desk.card_lists import BALANCE_AFTER, INVOICE
+from refundctl.ledger.cards.one_card import REDEMPTIONS
+from refundctl.ledger.cards.state import BOOKING, HAND_OUTS, HOLDER, many_cards
+from refundctl.ledger.desk.card_details import BALANCE_AFTER, INVOICE
 from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 
@@ -50,10 +51,7 @@ _CONSIDERED_CARDS = """
         {booking} IN (SELECT booking FROM considered)
     )
 """
-_HOLDER = {
-    "booking": "coalesce(cards.booking, assignments.booking)",
-    "customer": "coalesce(cards.customer, assignments.customer)",
-}
+_HOLDER = {"booking": BOOKING, "customer": HOLDER}
 _HELD = {"booking": "held_cards.booking", "customer": "held_cards.customer"}
 
 
@@ -74,13 +72,12 @@ def card_rows(
                 coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = cards.id), 0),
                 runs.started_at, {many.last_day}, {redemptions}
             FROM cards
-            LEFT JOIN assignments ON assignments.card = cards.id
-            LEFT JOIN activations ON activations.card = cards.id
-            LEFT JOIN customers ON customers.id = {_HOLDER["customer"]}
+            {HAND_OUTS}
+            LEFT JOIN customers ON customers.id = {HOLDER}
             LEFT JOIN runs ON runs.id = iif(
                 cards.customer IS NULL, coalesce(assignments.run_id, activations.run_id), cards.run_id
             )
-            LEFT JOIN bookings ON bookings.id = {_HOLDER["booking"]}
+            LEFT JOIN bookings ON bookings.id = {BOOKING}
             WHERE cards.campaign = :campaign AND {_CONSIDERED_CARDS.format(**_HOLDER) if considered else "TRUE"}
             ORDER BY cards.id
             """,
@@ -183,7 +180,7 @@ def redemption_rows(
                 AND (own.id = redemptions.id OR own.related_transaction = redemptions.id)
             LEFT JOIN assignments ON assignments.card = cards.id
             LEFT JOIN customers AS buyers ON buyers.id = redemptions.customer
-            LEFT JOIN customers AS holders ON holders.id = coalesce(cards.customer, assignments.customer)
+            LEFT JOIN customers AS holders ON holders.id = {HOLDER}
             WHERE cards.campaign = ?
                 {f"AND {_CONSIDERED_CARDS.format(**_HOLDER)}" if considered else ""}
             GROUP BY redemptions.id

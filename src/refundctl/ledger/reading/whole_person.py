@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from refundctl.ledger.desk.card_lists import Step
+from refundctl.ledger.cards.state import CARDS_OF_CUSTOMER
+from refundctl.ledger.desk.card_details import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,7 @@ def customers_at(connection: sqlite3.Connection, email: str) -> list[tuple[int, 
 
 def cards_of(connection: sqlite3.Connection, number: int) -> list[int]:
     """The numbers of all cards that a customer holds or held, dead ones too."""
-    rows = connection.execute(
-        "SELECT id FROM cards WHERE customer = ?1 UNION SELECT card FROM assignments WHERE customer = ?1 ORDER BY 1",
-        (number,),
-    )
+    rows = connection.execute(f"{CARDS_OF_CUSTOMER.format(is_asked='= ?1')} ORDER BY 1", (number,))
     return [row[0] for row in rows]
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from refundctl.ledger.cards.transfers import find_heirs, heir_of
+from refundctl.ledger.cards.heirs import find_heirs
 from refundctl.ledger.cash.debts import WITH_THE_BANK
 from refundctl.ledger.file.sql import make_temporary
 from refundctl.ledger.undo.undone_runs import MOST_LISTED
@@ -65,7 +65,7 @@ class _UndoneCredits:
 def _find_credits(connection: sqlite3.Connection, undone: int) -> _UndoneCredits:
     make_temporary(connection, _CREDITS_TABLES)
     # Only then, as an undo of a million credits must not look for the heir of each.
-    card = heir_of("transactions.card") if find_heirs(connection) else "transactions.card"
+    card = find_heirs(connection).of("transactions.card")
     credits_ = f"""
         SELECT id, {card} AS card, bucket, amount_minor FROM transactions
         WHERE run_id = ? AND (entry IS NOT NULL OR contra_account = 'goodwill')

@@ -8,16 +8,18 @@ from typing import Any
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.redemption_rules import Buckets
-from refundctl.ledger.cards.card_now import Card
+from refundctl.ledger.cards.one_card import Card, read_card
+from refundctl.ledger.cash import cashouts
 from refundctl.ledger.cash import debts as cash_lists
-from refundctl.ledger.cash import posting_cash
-from refundctl.ledger.cash.debts import Debt, DebtState, Source
+from refundctl.ledger.cash.bank_files import orders_of
+from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.campaigns.terms import terms_of
+from refundctl.operations.desk import refusals
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk, on_card_found, state_in_words
-from refundctl.operations.desk.redeem import BalanceTooLow, Disabled, Expired, NotActive, WrongCustomer
+from refundctl.operations.desk.deeds import Answer, Desk, on_card_found
+from refundctl.operations.desk.refusals import state_in_words
 
 
 class DebtUnknown(Refused, code="resource_not_found"):
@@ -45,7 +47,7 @@ class Request:
         """See CardDeed. A paused campaign is no hindrance."""
         _refuse_request(desk, card)
         balance = card.balance
-        posted = posting_cash.request(
+        posted = cashouts.request(
             desk.ledger.connection,
             card=card.number,
             campaign=card.campaign,
@@ -79,22 +81,24 @@ def _facts(desk: Desk, card: Card, posted: Sequence[int], amount: Buckets, state
 def _refuse_request(desk: Desk, card: Card) -> None:
     _refuse_state(desk, card)
     if card.customer is None:
-        raise WrongCustomer(
+        raise refusals.WrongCustomer(
             f"Card {card.card_id} has no holder, so there is nobody to pay: give it one with `refundctl card assign`."
         )
     if not card.balance.paid:
         rest = "it holds a bonus only, which is not paid out" if card.balance.bonus else "nothing is left on it"
-        raise BalanceTooLow(f"Of card {card.card_id} nothing is owed in cash: {rest}.")
+        raise refusals.BalanceTooLow(f"Of card {card.card_id} nothing is owed in cash: {rest}.")
 
 
 def _refuse_state(desk: Desk, card: Card) -> None:
     said = f"Card {card.card_id} {state_in_words(card)}"
     if card.state is CardState.FROZEN:
-        raise Disabled(f"{said}: `refundctl cashout list {card.campaign_name}` shows how that stands.")
+        raise refusals.Disabled(f"{said}: `refundctl cashout list {card.campaign_name}` shows how that stands.")
     if card.state.is_dead or card.state is CardState.UNASSIGNED:
-        raise NotActive(f"{said}: there is nothing on it that could be paid out; ask for the holder's other cards.")
-    if card.expires_on is not None and card.expires_on < card.today(desk.now):
-        raise Expired(
+        raise refusals.NotActive(
+            f"{said}: there is nothing on it that could be paid out; ask for the holder's other cards."
+        )
+    if card.has_expired(desk.now):
+        raise refusals.CardExpired(
             f"Card {card.card_id} expired on {card.expires_on}: `refundctl card extend` revives it as long as its "
             "balance is not booked as expired."
         )
@@ -118,14 +122,14 @@ def cancel(ledger: Ledger, journal: Journal, number: int, *, reason: str | None,
     )
 
 
-def _card_of(ledger: Ledger, number: int) -> int:
+def _card_of(ledger: Ledger, number: int) -> Card:
     """The card that a request was for. Raises DebtUnknown, and NotCancellable for debts of other kinds."""
     debt = _found(ledger, number)
     if debt.card is None:
         raise NotCancellable(
             f"Debt {number} was made by a top-up, not by a request: `refundctl undo` takes back the run that made it."
         )
-    return debt.card
+    return read_card(ledger.connection, debt.card, ledger.clock.now)
 
 
 def _found(ledger: Ledger, number: int) -> Debt:
@@ -154,7 +158,7 @@ class _Cancel:
         _refuse_cancelling(desk.ledger, debt)
         amount = Buckets(debt.amount_minor, cash_lists.lapsed_with(desk.ledger.connection, debt.debt_id))
         changed = debt.state is DebtState.OPEN
-        given = posting_cash.cancel(desk.ledger.connection, debt.debt_id, self.reason, desk.run_id) if changed else []
+        given = cashouts.cancel(desk.ledger.connection, debt.debt_id, self.reason, desk.run_id) if changed else []
         return Answer(
             campaign=card.campaign_name,
             counts={"cancelled": int(changed)},
@@ -173,7 +177,7 @@ def _refuse_cancelling(ledger: Ledger, debt: Debt) -> None:
             f"Cash-out {debt.debt_id} was paid: the card stays dead, and nothing can be given back onto it."
         )
     if debt.state is DebtState.ORDERED:
-        path = cash_lists.orders_of(ledger.connection, [debt.debt_id])[debt.debt_id][-1].path
+        path = orders_of(ledger.connection, [debt.debt_id])[debt.debt_id][-1].path
         raise NotCancellable(
             f"Cash-out {debt.debt_id} is in {path} for the bank: wait for its answer, or tell of a rejection with "
             "`refundctl cashout settle` first."
@@ -201,7 +205,7 @@ class CashoutList:
     @property
     def counts(self) -> dict[str, int]:
         """All of them, and by why they are owed."""
-        by_source = {str(source): sum(debt.source is source for debt in self.debts) for source in Source}
+        by_source = {str(source): sum(debt.source is source for debt in self.debts) for source in DebtSource}
         return {"cashouts": len(self.debts), **by_source}
 
     def as_json(self) -> list[dict[str, Any]]:

@@ -25,14 +25,15 @@ from refundctl.files.safe_write import (
     remove_parts,
     write_whole,
 )
-from refundctl.ledger.cash import debts as cash_lists
-from refundctl.ledger.cash import posting_cash
-from refundctl.ledger.cash.debts import CashFile, Debt, DebtState
+from refundctl.ledger.cash import bank_files
+from refundctl.ledger.cash.bank_files import CashFile
+from refundctl.ledger.cash.debts import Debt, DebtState, debts
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import ledger_id
 from refundctl.operations.cash.cashout import refuse_unknown_campaign
 from refundctl.operations.delivery.hand_over import HandOverOpen
+from refundctl.operations.one_run import one_run
 
 CSV, PAIN = "csv", "pain.001"
 WITHOUT_ACCOUNT, OTHER_CURRENCY, TOO_LARGE = "without_account", "other_currency", "amount_too_large"
@@ -47,7 +48,7 @@ class AccountsChanged(BadInput, code="accounts_changed"):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BankFileAsked:
     """What is to be written: where (absolute), how, of which campaign (None for all), and to which accounts."""
 
     path: Path
@@ -72,7 +73,8 @@ class Wanted:
             raise DebtorMissing(message, code=debtor.code, path=accounts.path, line=debtor.line)
         if debtor is None:
             raise DebtorMissing(
-                f"{accounts.path} doesn't say from which account to pay: add a row with your own, whose customer_id is debtor.",
+                f"{accounts.path} doesn't say from which account to pay: add a row with your own, whose customer_id is "
+                "debtor.",
                 path=accounts.path,
             )
         if not bank_transfers.sepa_text(debtor.name, bank_transfers.NAME_LENGTH_MAX):
@@ -130,36 +132,36 @@ def place_of(output: str) -> Path:
     return path.parent.resolve() / path.name
 
 
-def export(ledger: Ledger, journal: Journal, wanted: Wanted, *, keep: bool) -> CashExport:
+def export(ledger: Ledger, journal: Journal, asked: BankFileAsked, *, keep: bool) -> CashExport:
     """Reserve the open debts that can be paid, and write the file; or finish the one that an earlier command began.
 
     Raises HandOverOpen, DebtorMissing, AccountsChanged, CampaignUnknown, and FileExists where another file is in the way.
     """
-    debtor = wanted.debtor
+    debtor = asked.debtor
     with ledger.writing() as writing:
-        file = cash_lists.open_file(ledger.connection)
+        file = bank_files.open_file(ledger.connection)
         begun = file is not None
-        found = CashExport(wanted.path, [], [], partial=False)
+        found = CashExport(asked.path, [], [], partial=False)
         if file is not None:
-            _refuse_elsewhere(file, wanted)
+            _refuse_elsewhere(file, asked)
         else:
-            found = _chosen(ledger, wanted)
+            found = _chosen(ledger, asked)
             if found.paid:
-                file = _reserve(ledger, journal, wanted, found, make_place=keep)
+                file = _reserve(ledger, journal, asked, found, make_place=keep)
         writing.keep = keep and not begun and file is not None
     if file is None:
         return found
     if not keep:
-        return _preview(ledger, file, wanted) if begun else found
-    written, debts = _write(ledger, journal, file, wanted, debtor)
-    return CashExport(wanted.path, debts, found.left_out, found.partial, file, written, finished=begun)
+        return _preview(ledger, file, asked) if begun else found
+    written, debts = _write(ledger, journal, file, asked, debtor)
+    return CashExport(asked.path, debts, found.left_out, found.partial, file, written, finished=begun)
 
 
-def _refuse_elsewhere(file: CashFile, wanted: Wanted) -> None:
-    if file.path != str(wanted.path) or file.format != wanted.format:
+def _refuse_elsewhere(file: CashFile, asked: BankFileAsked) -> None:
+    if file.path != str(asked.path) or file.format != asked.format:
         raise HandOverOpen(
-            f"The file for the bank of run {file.run_id}, {file.path} ({file.format}), is not finished: it was cut off, or is "
-            "being written just now. Finish it by the same command with that file; then name another one.",
+            f"The file for the bank of run {file.run_id}, {file.path} ({file.format}), is not finished: it was cut off, "
+            "or is being written just now. Finish it by the same command with that file; then name another one.",
             place=file.path,
         )
 
@@ -167,32 +169,32 @@ def _refuse_elsewhere(file: CashFile, wanted: Wanted) -> None:
 # Which debts
 
 
-def _chosen(ledger: Ledger, wanted: Wanted) -> CashExport:
-    refuse_unknown_campaign(ledger, wanted.campaign)
+def _chosen(ledger: Ledger, asked: BankFileAsked) -> CashExport:
+    refuse_unknown_campaign(ledger, asked.campaign)
     paid: list[Debt] = []
     left_out: list[LeftOut] = []
     unpaid = 0
-    for debt in cash_lists.debts(ledger.connection, wanted.campaign, [DebtState.OPEN]):
-        reason = _why_not(debt, wanted)
+    for debt in debts(ledger.connection, asked.campaign, [DebtState.OPEN]):
+        reason = _why_not(debt, asked)
         if reason is not None:
             left_out.append(reason)
-        if reason is None or (wanted.format == CSV and reason.code == WITHOUT_ACCOUNT):
+        if reason is None or (asked.format == CSV and reason.code == WITHOUT_ACCOUNT):
             paid.append(debt)
         else:
             unpaid += 1
-    return CashExport(wanted.path, paid, left_out, partial=unpaid > 0)
+    return CashExport(asked.path, paid, left_out, partial=unpaid > 0)
 
 
-def _why_not(debt: Debt, wanted: Wanted) -> LeftOut | None:
-    if wanted.format == PAIN and debt.currency != bank_transfers.SEPA_CURRENCY:
+def _why_not(debt: Debt, asked: BankFileAsked) -> LeftOut | None:
+    if asked.format == PAIN and debt.currency != bank_transfers.SEPA_CURRENCY:
         message = f"Debt {debt.debt_id} is in {debt.currency}: pain.001 pays EUR only; export it as csv."
         return LeftOut(debt, OTHER_CURRENCY, message)
-    if wanted.format == PAIN and debt.amount_minor > bank_transfers.SEPA_MINOR_MAX:
+    if asked.format == PAIN and debt.amount_minor > bank_transfers.SEPA_MINOR_MAX:
         return LeftOut(debt, TOO_LARGE, f"Debt {debt.debt_id} is more than one SEPA payment can be: pay it by hand.")
-    if wanted.accounts is None:
+    if asked.accounts is None:
         return None
-    path = wanted.accounts.path
-    account = wanted.accounts.by_customer.get(debt.customer_id)
+    path = asked.accounts.path
+    account = asked.accounts.by_customer.get(debt.customer_id)
     if account is None:
         return LeftOut(debt, WITHOUT_ACCOUNT, f"Debt {debt.debt_id} is of a customer whom {path} doesn't name.")
     if isinstance(account, AccountFault):
@@ -205,35 +207,36 @@ def _why_not(debt: Debt, wanted: Wanted) -> LeftOut | None:
 # Reserving and writing
 
 
-def _reserve(ledger: Ledger, journal: Journal, wanted: Wanted, found: CashExport, *, make_place: bool) -> CashFile:
-    if not _is_own(ledger, wanted.path):
-        refuse_existing(wanted.path, force=wanted.force)
+def _reserve(
+    ledger: Ledger, journal: Journal, asked: BankFileAsked, found: CashExport, *, make_place: bool
+) -> CashFile:
+    if not _is_own(ledger, asked.path):
+        refuse_existing(asked.path, force=asked.force)
     if make_place:
-        make_folder(wanted.path.parent)
-    run = journal.begin(campaign=wanted.campaign)
-    file = posting_cash.reserve(
-        ledger.connection,
-        path=str(wanted.path),
-        format_=wanted.format,
-        debts=[debt.debt_id for debt in found.paid],
-        run_id=run.run_id,
-        now=ledger.clock.stamp,
-    )
-    accounts = wanted.accounts
+        make_folder(asked.path.parent)
+    accounts = asked.accounts
     read = [] if accounts is None else [RunFile(accounts.path, accounts.count, accounts.sha256)]
-    journal.finish(run, Outcome(found.counts, found.totals, read, found.partial))
-    return file
+    with one_run(journal, campaign=asked.campaign) as run:
+        run.outcome = Outcome(found.counts, found.totals, read, found.partial)
+        return bank_files.reserve(
+            ledger.connection,
+            path=str(asked.path),
+            format_=asked.format,
+            debts=[debt.debt_id for debt in found.paid],
+            run_id=run.run_id,
+            now=ledger.clock.stamp,
+        )
 
 
 def _is_own(ledger: Ledger, path: Path) -> bool:
     """Whether what stands there is what the last export to it has written, or that was taken away."""
-    earlier = cash_lists.last_delivered(ledger.connection, str(path))
+    earlier = bank_files.last_delivered(ledger.connection, str(path))
     return earlier is not None and not path.is_symlink() and (not path.exists() or has_digest(path, earlier.sha256))
 
 
 def _set_aside_earlier(ledger: Ledger, path: Path) -> None:
     """Keep the file of the export before this one under another name: the bank may not have it yet."""
-    earlier = cash_lists.last_delivered(ledger.connection, str(path))
+    earlier = bank_files.last_delivered(ledger.connection, str(path))
     if earlier is None or path.is_symlink() or not has_digest(path, earlier.sha256):
         return
     aside = path.with_name(f"{path.stem}-run{earlier.run_id}{path.suffix}")
@@ -241,46 +244,45 @@ def _set_aside_earlier(ledger: Ledger, path: Path) -> None:
         path.rename(free_name(aside))
 
 
-def _preview(ledger: Ledger, file: CashFile, wanted: Wanted) -> CashExport:
+def _preview(ledger: Ledger, file: CashFile, asked: BankFileAsked) -> CashExport:
     with ledger.reading():
-        debts = cash_lists.debts_in(ledger.connection, file.number)
-    return CashExport(wanted.path, debts, [], partial=False, file=file, finished=True)
+        debts = bank_files.debts_in(ledger.connection, file.number)
+    return CashExport(asked.path, debts, [], partial=False, file=file, finished=True)
 
 
 def _write(
-    ledger: Ledger, journal: Journal, file: CashFile, wanted: Wanted, debtor: Party
+    ledger: Ledger, journal: Journal, file: CashFile, asked: BankFileAsked, debtor: Party
 ) -> tuple[RunFile | None, list[Debt]]:
     """Write the file and mark it, as a run of its own; where the same command runs twice at once, the second finds all done.
 
     Raises Busy where another process goes on writing there.
     """
-    path = wanted.path
+    path = asked.path
     make_folder(path.parent)
     with locked_folder(path.parent, ledger.wait_seconds):
         with ledger.reading():
             own_id = ledger_id(ledger.connection)
-            debts = cash_lists.debts_in(ledger.connection, file.number)
-            done = cash_lists.is_delivered(ledger.connection, file)
+            debts = bank_files.debts_in(ledger.connection, file.number)
+            done = bank_files.is_delivered(ledger.connection, file)
         if done:
             return None, debts
-        content = _rendered(own_id, file, debts, wanted, debtor)
+        content = _rendered(own_id, file, debts, asked, debtor)
         remove_parts(path)
         with ledger.unlocked():
             _set_aside_earlier(ledger, path)
         written = RunFile(str(path), len(debts), write_whole(path, content).sha256, output=True)
-        _mark(ledger, journal, file, wanted, written)
+        _mark(ledger, journal, file, asked, written)
         return written, debts
 
 
-def _mark(ledger: Ledger, journal: Journal, file: CashFile, wanted: Wanted, written: RunFile) -> None:
-    with ledger.writing():
-        run = journal.begin(campaign=wanted.campaign, step="handover", parent_id=file.run_id)
-        posting_cash.mark_delivered(ledger.connection, file, [written.as_json()], run.run_id)
-        journal.finish(run, Outcome({"rows": written.rows}, files=[written]))
+def _mark(ledger: Ledger, journal: Journal, file: CashFile, asked: BankFileAsked, written: RunFile) -> None:
+    with ledger.writing(), one_run(journal, campaign=asked.campaign, step="handover", parent=file.run_id) as run:
+        bank_files.mark_delivered(ledger.connection, file, [written.as_json()], run.run_id)
+        run.outcome = Outcome({"rows": written.rows}, files=[written])
 
 
-def _rendered(own_id: str, file: CashFile, debts: Sequence[Debt], wanted: Wanted, debtor: Party) -> bytes:
-    payments = _payments(own_id, file, debts, wanted)
+def _rendered(own_id: str, file: CashFile, debts: Sequence[Debt], asked: BankFileAsked, debtor: Party) -> bytes:
+    payments = _payments(own_id, file, debts, asked)
     if file.format == CSV:
         return bank_transfers.as_csv(payments)
     return bank_transfers.as_credit_transfer(
@@ -288,8 +290,8 @@ def _rendered(own_id: str, file: CashFile, debts: Sequence[Debt], wanted: Wanted
     )
 
 
-def _payments(own_id: str, file: CashFile, debts: Sequence[Debt], wanted: Wanted) -> list[Payment]:
-    accounts: Mapping[str, Account | AccountFault] = {} if wanted.accounts is None else wanted.accounts.by_customer
+def _payments(own_id: str, file: CashFile, debts: Sequence[Debt], asked: BankFileAsked) -> list[Payment]:
+    accounts: Mapping[str, Account | AccountFault] = {} if asked.accounts is None else asked.accounts.by_customer
     found, missing = [], 0
     for debt in debts:
         account = accounts.get(debt.customer_id)
@@ -298,12 +300,12 @@ def _payments(own_id: str, file: CashFile, debts: Sequence[Debt], wanted: Wanted
             continue
         to = _party(debt, account)
         found.append(Payment(payment_id(own_id, debt.debt_id, file.number), debt, to))
-    if missing and wanted.accounts is not None:
+    if missing and asked.accounts is not None:
         raise AccountsChanged(
-            f"{wanted.accounts.path} has no good account any more for {missing} of the {len(debts)} debts that run "
+            f"{asked.accounts.path} has no good account any more for {missing} of the {len(debts)} debts that run "
             f"{file.run_id} has reserved for {file.path}: give it the accounts that it had then, that of a customer who "
             "was erased since under the new id, which `refundctl cashout list --state ordered` shows.",
-            path=wanted.accounts.path,
+            path=asked.accounts.path,
         )
     return found
 

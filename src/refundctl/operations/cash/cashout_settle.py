@@ -15,13 +15,15 @@ from refundctl.domain.cash.payment_ids import OtherLedger, PaymentId, parse_mess
 from refundctl.files.bookings.rejects_csv import write_rejects
 from refundctl.files.cash.bank_answers import BankAnswer, Said, Statement
 from refundctl.files.safe_write import Other, remove_parts, replacing
+from refundctl.ledger.cash import bank_files
 from refundctl.ledger.cash import debts as cash_lists
-from refundctl.ledger.cash import posting_cash
-from refundctl.ledger.cash.debts import Debt, DebtState, Order
+from refundctl.ledger.cash.bank_files import CashOrder
+from refundctl.ledger.cash.debts import Debt, DebtState
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import ledger_id
 from refundctl.operations.bookings.rejects_files import refuse_foreign
+from refundctl.operations.one_run import one_run
 
 PAID, REOPENED, PENDING, UNCHANGED = "paid", "reopened", "pending", "unchanged"
 
@@ -56,16 +58,16 @@ def settle(ledger: Ledger, journal: Journal, answer: BankAnswer) -> SettleResult
     work = _Settling(ledger)
     statements = list(work.spelt_out(answer.statements))
     work.look_up(statements)
-    run = journal.begin()
-    for statement in statements:
-        work.post(statement, run.run_id)
-    rejected = sorted([*answer.faults, *work.rejected], key=lambda row: row.line)
-    totals = {currency: dict(sums) for currency, sums in sorted(work.totals.items())}
-    result = SettleResult(run.run_id, work.counts, totals, rejected)
-    if not result.changed:
-        return replace(result, run_id=None)
-    file = RunFile(answer.name, result.counts["rows"], answer.sha256)
-    journal.finish(run, Outcome(result.counts, result.totals, [file], bool(rejected)))
+    with one_run(journal) as run:
+        for statement in statements:
+            work.post(statement, run.run_id)
+        rejected = sorted([*answer.faults, *work.rejected], key=lambda row: row.line)
+        totals = {currency: dict(sums) for currency, sums in sorted(work.totals.items())}
+        result = SettleResult(run.run_id, work.counts, totals, rejected)
+        if not result.changed:
+            return replace(result, run_id=None)
+        file = RunFile(answer.name, result.counts["rows"], answer.sha256)
+        run.outcome = Outcome(result.counts, result.totals, [file], bool(rejected))
     return result
 
 
@@ -84,7 +86,7 @@ class _Settling:
     ledger: Ledger
     own_id: str = ""
     debts: dict[int, Debt] = field(default_factory=dict)
-    orders: dict[int, list[Order]] = field(default_factory=dict)
+    orders: dict[int, list[CashOrder]] = field(default_factory=dict)
     contradicted: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     totals: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -98,7 +100,7 @@ class _Settling:
                 yield statement
                 continue
             number = parse_message_id(statement.payment, self.own_id)
-            debts = [] if not isinstance(number, int) else cash_lists.debts_ordered_in(self.ledger.connection, number)
+            debts = [] if not isinstance(number, int) else bank_files.debts_ordered_in(self.ledger.connection, number)
             if not debts:
                 self._reject(statement, _unknown(statement.payment, isinstance(number, OtherLedger)))
             for debt in debts:
@@ -111,7 +113,7 @@ class _Settling:
         named = {statement.payment: parse_payment_id(statement.payment, self.own_id) for statement in statements}
         numbers = [one.debt for one in named.values() if isinstance(one, PaymentId)]
         self.debts = cash_lists.debts_numbered(self.ledger.connection, numbers)
-        orders = cash_lists.orders_of(self.ledger.connection, numbers)
+        orders = bank_files.orders_of(self.ledger.connection, numbers)
         self.orders = {debt: list(of_debt) for debt, of_debt in orders.items()}
         said: defaultdict[PaymentId | str, set[Said]] = defaultdict(set)
         for statement in statements:
@@ -138,7 +140,7 @@ class _Settling:
         except _Rejected as why:
             self._reject(statement, why)
 
-    def _meant(self, statement: Statement) -> tuple[Debt, Order | None]:
+    def _meant(self, statement: Statement) -> tuple[Debt, CashOrder | None]:
         """The debt, and its order where the payment's id names one."""
         named = parse_payment_id(statement.payment, self.own_id)
         debt = self.debts.get(named.debt) if isinstance(named, PaymentId) else None
@@ -151,7 +153,7 @@ class _Settling:
             raise _unknown(statement.payment, other=False)
         return debt, order
 
-    def _post(self, statement: Statement, debt: Debt, order: Order | None, run_id: int) -> None:
+    def _post(self, statement: Statement, debt: Debt, order: CashOrder | None, run_id: int) -> None:
         live = next((one for one in self.orders.get(debt.debt_id, ()) if not one.rejected), None)
         match statement.said:
             case Said.PENDING:
@@ -161,7 +163,9 @@ class _Settling:
             case Said.REJECTED:
                 self._open_again(statement, debt, order, live, run_id)
 
-    def _pay(self, statement: Statement, debt: Debt, order: Order | None, live: Order | None, run_id: int) -> None:
+    def _pay(
+        self, statement: Statement, debt: Debt, order: CashOrder | None, live: CashOrder | None, run_id: int
+    ) -> None:
         if order is not None and order.rejected:
             raise _Rejected("rejected_before", "the bank has rejected this payment before: ask it what holds", "status")
         if debt.state is DebtState.PAID:
@@ -170,27 +174,19 @@ class _Settling:
         if debt.state is DebtState.CANCELLED:
             raise _Rejected("cancelled_before", "it was cancelled, and is not owed any more: ask for it back", "status")
         _refuse_unfinished(live)
-        posting_cash.pay(self.ledger.connection, debt.debt_id, statement.reference, run_id)
+        cash_lists.pay(self.ledger.connection, debt.debt_id, statement.reference, run_id)
         self._ended(debt, PAID)
 
     def _open_again(
-        self, statement: Statement, debt: Debt, order: Order | None, live: Order | None, run_id: int
+        self, statement: Statement, debt: Debt, order: CashOrder | None, live: CashOrder | None, run_id: int
     ) -> None:
-        before = [one for one in self.orders.get(debt.debt_id, ()) if one.rejected]
-        if (order is not None and order.rejected) or (order is None and before and live is None):
+        before = any(one.rejected for one in self.orders.get(debt.debt_id, ()))
+        known = order.rejected if order is not None else before and live is None
+        if known:
             self.counts[UNCHANGED] += 1
             return
-        if debt.state is DebtState.PAID:
-            raise _Rejected("paid_before", "it was settled as paid before: ask the bank what holds", "status")
-        if live is None:
-            raise _Rejected("never_ordered", "it is in no file for the bank, so there is nothing to reject", "status")
-        if order is None and before:
-            raise _Rejected(
-                "payment_ambiguous",
-                f"it was rejected before and is in {live.path} now: give the payment's own id (end_to_end_id) instead",
-            )
-        _refuse_unfinished(live)
-        posting_cash.reject(self.ledger.connection, live.number, statement.reference, run_id)
+        live = _to_be_rejected(debt, live, ambiguous=order is None and before)
+        bank_files.reject(self.ledger.connection, live.number, statement.reference, run_id)
         self.orders[debt.debt_id] = [
             replace(one, rejected=True) if one.number == live.number else one for one in self.orders[debt.debt_id]
         ]
@@ -207,7 +203,21 @@ class _Settling:
         self.rejected.append(RejectedRow(line, why.field, why.code, f"{shown}{why.reason}"))
 
 
-def _refuse_unfinished(live: Order | None) -> None:
+def _to_be_rejected(debt: Debt, live: CashOrder | None, *, ambiguous: bool) -> CashOrder:
+    if debt.state is DebtState.PAID:
+        raise _Rejected("paid_before", "it was settled as paid before: ask the bank what holds", "status")
+    if live is None:
+        raise _Rejected("never_ordered", "it is in no file for the bank, so there is nothing to reject", "status")
+    if ambiguous:
+        raise _Rejected(
+            "payment_ambiguous",
+            f"it was rejected before and is in {live.path} now: give the payment's own id (end_to_end_id) instead",
+        )
+    _refuse_unfinished(live)
+    return live
+
+
+def _refuse_unfinished(live: CashOrder | None) -> None:
     """What is in a file that may not be in its place yet can't have been answered; it would be paid behind our back."""
     if live is not None and not live.delivered:
         raise _Rejected(

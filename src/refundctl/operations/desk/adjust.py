@@ -7,13 +7,15 @@ from typing import Any
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.redemption_rules import Buckets, taken
-from refundctl.ledger.cards.card_now import Card
+from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.desk import adjusting as posting
 from refundctl.ledger.file.connection import Ledger
+from refundctl.operations.desk import refusals
+from refundctl.operations.desk.amounts import amount_of, balance_by_bucket, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk, amount_of, money, state_in_words
+from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.goodwill_limits import BONUS, PAID, Giving, in_bucket
-from refundctl.operations.desk.redeem import BalanceTooLow, Disabled, Expired, NotActive, balance_by_bucket
+from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Adjust:
         held = {PAID: Buckets(paid=card.balance.paid), BONUS: Buckets(bonus=card.balance.bonus)}
         available = card.balance if self.bucket is None else held[self.bucket]
         if minor > available.total:
-            raise BalanceTooLow(_too_little(card, available, self.bucket, minor))
+            raise refusals.BalanceTooLow(_too_little(card, available, self.bucket, minor))
         took = taken(minor, available, bonus_first=False)
         return Buckets(-took.paid, -took.bonus)
 
@@ -95,18 +97,20 @@ def _after(card: Card, amount: Buckets) -> Card:
 
 
 def refuse_giving(desk: Desk, card: Card) -> None:
-    """Raise NotActive, Disabled or Expired where nothing may come onto a card: it must be alive, if only blocked for now."""
+    """Raise NotActive, Disabled or CardExpired where nothing may come onto a card: it must be alive, if only blocked for now."""
     _refuse_ended(card)
     if card.state is CardState.DEACTIVATED:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card)}: `refundctl card issue` makes a new card.")
+        raise refusals.NotActive(
+            f"Card {card.card_id} {state_in_words(card)}: `refundctl card issue` makes a new card."
+        )
     if card.handed_out_by is None:
-        unassigned = state_in_words(replace(card, state=CardState.UNASSIGNED))
-        raise NotActive(
-            f"Card {card.card_id} {unassigned}: `refundctl card activate` or `refundctl card assign` comes first."
+        raise refusals.NotActive(
+            f"Card {card.card_id} {state_in_words(card, CardState.UNASSIGNED)}: `refundctl card activate` or "
+            "`refundctl card assign` comes first."
         )
     # Also of one that is disabled, which its state tells before.
-    if card.expires_on is not None and card.expires_on < card.today(desk.now):
-        raise Expired(
+    if card.has_expired(desk.now):
+        raise refusals.CardExpired(
             f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, or make a new "
             "card with `refundctl card issue`."
         )
@@ -116,16 +120,17 @@ def _refuse_taking(card: Card) -> None:
     """What is left on a deactivated card may still be taken off it."""
     _refuse_ended(card)
     if card.state is CardState.UNASSIGNED:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card)}: there is nothing on it.")
+        raise refusals.NotActive(f"Card {card.card_id} {state_in_words(card)}: there is nothing on it.")
 
 
 def _refuse_ended(card: Card) -> None:
-    if card.state is CardState.FROZEN:
-        raise Disabled(f"Card {card.card_id} {state_in_words(card)}: `refundctl cashout cancel` gives it back first.")
+    refuse_frozen(card)
     if card.state is CardState.TRANSFERRED:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card)}: correct that card.")
+        raise refusals.NotActive(f"Card {card.card_id} {state_in_words(card)}: correct that card.")
     if card.state is CardState.CASHED_OUT:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card)}: `refundctl card issue` makes a new card.")
+        raise refusals.NotActive(
+            f"Card {card.card_id} {state_in_words(card)}: `refundctl card issue` makes a new card."
+        )
 
 
 def bucket_named(text: str | None) -> str | None:

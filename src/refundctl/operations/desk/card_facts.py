@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from refundctl.ledger.cards.card_now import Card
-from refundctl.ledger.desk import card_lists
+from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.desk import card_details
 from refundctl.ledger.file.connection import Ledger
 
 
@@ -28,4 +28,4 @@ def card_facts(card: Card) -> dict[str, Any]:
 
 def transaction_facts(ledger: Ledger, transactions: Sequence[int]) -> list[dict[str, Any]]:
     """Transactions of these ids as they stand in JSON, in the names of the export's columns."""
-    return card_lists.transactions(ledger.connection, transactions)
+    return card_details.transactions(ledger.connection, transactions)

@@ -9,43 +9,20 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
-from refundctl.domain.basics.errors import BadInput, Refused, UsageError
-from refundctl.domain.basics.money import (
-    AmountError,
-    amount_for_people,
-    exponent,
-    format_amount,
-    is_currency,
-    parse_amount,
-)
-from refundctl.domain.cards.card_state import CardState
-from refundctl.domain.cards.codes import is_card_id, mask
-from refundctl.ledger.cards.card_now import Card, card_number, lookalikes, read_card
+from refundctl.domain.basics.errors import Refused
+from refundctl.domain.cards.codes import is_card_id
+from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal import idempotency as answers
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
-from refundctl.ledger.people.finding_people import customer_number
+from refundctl.operations.desk.named import find_card
+from refundctl.operations.desk.refusals import KeyConflict, PinWrong
+from refundctl.operations.one_run import one_run
 
 KEY_LENGTH_MAX = 200
-PIN_WRONG = "pin_wrong"
-
-
-class CardUnknown(Refused, code="resource_not_found"):
-    """There is no such card."""
-
-
-class CustomerUnknown(Refused, code="resource_not_found"):
-    """There is no such customer."""
-
-
-class OtherCurrency(Refused, code="currency_mismatch"):
-    """The amount is in another currency than the card."""
-
-
-class KeyConflict(Refused, code="idempotency_conflict"):
-    """The idempotency key was used for something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +60,20 @@ class Desk:
         return read_card(self.ledger.connection, number, self.now)
 
 
+@dataclass(slots=True)
+class Refusal:
+    """What is known of a refusal by the time it happens: `card` is the number of the one that it is about."""
+
+    card: int | None = None
+    campaign: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def about(self, card: Card, asked: Mapping[str, Any]) -> None:
+        """Note the card, and what was asked for."""
+        self.card, self.campaign = card.number, card.campaign_name
+        self.arguments = {"card": None, **asked} | {"card": card.card_id}
+
+
 class CardDeed(Protocol):
     """Something that is done to one card."""
 
@@ -104,40 +95,31 @@ def on_card(
     A refusal is recorded with its card. Raises CardUnknown, KeyConflict, UsageError and what the deed refuses.
     """
 
-    def work(journal: Journal, refused: _Refusal) -> Answer:
-        return _done_once(ledger, journal, _found(ledger, named, refused), deed, key, refused)
-
-    return _in_one_transaction(ledger, journal, work, keep=keep)
+    asked = {"card": named if is_card_id(named) else None}
+    return on_card_found(ledger, journal, partial(find_card, ledger, named), deed, key=key, keep=keep, asked=asked)
 
 
 def on_card_found(
     ledger: Ledger,
     journal: Journal,
-    find: Callable[[], int],
+    find: Callable[[], Card],
     deed: CardDeed,
     *,
     key: str | None = None,
     keep: bool = True,
     asked: Mapping[str, Any],
 ) -> Answer:
-    """The same for a card that nobody names: `find` gives its number, or raises Refused, which is recorded with `asked`."""
+    """The same for a card that nobody names: `find` reads it, or raises Refused, which is recorded with `asked`."""
 
-    def work(journal: Journal, refused: _Refusal) -> Answer:
+    def work(journal: Journal, refused: Refusal) -> Answer:
         refused.arguments = asked
-        refused.card = find()
-        card = read_card(ledger.connection, refused.card, ledger.clock.now)
-        refused.campaign, refused.arguments = card.campaign_name, {"card": card.card_id, **asked}
-        return _done_once(ledger, journal, card, deed, key, refused)
+        card = find()
+        refused.about(card, asked)
+        refused.about(card, deed.arguments(ledger, card))
+        journal = replace(journal, arguments=refused.arguments)
+        return once(ledger, journal, key, card.campaign_name, lambda desk: deed.do(desk, card))
 
-    return _in_one_transaction(ledger, journal, work, keep=keep)
-
-
-def _done_once(
-    ledger: Ledger, journal: Journal, card: Card, deed: CardDeed, key: str | None, refused: "_Refusal"
-) -> Answer:
-    asked = {"card": card.card_id, **deed.arguments(ledger, card)}
-    refused.arguments = asked
-    return _once(ledger, replace(journal, arguments=asked), key, card.campaign_name, lambda desk: deed.do(desk, card))
+    return in_one_transaction(ledger, journal, work, keep=keep)
 
 
 def without_card(
@@ -155,164 +137,21 @@ def without_card(
     The journal has its arguments, or `asked` gives them: it may raise Refused, which is recorded with the journal's.
     """
 
-    def work(journal: Journal, refused: _Refusal) -> Answer:
+    def work(journal: Journal, refused: Refusal) -> Answer:
         refused.campaign = campaign
         if asked is not None:
             journal = replace(journal, arguments=asked())
             refused.arguments = journal.arguments
-        return _once(ledger, journal, key, campaign, do)
+        return once(ledger, journal, key, campaign, do)
 
-    return _in_one_transaction(ledger, journal, work, keep=keep)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a file that names cards: its physical line, the card it names, and what is to be done to it."""
-
-    line: int
-    named: str
-    deed: CardDeed
+    return in_one_transaction(ledger, journal, work, keep=keep)
 
 
-@dataclass(frozen=True, slots=True)
-class RowProblem:
-    """Why a row can't be done."""
-
-    line: int
-    code: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.message}"
-
-
-#: What is looked at once all rows of a file are done, such as a budget: gives warnings, and raises Refused.
-Closing = Callable[[Desk], Sequence[str]]
-
-
-def _problems_listed(path: str, problems: Sequence[RowProblem]) -> list[Mapping[str, str | int]]:
-    return [{"code": each.code, "message": each.message, "path": path, "line": each.line} for each in problems]
-
-
-class BulkRefused(Refused, code="rows_refused"):
-    """Rules refuse some rows of a file, so nothing of it was done."""
-
-    def __init__(self, path: str, problems: Sequence[RowProblem]) -> None:
-        super().__init__(_bulk_sentence(path, problems, "refused"))
-        self.path, self.problems = path, problems
-
-    def listed(self) -> Sequence[Mapping[str, str | int]]:
-        """Each row."""
-        return _problems_listed(self.path, self.problems)
-
-
-class BulkMalformed(BadInput, code="rows_malformed"):
-    """Some rows of a file can't be read, so nothing of it was done."""
-
-    def __init__(self, path: str, problems: Sequence[RowProblem]) -> None:
-        super().__init__(_bulk_sentence(path, problems, "wrong"))
-        self.path, self.problems = path, problems
-
-    def listed(self) -> Sequence[Mapping[str, str | int]]:
-        """Each row."""
-        return _problems_listed(self.path, self.problems)
-
-
-def _bulk_sentence(path: str, problems: Sequence[RowProblem], what: str) -> str:
-    rows = "1 row is" if len(problems) == 1 else f"{len(problems):,} rows are"
-    return (
-        f"{path}: {rows} {what}, so nothing was done; fix or take out what is listed, and run the same command again."
-    )
-
-
-def on_cards(
-    ledger: Ledger,
-    journal: Journal,
-    path: str,
-    rows: Sequence[Row],
-    malformed: Sequence[RowProblem],
-    *,
-    key: str | None = None,
-    keep: bool = True,
-    files: Sequence[RunFile] = (),
-    closing: Closing | None = None,
+def in_one_transaction(
+    ledger: Ledger, journal: Journal, work: Callable[[Journal, Refusal], Answer], *, keep: bool
 ) -> Answer:
-    """Do a deed to each card of a file: all or nothing, in one run; every row that can't be done is listed.
-
-    `malformed` are rows that the file's reader could make nothing of; `files` is what the run's outcome keeps of the file.
-    `closing` looks at all rows together once they are done: it gives warnings, and may refuse the whole. Raises
-    BulkMalformed where any row is malformed or names a card again, else BulkRefused where a rule refuses any.
-    """
-
-    def do(desk: Desk) -> Answer:
-        answer = _all_rows(desk, path, rows, malformed)
-        return answer if closing is None else replace(answer, warnings=(*answer.warnings, *closing(desk)))
-
-    def work(journal: Journal, refused: _Refusal) -> Answer:
-        return _once(ledger, journal, key, None, do, files)
-
-    return _in_one_transaction(ledger, journal, work, keep=keep)
-
-
-def _all_rows(desk: Desk, path: str, rows: Sequence[Row], malformed: Sequence[RowProblem]) -> Answer:
-    wrong, refused, answers_ = list(malformed), [], []
-    lines: dict[int, int] = {}
-    for row in rows:
-        try:
-            card = _found(desk.ledger, row.named, _Refusal())
-            first = lines.setdefault(card.number, row.line)
-            if first != row.line:
-                twice = f"Line {first} names card {card.card_id} already: leave one of the two."
-                wrong.append(RowProblem(row.line, "card_twice", twice))
-                continue
-            row.deed.arguments(desk.ledger, card)
-            answers_.append(row.deed.do(desk, card))
-        except Refused as error:
-            refused.append(RowProblem(row.line, error.code, error.message))
-        except UsageError as error:
-            wrong.append(RowProblem(row.line, error.code, error.message))
-    if wrong:
-        raise BulkMalformed(path, sorted([*wrong, *refused], key=lambda each: each.line))
-    if refused:
-        raise BulkRefused(path, refused)
-    return _together(answers_)
-
-
-def _together(found: Sequence[Answer]) -> Answer:
-    """The sums of several answers, and each one's facts."""
-    counts: dict[str, int] = {"rows": len(found)}
-    totals: dict[str, dict[str, int]] = {}
-    for answer in found:
-        for name, count in answer.counts.items():
-            counts[name] = counts.get(name, 0) + count
-        for currency, figures in answer.totals.items():
-            of_currency = totals.setdefault(currency, {})
-            for name, minor in figures.items():
-                of_currency[name] = of_currency.get(name, 0) + minor
-    campaigns = {answer.campaign for answer in found}
-    return Answer(
-        campaign=campaigns.pop() if len(campaigns) == 1 else None,
-        counts=counts,
-        totals=totals,
-        facts={"cards": [answer.facts.get("card") for answer in found]},
-        changed=any(answer.changed for answer in found),
-        warnings=tuple(dict.fromkeys(warning for answer in found for warning in answer.warnings)),
-    )
-
-
-@dataclass(slots=True)
-class _Refusal:
-    """What is known of a refusal by the time it happens."""
-
-    card: int | None = None
-    campaign: str | None = None
-    arguments: Mapping[str, Any] | None = None
-
-
-def _in_one_transaction(
-    ledger: Ledger, journal: Journal, work: Callable[[Journal, _Refusal], Answer], *, keep: bool
-) -> Answer:
-    refusal, refused = _Refusal(), None
+    """Work in a transaction, kept where something was changed; what is refused is kept as an attempt, and raised."""
+    refusal, refused = Refusal(arguments=journal.arguments), None
     with ledger.writing() as writing:
         ledger.connection.execute("SAVEPOINT deed")
         try:
@@ -325,16 +164,16 @@ def _in_one_transaction(
             if refusal.card is not None:
                 error.details = {**error.details, "card_id": f"c{refusal.card}"}
             # A wrong PIN counts in a dry run too, else one could be found by trying.
-            writing.keep = keep or error.code == PIN_WRONG
+            writing.keep = keep or isinstance(error, PinWrong)
             if writing.keep:
-                known = journal if refusal.arguments is None else replace(journal, arguments=refusal.arguments)
+                known = replace(journal, arguments=refusal.arguments)
                 known.post_attempt(error, refusal.campaign, refusal.card)
     if refused is not None:
         raise refused
     return answer
 
 
-def _once(
+def once(
     ledger: Ledger,
     journal: Journal,
     key: str | None,
@@ -342,25 +181,24 @@ def _once(
     do: Callable[[Desk], Answer],
     files: Sequence[RunFile] = (),
 ) -> Answer:
+    """Do it in a run of its own; under a key that was used for the same before, give that answer. Raises KeyConflict."""
     digest = _digest(journal)
     if key is not None:
         earlier = answers.answer_under(ledger.connection, key)
         if earlier is not None:
-            return _again(earlier, key, digest)
-    run = journal.begin(campaign=campaign)
-    answer = do(Desk(ledger, run.run_id))
-    if answer.changed:
-        answer = replace(answer, run_id=run.run_id)
-    if key is not None:
-        # A deed that changes nothing is remembered too: its key must not do something later.
-        answer = replace(answer, changed=True, run_id=run.run_id)
-        answers.keep(ledger.connection, key, digest, _as_text(answer), run.run_id)
-    if answer.changed:
-        journal.finish(run, Outcome(dict(answer.counts), answer.totals, files))
+            return _earlier(earlier, key, digest)
+    with one_run(journal, campaign=campaign) as run:
+        answer = do(Desk(ledger, run.run_id))
+        # Under a key, a deed that changes nothing is remembered too: its key must not do something later.
+        if answer.changed or key is not None:
+            answer = replace(answer, changed=True, run_id=run.run_id)
+            run.outcome = Outcome(dict(answer.counts), answer.totals, files)
+        if key is not None:
+            answers.keep(ledger.connection, key, digest, _as_text(answer), run.run_id)
     return answer
 
 
-def _again(earlier: answers.Kept, key: str, digest: str) -> Answer:
+def _earlier(earlier: answers.Kept, key: str, digest: str) -> Answer:
     if earlier.arguments != digest:
         raise KeyConflict(
             f"The key {key!r} was used for something else by run {earlier.run_id}: use a key of its own for each deed."
@@ -385,89 +223,3 @@ def _digest(journal: Journal) -> str:
     asked = {name: value for name, value in journal.arguments.items() if name != "from"}
     text = json.dumps([journal.command, asked], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _found(ledger: Ledger, named: str, refusal: _Refusal) -> Card:
-    number = card_number(ledger.connection, named)
-    if number is None:
-        refusal.arguments = {"card": named if is_card_id(named) else None}
-        raise _unknown(ledger, named)
-    refusal.card = number
-    card = read_card(ledger.connection, number, ledger.clock.now)
-    refusal.campaign = card.campaign_name
-    refusal.arguments = {"card": card.card_id}
-    return card
-
-
-def find_card(ledger: Ledger, named: str) -> Card:
-    """The card of this card_id or code. Raises CardUnknown."""
-    return _found(ledger, named, _Refusal())
-
-
-def _unknown(ledger: Ledger, named: str) -> CardUnknown:
-    if is_card_id(named):
-        return CardUnknown(
-            f"There is no card {named} in {ledger.path}: `refundctl card find` lists the cards of a customer or booking."
-        )
-    alike = lookalikes(ledger.connection, named)
-    hint = "check it sign by sign, or find the card with `refundctl card find`"
-    if alike:
-        cards = "a card has" if alike == 1 else f"{alike} cards have"
-        hint = f"{cards} one that looks like it, so check whether each 0 is an O, and each 1 an I or L"
-    return CardUnknown(f"There is no card with the code {mask(named)} in {ledger.path}: {hint}.")
-
-
-def customer_named(ledger: Ledger, customer_id: str) -> int:
-    """The number of a customer. Raises CustomerUnknown, without the id, as it may be an e-mail address."""
-    number = customer_number(ledger.connection, customer_id)
-    if number is None:
-        raise CustomerUnknown(
-            f"{ledger.path} has no customer of this id: look at the customer_id in the bookings' file, or bring the person "
-            "in with `refundctl load-customers`."
-        )
-    return number
-
-
-def amount_of(text: str, currency: str, option: str = "--amount", *, signed: bool = False) -> int:
-    """Minor units of `12.50`, `EUR 12.50` or `12.50 EUR`; with `signed` also `-12.50` and `+12.50`, but never zero.
-
-    Raises UsageError, and OtherCurrency where another currency is named.
-    """
-    words = text.split()
-    named = [word for word in words if is_currency(word.upper())]
-    if len(words) == 2 and len(named) == 1:
-        if named[0].upper() != currency:
-            raise OtherCurrency(
-                f"{option} is in {named[0].upper()}, but this card is in {currency}: give the amount in {currency}."
-            )
-        text = next(word for word in words if word is not named[0])
-    plus = signed and text.startswith("+")
-    try:
-        minor = parse_amount(text[1:] if plus else text, currency, signed=signed and not plus)
-    except AmountError as error:
-        # What comes behind speaks of the rows and settings of a file.
-        what = error.sentence.rpartition(";")[0]
-        example = format_amount(125 * 10 ** exponent(currency) // 10, currency)
-        raise UsageError(f"{option} {what}: write it like {example}.", code=error.code) from error
-    if not minor:
-        raise UsageError(f"{option} is zero: give an amount.", code="amount_not_positive")
-    return minor
-
-
-def money(minor: int, currency: str) -> str:
-    """An amount for people."""
-    return amount_for_people(minor, currency)
-
-
-def state_in_words(card: Card) -> str:
-    """Why nothing can be done with a card, such as `is disabled`."""
-    return {
-        CardState.DEACTIVATED: "was deactivated for good",
-        CardState.TRANSFERRED: f"is dead, as its balance has moved to card c{card.successor}",
-        CardState.CASHED_OUT: "is dead, as its balance was paid out in cash",
-        CardState.FROZEN: "is frozen, as its balance is to be paid out in cash",
-        CardState.DISABLED: "is disabled",
-        CardState.UNASSIGNED: "waits in the pool, neither activated nor given to a customer",
-        CardState.EXPIRED: f"expired on {card.expires_on}",
-        CardState.LOCKED: "is locked after too many wrong PINs",
-    }.get(card.state, "can be used")

@@ -8,10 +8,12 @@ from refundctl.ledger.desk.expiring import PostedBreakage, post_breakage
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.operations.campaigns.terms import Terms, terms_of, with_earlier
+from refundctl.operations.desk.deeds_by_file import summed_by_currency
+from refundctl.operations.one_run import one_run
 
 
 @dataclass(frozen=True, slots=True)
-class Expired:
+class CampaignExpiry:
     """What was booked in one campaign, in minor units of its currency, by a run of its own."""
 
     campaign: str
@@ -36,7 +38,7 @@ class Expired:
         return {self.currency: figures}
 
 
-def expire(ledger: Ledger, journal: Journal, campaign: str | None, reason: str | None) -> list[Expired]:
+def expire(ledger: Ledger, journal: Journal, campaign: str | None, reason: str | None) -> list[CampaignExpiry]:
     """Book what is left on cards whose last valid day is over where their campaign is; all campaigns where none is named.
 
     Each campaign in which there was anything gets a run of its own; the others, none. Also of one that is paused: days go by.
@@ -49,26 +51,20 @@ def expire(ledger: Ledger, journal: Journal, campaign: str | None, reason: str |
     return [found for terms in wanted if (found := _expire(ledger, journal, terms, reason)) is not None]
 
 
-def _expire(ledger: Ledger, journal: Journal, terms: Terms, reason: str | None) -> Expired | None:
+def _expire(ledger: Ledger, journal: Journal, terms: Terms, reason: str | None) -> CampaignExpiry | None:
     connection, stored = ledger.connection, terms.stored
     today = terms.today(ledger.clock.now).isoformat()
     connection.execute("SAVEPOINT expiry")
-    run = journal.begin(campaign=stored.name)
-    posted = post_breakage(connection, stored.campaign_id, today, reason, run.run_id)
-    if not posted.cards:
-        connection.execute("ROLLBACK TO expiry")
-        return None
-    found = Expired(stored.name, stored.currency, run.run_id, posted)
-    journal.finish(run, Outcome(found.counts, found.totals))
+    with one_run(journal, campaign=stored.name) as run:
+        posted = post_breakage(connection, stored.campaign_id, today, reason, run.run_id)
+        if not posted.cards:
+            connection.execute("ROLLBACK TO expiry")
+            return None
+        found = CampaignExpiry(stored.name, stored.currency, run.run_id, posted)
+        run.outcome = Outcome(found.counts, found.totals)
     return found
 
 
-def summed(found: Sequence[Expired]) -> tuple[dict[str, int], Mapping[str, Mapping[str, int]]]:
+def summed(found: Sequence[CampaignExpiry]) -> tuple[dict[str, int], Mapping[str, Mapping[str, int]]]:
     """Counts and totals of all campaigns together."""
-    totals: dict[str, dict[str, int]] = {}
-    for one in found:
-        for currency, figures in one.totals.items():
-            sums = totals.setdefault(currency, dict.fromkeys(figures, 0))
-            for name, minor in figures.items():
-                sums[name] += minor
-    return {"expired": sum(one.posted.cards for one in found)}, totals
+    return {"expired": sum(one.posted.cards for one in found)}, summed_by_currency(one.totals for one in found)

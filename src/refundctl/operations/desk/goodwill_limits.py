@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from refundctl.domain.cards.redemption_rules import Buckets
-from refundctl.ledger.cards.card_now import Card
+from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.file.connection import Ledger
 from refundctl.operations.campaigns.terms import Terms, terms_of
 from refundctl.operations.desk.deeds import Desk

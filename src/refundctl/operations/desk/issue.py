@@ -5,26 +5,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.validity import expiry_forbidden
 from refundctl.domain.cards.codes import looks_like_code, make_codes, mask
 from refundctl.ledger.campaigns.stored_campaigns import campaign_named
 from refundctl.ledger.desk import adjusting as posting
-from refundctl.ledger.desk.giving_a_card import Recipient, hand_out
+from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding import budgets
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.ledger.people.finding_people import find_customers_in
 from refundctl.operations.campaigns.pause import refuse_paused
-from refundctl.operations.campaigns.terms import CampaignUnknown, Terms, terms_of
+from refundctl.operations.campaigns.terms import Terms, terms_of
+from refundctl.operations.desk.amounts import amount_of, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk, amount_of, customer_named, money, without_card
+from refundctl.operations.desk.deeds import Answer, Desk, without_card
 from refundctl.operations.desk.goodwill_limits import BONUS, hold_given, in_bucket
+from refundctl.operations.desk.named import customer_named
+from refundctl.operations.desk.refusals import PoolEmpty
 from refundctl.operations.funding.budget import BudgetExceeded, check_cards
-
-
-class PoolEmpty(Refused, code="no_voucher_suitable_for_publication"):
-    """The campaign makes no cards, and none of its pool is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +59,9 @@ def issue(ledger: Ledger, journal: Journal, goodwill: Goodwill, *, key: str | No
 
 def _arguments(ledger: Ledger, goodwill: Goodwill, name: str) -> Mapping[str, Any]:
     """What is asked for, as the journal keeps it: the customer by number."""
-    try:
-        terms = terms_of(ledger, goodwill.campaign)
-    except CampaignUnknown as error:
-        raise CampaignUnknown(error.message.replace(goodwill.campaign, name)) from error
+    terms = terms_of(ledger, name)
     return {
-        "campaign": goodwill.campaign,
+        "campaign": name,
         "customer": customer_named(ledger, goodwill.customer_id),
         "amount_minor": amount_of(goodwill.amount, terms.stored.currency),
         "bucket": goodwill.bucket or BONUS,
@@ -110,8 +105,8 @@ def new_card(desk: Desk, terms: Terms, to: Recipient) -> int:
     if card is None:
         name = terms.stored.name
         raise PoolEmpty(
-            f"The pool of {name} has no card left: raise vouchers_count and store it with `refundctl create {name}`, or "
-            f"import printed cards with `refundctl create {name} --codes FILE`."
+            f"The pool of {name} has no card left: raise vouchers_count and store it with `refundctl create {name}`, "
+            f"or import printed cards with `refundctl create {name} --codes FILE`."
         )
     return card
 
@@ -141,8 +136,8 @@ def _capped(terms: Terms, name: str, limit_minor: int, would_be_minor: int) -> B
     who = "The card" if name == "per_card" else "This customer"
     would_be, limit = (money(minor, terms.stored.currency) for minor in (would_be_minor, limit_minor))
     return BudgetExceeded(
-        f"{who} would come to {would_be} and budget.{name} of {terms.stored.name} is {limit}: give less, or raise the budget "
-        f"and store it with `refundctl create {terms.stored.name}`.",
+        f"{who} would come to {would_be} and budget.{name} of {terms.stored.name} is {limit}: give less, or raise the "
+        f"budget and store it with `refundctl create {terms.stored.name}`.",
         limit=limit_minor,
         would_be=would_be_minor,
         budget=name,

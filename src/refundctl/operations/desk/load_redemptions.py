@@ -14,7 +14,8 @@ from refundctl.domain.cards.codes import code_key, mask
 from refundctl.domain.cards.redemption_columns import is_ahead, moment_of_purchase, other_currency, read_amount
 from refundctl.domain.cards.redemption_rules import taken
 from refundctl.files.desk.redemptions_csv import RedemptionsFile
-from refundctl.ledger.cards.card_now import Card, card_number, lookalikes, read_card
+from refundctl.ledger.cards.finding_cards import card_number, lookalikes
+from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.desk import redeeming, staged_till_rows
 from refundctl.ledger.desk.redeeming import NewRedemption
 from refundctl.ledger.desk.staged_till_rows import JudgedRedemption, StagedRedemption, StagedRedemptions
@@ -28,15 +29,9 @@ from refundctl.operations.bookings.input_files import (
     stage_files,
     without_collector,
 )
-from refundctl.operations.desk.deeds import CardUnknown, money
-from refundctl.operations.desk.redeem import (
-    CustomerMissing,
-    InvoiceUsed,
-    OrderTotalMissing,
-    Purchase,
-    buyer,
-    refuse_redeeming,
-)
+from refundctl.operations.desk.amounts import money
+from refundctl.operations.desk.redeem import Purchase, buyer, refuse_redeeming
+from refundctl.operations.desk.refusals import CardUnknown, CustomerMissing, InvoiceUsed, OrderTotalMissing
 
 Staged = StagedFiles[StagedRedemptions]
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from refundctl.domain.cards.pins import METHOD, SALT_BYTES, hashed
-from refundctl.ledger.cards.card_now import Card, pin_set_by
+from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.cards.pins import pin_set_by, post_pin
 from refundctl.ledger.desk.card_events import post_event
-from refundctl.ledger.desk.pins import post_pin
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal import idempotency as answers
-from refundctl.operations.desk.card_facts import card_facts
+from refundctl.operations.desk.card_deeds import WithReason, done, nothing
 from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.redeem import PinTyped
-from refundctl.operations.desk.states import refuse_dead
+from refundctl.operations.desk.refusals import refuse_dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +45,17 @@ class SetPin:
         """See CardDeed."""
         refuse_dead(card)
         post_pin(desk.ledger.connection, card.number, METHOD, self.salt, self.digest, desk.run_id)
-        return Answer(card.campaign_name, {"pins_set": 1}, facts={"card": card_facts(desk.card(card.number))})
+        return done(desk, card, "pins_set")
 
 
 @dataclass(frozen=True, slots=True)
-class Unlock:
+class Unlock(WithReason):
     """The deed of `card unlock`: wrong PINs are forgotten; where there were none, nothing."""
-
-    reason: str | None = None
-
-    def arguments(self, ledger: Ledger, card: Card) -> Mapping[str, Any]:
-        """See CardDeed."""
-        return {"reason": self.reason}
 
     def do(self, desk: Desk, card: Card) -> Answer:
         """See CardDeed."""
         refuse_dead(card)
         if not card.wrong_pins:
-            return Answer(card.campaign_name, {"unlocked": 0}, facts={"card": card_facts(card)}, changed=False)
+            return nothing(card, "unlocked")
         post_event(desk.ledger.connection, card.number, "unlocked", self.reason, desk.run_id)
-        return Answer(card.campaign_name, {"unlocked": 1}, facts={"card": card_facts(desk.card(card.number))})
+        return done(desk, card, "unlocked")

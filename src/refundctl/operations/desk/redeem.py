@@ -5,84 +5,28 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from refundctl.domain.basics.errors import Refused, UsageError
+from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.basics.payment_card_numbers import holds_card_number
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import code_key
 from refundctl.domain.cards.pins import hashed, same
 from refundctl.domain.cards.redemption_rules import INVOICE_LENGTH_MAX, Buckets, taken
-from refundctl.ledger.cards.card_now import WRONG_PINS_MAX, Card, StoredPin, card_number, pin_of
+from refundctl.ledger.cards.finding_cards import card_number
+from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.cards.pins import StoredPin, pin_of
+from refundctl.ledger.cards.state import WRONG_PINS_MAX
 from refundctl.ledger.desk import redeeming
 from refundctl.ledger.desk.redeeming import NewRedemption
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.people.finding_people import customer_number
 from refundctl.operations.campaigns.pause import CampaignPaused
+from refundctl.operations.desk import refusals
+from refundctl.operations.desk.amounts import amount_of, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import PIN_WRONG, Answer, Desk, amount_of, money, state_in_words
+from refundctl.operations.desk.deeds import Answer, Desk
+from refundctl.operations.desk.refusals import state_in_words
 
 SOMEBODY_ELSE = 0  # no customer's number
-
-
-class NotActive(Refused, code="voucher_not_active"):
-    """The card is dead, or not alive yet."""
-
-
-class Disabled(Refused, code="voucher_disabled"):
-    """The card is blocked."""
-
-
-class Expired(Refused, code="voucher_expired"):
-    """The card's last valid day is over."""
-
-
-class Locked(Refused, code="voucher_locked"):
-    """Too many wrong PINs were tried."""
-
-
-class OutsideHours(Refused, code="outside_validity_timeframe"):
-    """The campaign's cards are not valid at this hour, or on this day of the week."""
-
-
-class WrongCustomer(Refused, code="customer_rules_violated"):
-    """Somebody else than the card's holder, or nobody, was named."""
-
-
-class CustomerMissing(WrongCustomer):
-    """Nobody was named: a door gives the advice how."""
-
-
-class PinRequired(Refused, code="pin_required"):
-    """The card has a PIN, and none was given."""
-
-
-class PinWrong(Refused):
-    """The PIN is another."""
-
-    code = PIN_WRONG
-
-
-class InvoiceRequired(Refused, code="invoice_required"):
-    """The campaign asks for an invoice number."""
-
-
-class InvoiceUsed(Refused, code="invoice_already_used"):
-    """The invoice number was used on this card before."""
-
-
-class OrderRefused(Refused, code="order_rules_violated"):
-    """The order's total is missing, too small, or less than what is to be taken."""
-
-
-class OrderTotalMissing(OrderRefused):
-    """No total was named: a door gives the advice how."""
-
-
-class QuantityExceeded(Refused, code="quantity_exceeded"):
-    """The card was redeemed as often as it may be."""
-
-
-class BalanceTooLow(Refused, code="gift_amount_exceeded"):
-    """The card holds less."""
 
 
 class PinTyped:
@@ -126,9 +70,9 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Redeem:
-    """The deed of `card redeem`; texts as they were typed."""
+    """The deed of `card redeem`, or what `card validate` knows of it by now; texts as they were typed."""
 
-    amount: str
+    amount: str | None = None
     invoice: str | None = None
     customer_id: str | None = None
     order_total: str | None = None
@@ -143,8 +87,11 @@ class Redeem:
     def purchase(self, ledger: Ledger, card: Card) -> Purchase:
         """What was typed, read once. Raises UsageError and OtherCurrency."""
         if card.number not in self._read:
-            self._read[card.number] = read_purchase(
-                ledger, card, self.amount, self.invoice, self.customer_id, self.order_total
+            self._read[card.number] = Purchase(
+                None if self.amount is None else amount_of(self.amount, card.currency),
+                invoice_given(ledger, self.invoice),
+                None if self.order_total is None else amount_of(self.order_total, card.currency, "--order-total"),
+                buyer(ledger, self.customer_id),
             )
         return self._read[card.number]
 
@@ -194,23 +141,6 @@ def _after(card: Card, amount: Buckets) -> Card:
     """The card as it stands once this was taken, without reading it again."""
     balance = Buckets(card.balance.paid - amount.paid, card.balance.bonus - amount.bonus)
     return replace(card, balance=balance, redemptions=card.redemptions + 1)
-
-
-def read_purchase(
-    ledger: Ledger,
-    card: Card,
-    amount: str | None,
-    invoice: str | None,
-    customer_id: str | None,
-    order_total: str | None,
-) -> Purchase:
-    """A purchase with a card, from the texts that were typed. Raises UsageError and OtherCurrency."""
-    return Purchase(
-        None if amount is None else amount_of(amount, card.currency),
-        invoice_given(ledger, invoice),
-        None if order_total is None else amount_of(order_total, card.currency, "--order-total"),
-        buyer(ledger, customer_id),
-    )
 
 
 def buyer(ledger: Ledger, customer_id: str | None) -> int | None:
@@ -276,31 +206,39 @@ def refuse_redeeming(
 
 
 _WHAT_NEXT = {
-    CardState.TRANSFERRED: (NotActive, "redeem that one"),
-    CardState.FROZEN: (Disabled, "`refundctl cashout cancel` gives it back"),
-    CardState.DISABLED: (Disabled, "`refundctl card enable` lets it be used again"),
-    CardState.UNASSIGNED: (NotActive, "`refundctl card activate` or `refundctl card assign` brings it to life"),
-    CardState.EXPIRED: (Expired, "`refundctl card extend` revives it as long as its balance is not booked as expired"),
-    CardState.LOCKED: (Locked, "`refundctl card unlock` lets it be tried again"),
+    CardState.TRANSFERRED: (refusals.NotActive, "redeem that one"),
+    CardState.FROZEN: (refusals.Disabled, "`refundctl cashout cancel` gives it back"),
+    CardState.DISABLED: (refusals.Disabled, "`refundctl card enable` lets it be used again"),
+    CardState.UNASSIGNED: (
+        refusals.NotActive,
+        "`refundctl card activate` or `refundctl card assign` brings it to life",
+    ),
+    CardState.EXPIRED: (
+        refusals.CardExpired,
+        "`refundctl card extend` revives it as long as its balance is not booked as expired",
+    ),
+    CardState.LOCKED: (refusals.Locked, "`refundctl card unlock` lets it be tried again"),
 }
 
 
 def refuse_unusable(card: Card, now: datetime) -> None:
-    """Raise NotActive, Disabled, Expired or Locked where the card can't be used on this day."""
-    expired_then = card.expires_on is not None and card.expires_on < card.today(now)
+    """Raise NotActive, Disabled, CardExpired or Locked where the card can't be used on this day."""
+    expired_then = card.has_expired(now)
     if card.state is not CardState.ACTIVE and not (card.state is CardState.EXPIRED and not expired_then):
-        refusal, advice = _WHAT_NEXT.get(card.state, (NotActive, "ask for the holder's other cards"))
+        refusal, advice = _WHAT_NEXT.get(card.state, (refusals.NotActive, "ask for the holder's other cards"))
         raise refusal(f"Card {card.card_id} {state_in_words(card)}: {advice}.")
     if expired_then:
-        raise Expired(f"Card {card.card_id} expired on {card.expires_on}: nothing can be redeemed after that.")
+        raise refusals.CardExpired(
+            f"Card {card.card_id} expired on {card.expires_on}: nothing can be redeemed after that."
+        )
     start = card.rules.start_date
     if start is not None and card.today(now) < start.isoformat():
-        raise NotActive(f"Card {card.card_id} is valid from {start} on: redeem it then.")
+        raise refusals.NotActive(f"Card {card.card_id} is valid from {start} on: redeem it then.")
 
 
 def _refuse_hour(card: Card, now: datetime) -> None:
     if not card.rules.open_at(card.local(now)):
-        raise OutsideHours(
+        raise refusals.OutsideHours(
             f"Card {card.card_id} can be redeemed only {card.rules.opening}, by the clocks of {card.timezone}, where it is "
             f"{card.local(now):%A %H:%M} now: try again then."
         )
@@ -310,20 +248,24 @@ def _refuse_customer(card: Card, customer: int | None) -> None:
     if not card.rules.holder_only or (customer is not None and customer == card.customer):
         return
     if card.customer is None:
-        raise WrongCustomer(
+        raise refusals.WrongCustomer(
             f"Card {card.card_id} has no holder, and {card.campaign_name} lets only holders redeem: give it one with "
             "`refundctl card assign`."
         )
     if customer is None:
-        raise CustomerMissing(f"Only the holder of card {card.card_id} may redeem it", "name who buys with --customer")
-    raise WrongCustomer(f"Card {card.card_id} belongs to another customer: only its holder may redeem it.")
+        raise refusals.CustomerMissing(
+            f"Only the holder of card {card.card_id} may redeem it", "name who buys with --customer"
+        )
+    raise refusals.WrongCustomer(f"Card {card.card_id} belongs to another customer: only its holder may redeem it.")
 
 
 def _refuse_pin(card: Card, pin: PinTyped | None) -> None:
     if card.pin is None:
         return
     if pin is None:
-        raise PinRequired(f"Card {card.card_id} has a PIN: give it with --pin-file FILE, or --pin-file - for stdin.")
+        raise refusals.PinRequired(
+            f"Card {card.card_id} has a PIN: give it with --pin-file FILE, or --pin-file - for stdin."
+        )
     if not pin.matches(card.pin):
         left = WRONG_PINS_MAX - card.wrong_pins - 1
         then = (
@@ -331,17 +273,17 @@ def _refuse_pin(card: Card, pin: PinTyped | None) -> None:
             if left
             else "it is locked now; `refundctl card unlock` lets it be tried again"
         )
-        raise PinWrong(f"That is not the PIN of card {card.card_id}: {then}.")
+        raise refusals.PinWrong(f"That is not the PIN of card {card.card_id}: {then}.")
 
 
 def _refuse_invoice(ledger: Ledger, card: Card, invoice: str | None) -> None:
     if invoice is None:
         if card.rules.invoice_required:
-            raise InvoiceRequired(f"{card.campaign_name} asks for an invoice number: give it with --invoice.")
+            raise refusals.InvoiceRequired(f"{card.campaign_name} asks for an invoice number: give it with --invoice.")
         return
     used_by = redeeming.invoice_used_by(ledger.connection, [card.number, *card.replaced], invoice)
     if used_by is not None:
-        raise InvoiceUsed(
+        raise refusals.InvoiceUsed(
             f"Invoice {invoice} was paid with card {card.card_id} before, by transaction {used_by}: a number is used once, "
             "also after a rollback."
         )
@@ -352,10 +294,10 @@ def _refuse_order(card: Card, bought: Purchase) -> None:
     if minimum is not None and (total is None or total < minimum):
         what = f"{card.campaign_name} takes its cards for orders of {money(minimum, card.currency)} and above"
         if total is None:
-            raise OrderTotalMissing(what, "name the order's total with --order-total")
-        raise OrderRefused(f"{what}: this one is {money(total, card.currency)}.")
+            raise refusals.OrderTotalMissing(what, "name the order's total with --order-total")
+        raise refusals.OrderRefused(f"{what}: this one is {money(total, card.currency)}.")
     if total is not None and bought.amount_minor is not None and bought.amount_minor > total:
-        raise OrderRefused(
+        raise refusals.OrderRefused(
             f"{money(bought.amount_minor, card.currency)} is more than the order's total of {money(total, card.currency)}: "
             "take at most that."
         )
@@ -365,12 +307,12 @@ def _refuse_balance(card: Card, amount_minor: int | None) -> None:
     quantity = card.rules.quantity
     if quantity is not None and card.redemptions >= quantity:
         times = "once" if quantity == 1 else f"{quantity} times"
-        raise QuantityExceeded(
+        raise refusals.QuantityExceeded(
             f"Card {card.card_id} may be redeemed {times}, and was: nothing more can be bought with it."
         )
     balance = card.balance.total
     if balance < (amount_minor or 1):
-        raise BalanceTooLow(
+        raise refusals.BalanceTooLow(
             f"Card {card.card_id} holds {money(balance, card.currency)}: "
             + (
                 "nothing is left on it."
@@ -378,8 +320,3 @@ def _refuse_balance(card: Card, amount_minor: int | None) -> None:
                 else f"take at most that, not {money(amount_minor or 0, card.currency)}."
             )
         )
-
-
-def balance_by_bucket(balance: Buckets, currency: str) -> str:
-    """A balance in words: what of it is bonus."""
-    return money(balance.total, currency) + (f", of it {money(balance.bonus, currency)} bonus" if balance.bonus else "")

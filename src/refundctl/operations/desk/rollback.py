@@ -6,32 +6,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from refundctl.domain.basics.errors import Refused, UsageError
+from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.redemption_rules import Buckets, given_back
-from refundctl.ledger.cards.card_now import Card, last_successor
+from refundctl.ledger.cards.heirs import last_successor
+from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.desk import redeeming
 from refundctl.ledger.desk.redeeming import PastRedemption
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
+from refundctl.operations.desk import refusals
+from refundctl.operations.desk.amounts import amount_of, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk, amount_of, money, on_card_found, state_in_words
-from refundctl.operations.desk.redeem import Disabled, NotActive
+from refundctl.operations.desk.deeds import Answer, Desk, on_card_found
+from refundctl.operations.desk.refusals import state_in_words
 
 # A longer number may be the code of a card, which must be written down nowhere.
 _TRANSACTION = re.compile("[0-9]{1,11}")
-
-
-class RedemptionUnknown(Refused, code="resource_not_found"):
-    """There is no such transaction, or it is of no redemption."""
-
-
-class RolledBack(Refused, code="already_rolled_back"):
-    """The redemption was given back before."""
-
-
-class MoreThanTaken(Refused, code="rollback_exceeds_redemption"):
-    """More is to be given back than was taken."""
 
 
 def rollback(
@@ -70,14 +61,14 @@ def transaction_number(text: str) -> int:
     return int(text)
 
 
-def _card_of(ledger: Ledger, number: int) -> int:
+def _card_of(ledger: Ledger, number: int) -> Card:
     """The card that a redemption was taken from, by the number of one of its transactions."""
     found = redeeming.redemption_of(ledger.connection, number)
     if found is None:
-        raise RedemptionUnknown(
+        raise refusals.RedemptionUnknown(
             f"Transaction {number} is no redemption: `refundctl card show` lists the transactions of a card."
         )
-    return found.card
+    return read_card(ledger.connection, found.card, ledger.clock.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +112,7 @@ class _GiveBack:
 
 def _refuse_again(redemption: PastRedemption) -> None:
     if redemption.rolled_back_by is not None:
-        raise RolledBack(
+        raise refusals.RolledBack(
             f"Redemption {redemption.number} was given back before, by run {redemption.rolled_back_by}: that is done once; "
             "`refundctl card adjust` corrects a balance."
         )
@@ -130,7 +121,7 @@ def _refuse_again(redemption: PastRedemption) -> None:
 def _refuse_more(redemption: PastRedemption, amount_minor: int, card: Card) -> None:
     taken_minor = redemption.taken.total
     if amount_minor > taken_minor:
-        raise MoreThanTaken(
+        raise refusals.MoreThanTaken(
             f"Redemption {redemption.number} took {money(taken_minor, card.currency)}: give back at most that, not "
             f"{money(amount_minor, card.currency)}."
         )
@@ -145,12 +136,12 @@ def _where_money_goes(desk: Desk, card: Card) -> Card:
     number = last_successor(desk.ledger.connection, card.number)
     target = card if number == card.number else desk.card(number)
     if target.state is CardState.FROZEN:
-        raise Disabled(
+        raise refusals.Disabled(
             f"Card {target.card_id} {state_in_words(target)}, so nothing can be given back to it: "
             "`refundctl cashout cancel` gives it back first."
         )
     if target.state.is_dead:
-        raise NotActive(
+        raise refusals.NotActive(
             f"Card {target.card_id} {state_in_words(target)}, so nothing can be given back to it: give the amount back in "
             "another way, such as `refundctl card issue`."
         )

@@ -1,25 +1,22 @@
 """A lost card: its whole balance moves to another one of the same holder, in one step, and the lost one is dead."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from refundctl.domain.basics.errors import Refused, UsageError
+from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
-from refundctl.ledger.cards import transfers
-from refundctl.ledger.cards.card_now import Card
-from refundctl.ledger.desk import card_events
-from refundctl.ledger.desk.giving_a_card import Recipient, hand_out_card
+from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.desk import card_events, transferring
+from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out_card
 from refundctl.ledger.file.connection import Ledger
 from refundctl.operations.campaigns.terms import terms_of
+from refundctl.operations.desk import refusals
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk, find_card, state_in_words
+from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.issue import new_card
-from refundctl.operations.desk.redeem import Disabled, Expired, NotActive, WrongCustomer
-
-
-class Unsuitable(Refused, code="no_voucher_suitable_for_publication"):
-    """The card named with --to can't take this balance."""
+from refundctl.operations.desk.named import find_card
+from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ class Transfer:
             successor = new_card(desk, terms, _recipient(card))
         else:
             successor = _take_over(desk, card, find_card(desk.ledger, self.to))
-        posted = transfers.transfer(
+        posted = transferring.transfer(
             desk.ledger.connection,
             card=card.number,
             successor=successor,
@@ -74,17 +71,17 @@ def _recipient(card: Card) -> Recipient:
 
 
 def _refuse_moving(desk: Desk, card: Card) -> None:
-    """Raise NotActive, Disabled or Expired where nothing may be moved; a card that is blocked or locked may be lost too."""
-    if card.state is CardState.FROZEN:
-        raise Disabled(f"Card {card.card_id} {state_in_words(card)}: `refundctl cashout cancel` gives it back first.")
+    """Raise NotActive, Disabled or CardExpired where nothing may be moved; a card that is blocked or locked may be lost too."""
+    refuse_frozen(card)
     if card.state.is_dead:
-        raise NotActive(f"Card {card.card_id} {state_in_words(card)}: there is nothing to move.")
+        raise refusals.NotActive(f"Card {card.card_id} {state_in_words(card)}: there is nothing to move.")
     if card.handed_out_by is None:
-        unassigned = state_in_words(replace(card, state=CardState.UNASSIGNED))
-        raise NotActive(f"Card {card.card_id} {unassigned}: there is nothing to move.")
+        raise refusals.NotActive(
+            f"Card {card.card_id} {state_in_words(card, CardState.UNASSIGNED)}: there is nothing to move."
+        )
     # Also of one that is blocked, which its state tells before.
-    if _has_expired(desk, card):
-        raise Expired(
+    if card.has_expired(desk.now):
+        raise refusals.CardExpired(
             f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, as long as "
             "its balance is not booked as expired."
         )
@@ -98,13 +95,13 @@ def _take_over(desk: Desk, card: Card, target: Card) -> int:
         hand_out_card(connection, target.number, _recipient(card), desk.run_id)
         return target.number
     if target.customer != card.customer:
-        raise WrongCustomer(_of_another(card, target))
+        raise refusals.WrongCustomer(_of_another(card, target))
     _refuse_used_up(card, target)
     if target.expires_on is not None:
         if card.expires_on is None:
-            raise Unsuitable(
-                f"Card {card.card_id} never expires, and {target.card_id} does on {target.expires_on}: leave --to out, so that "
-                "a new card takes the balance."
+            raise refusals.Unsuitable(
+                f"Card {card.card_id} never expires, and {target.card_id} does on {target.expires_on}: leave --to out, "
+                "so that a new card takes the balance."
             )
         if card.expires_on > target.expires_on:
             card_events.extend(connection, target.number, card.expires_on, desk.run_id)
@@ -115,43 +112,39 @@ def _refuse_used_up(card: Card, target: Card) -> None:
     """Raise Unsuitable where neither could be redeemed any more, as the redemptions of both count, and one of them can now."""
     quantity, together = target.rules.quantity, card.redemptions + target.redemptions
     if quantity is not None and min(card.redemptions, target.redemptions) < quantity <= together:
-        raise Unsuitable(
+        raise refusals.Unsuitable(
             f"Card {target.card_id} could not be redeemed then: {target.campaign_name} lets a card be redeemed "
-            f"{'once' if quantity == 1 else f'{quantity} times'}, and these two were redeemed as often together; leave --to out, "
-            "so that a new card takes the balance."
+            f"{'once' if quantity == 1 else f'{quantity} times'}, and these two were redeemed as often together; "
+            "leave --to out, so that a new card takes the balance."
         )
 
 
 def _of_another(card: Card, target: Card) -> str:
     if card.customer is None:
         return (
-            f"Card {card.card_id} has no holder, and {target.card_id} has one: give it to them with `refundctl card assign` "
-            "first, or name a card without a holder."
+            f"Card {card.card_id} has no holder, and {target.card_id} has one: give it to them with "
+            "`refundctl card assign` first, or name a card without a holder."
         )
     if target.customer is None:
         return (
-            f"Card {target.card_id} has no holder, and {card.card_id} has one: give it to them with `refundctl card assign` "
-            "first."
+            f"Card {target.card_id} has no holder, and {card.card_id} has one: give it to them with "
+            "`refundctl card assign` first."
         )
     return f"Card {target.card_id} belongs to another customer than {card.card_id}: name a card of the same holder."
 
 
 def _refuse_target(desk: Desk, card: Card, target: Card) -> None:
-    """Raise Unsuitable, NotActive, Disabled or Expired where nothing may come onto a card."""
+    """Raise Unsuitable, NotActive, Disabled or CardExpired where nothing may come onto a card."""
     if target.campaign != card.campaign:
-        raise Unsuitable(
+        raise refusals.Unsuitable(
             f"Card {target.card_id} is of the campaign {target.campaign_name}, and {card.card_id} of {card.campaign_name}: "
             "name a card of the same campaign."
         )
     if target.state.is_dead:
-        raise NotActive(f"Card {target.card_id} {state_in_words(target)}: name another one with --to.")
+        raise refusals.NotActive(f"Card {target.card_id} {state_in_words(target)}: name another one with --to.")
     if target.state is CardState.FROZEN:
-        raise Disabled(f"Card {target.card_id} {state_in_words(target)}: name another one with --to.")
+        raise refusals.Disabled(f"Card {target.card_id} {state_in_words(target)}: name another one with --to.")
     if target.state is CardState.DISABLED and target.handed_out_by is None:
-        raise Disabled(f"Card {target.card_id} is disabled: `refundctl card enable` comes first.")
-    if _has_expired(desk, target):
-        raise Expired(f"Card {target.card_id} expired on {target.expires_on}: name another one with --to.")
-
-
-def _has_expired(desk: Desk, card: Card) -> bool:
-    return card.expires_on is not None and card.expires_on < card.today(desk.now)
+        raise refusals.Disabled(f"Card {target.card_id} is disabled: `refundctl card enable` comes first.")
+    if target.has_expired(desk.now):
+        raise refusals.CardExpired(f"Card {target.card_id} expired on {target.expires_on}: name another one with --to.")

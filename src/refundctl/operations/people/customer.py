@@ -10,10 +10,10 @@ from typing import Any
 from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.campaigns.stored_campaigns import campaigns
-from refundctl.ledger.cards.card_now import Card, read_card
+from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.debts import DebtState
-from refundctl.ledger.desk import card_lists
+from refundctl.ledger.desk import card_details as card_lists
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.journal.run_journal import Journal, Outcome
@@ -24,7 +24,7 @@ from refundctl.ledger.reading import whole_person
 from refundctl.ledger.reading.whole_person import Customer
 from refundctl.operations.campaigns.terms import consider, with_earlier
 from refundctl.operations.desk.card_facts import card_facts
-from refundctl.operations.desk.deeds import CustomerUnknown
+from refundctl.operations.desk.refusals import CustomerUnknown
 from refundctl.operations.one_run import one_run
 
 

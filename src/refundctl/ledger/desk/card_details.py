@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from refundctl.ledger.cards.card_now import Card
+from refundctl.ledger.cards.one_card import Card
 
 BALANCE_AFTER = """
     (
@@ -39,21 +39,9 @@ _TRANSACTIONS = f"""
     ORDER BY transactions.id
 """
 _NAMES = (
-    "id",
-    "campaign",
-    "card_id",
-    "type",
-    "bucket",
-    "amount",
-    "balance",
-    "currency",
-    "booking_id",
-    "source_id",
-    "reason",
-    "related_transaction_id",
-    "run_id",
-    "created_at",
-)
+    "id", "campaign", "card_id", "type", "bucket", "amount", "balance", "currency", "booking_id", "source_id",
+    "reason", "related_transaction_id", "run_id", "created_at",
+)  # fmt: skip
 
 
 def transactions(connection: sqlite3.Connection, ids: Sequence[int]) -> list[dict[str, Any]]:

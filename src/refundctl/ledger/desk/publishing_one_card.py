@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from refundctl.domain.cards.codes import code_key
 from refundctl.ledger.cards.codes import MakeCodes, drawn_distinct, highest_card, index_codes
-from refundctl.ledger.cards.pool import waiting
+from refundctl.ledger.cards.state import waiting
 from refundctl.ledger.desk import card_events
 
 

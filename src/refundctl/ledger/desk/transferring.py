@@ -3,7 +3,6 @@
 import sqlite3
 
 from refundctl.domain.cards.redemption_rules import Buckets
-from refundctl.ledger.file.sql import any_rows
 
 
 def transfer(
@@ -39,28 +38,3 @@ def _post(connection: sqlite3.Connection, values: tuple[int | str | None, ...]) 
         values,
     ).fetchone()
     return int(row[0])
-
-
-def find_heirs(connection: sqlite3.Connection) -> bool:
-    """Collect in temp.heirs to which card the balance of each transferred one has moved in the end; whether there are any."""
-    if not any_rows(connection, "transfers"):
-        return False
-    connection.execute("DROP TABLE IF EXISTS temp.heirs")
-    connection.execute("CREATE TEMP TABLE heirs (card INTEGER PRIMARY KEY, heir INTEGER NOT NULL)")
-    connection.execute(
-        """
-        INSERT INTO heirs
-        WITH RECURSIVE moved (card, heir) AS (
-            SELECT card, successor FROM transfers
-            UNION
-            SELECT moved.card, successor FROM moved CROSS JOIN transfers ON transfers.card = moved.heir
-        )
-        SELECT card, heir FROM moved WHERE NOT EXISTS (SELECT 1 FROM transfers WHERE transfers.card = moved.heir)
-        """
-    )
-    return True
-
-
-def heir_of(card: str) -> str:
-    """SQL for the card where the balance of `card` is now, once find_heirs() has found any."""
-    return f"coalesce((SELECT heir FROM heirs WHERE heirs.card = {card}), {card})"

@@ -1,0 +1,108 @@
+"""One deed for each card of a file: all of them in one run, or nothing of it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from refundctl.domain.basics.errors import Refused, UsageError
+from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.journal.run_journal import Journal, RunFile
+from refundctl.operations.desk.deeds import Answer, CardDeed, Desk, Refusal, in_one_transaction, once
+from refundctl.operations.desk.named import find_card
+from refundctl.operations.desk.refusals import BulkMalformed, BulkRefused, RowProblem
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCard:
+    """A row of a file that names cards: its physical line, the card it names, and what is to be done to it."""
+
+    line: int
+    named: str
+    deed: CardDeed
+
+
+#: What is looked at once all rows of a file are done, such as a budget: gives warnings, and raises Refused.
+Closing = Callable[[Desk], Sequence[str]]
+
+
+def on_cards(
+    ledger: Ledger,
+    journal: Journal,
+    path: str,
+    rows: Sequence[NamedCard],
+    malformed: Sequence[RowProblem],
+    *,
+    key: str | None = None,
+    keep: bool = True,
+    files: Sequence[RunFile] = (),
+    closing: Closing | None = None,
+) -> Answer:
+    """Do a deed to each card of a file: all or nothing, in one run; every row that can't be done is listed.
+
+    `malformed` are rows that the file's reader could make nothing of; `files` is what the run's outcome keeps of the file.
+    `closing` looks at all rows together once they are done: it gives warnings, and may refuse the whole. Raises
+    BulkMalformed where any row is malformed or names a card again, else BulkRefused where a rule refuses any.
+    """
+
+    def do(desk: Desk) -> Answer:
+        answer = _all_rows(desk, path, rows, malformed)
+        return answer if closing is None else replace(answer, warnings=(*answer.warnings, *closing(desk)))
+
+    def work(journal: Journal, refused: Refusal) -> Answer:
+        return once(ledger, journal, key, None, do, files)
+
+    return in_one_transaction(ledger, journal, work, keep=keep)
+
+
+def _all_rows(desk: Desk, path: str, rows: Sequence[NamedCard], malformed: Sequence[RowProblem]) -> Answer:
+    wrong, refused, done = list(malformed), [], []
+    lines: dict[int, int] = {}
+    for row in rows:
+        try:
+            card = find_card(desk.ledger, row.named)
+            first = lines.setdefault(card.number, row.line)
+            if first != row.line:
+                twice = f"Line {first} names card {card.card_id} already: leave one of the two."
+                wrong.append(RowProblem(row.line, "card_twice", twice))
+                continue
+            row.deed.arguments(desk.ledger, card)
+            done.append(row.deed.do(desk, card))
+        except Refused as error:
+            refused.append(RowProblem(row.line, error.code, error.message))
+        except UsageError as error:
+            wrong.append(RowProblem(row.line, error.code, error.message))
+    if wrong:
+        raise BulkMalformed(path, sorted([*wrong, *refused], key=lambda each: each.line))
+    if refused:
+        raise BulkRefused(path, refused)
+    return _together(done)
+
+
+def _together(found: Sequence[Answer]) -> Answer:
+    """The sums of several answers, and each one's facts."""
+    campaigns = {answer.campaign for answer in found}
+    return Answer(
+        campaign=campaigns.pop() if len(campaigns) == 1 else None,
+        counts={"rows": len(found), **summed(answer.counts for answer in found)},
+        totals=summed_by_currency(answer.totals for answer in found),
+        facts={"cards": [answer.facts.get("card") for answer in found]},
+        changed=any(answer.changed for answer in found),
+        warnings=tuple(dict.fromkeys(warning for answer in found for warning in answer.warnings)),
+    )
+
+
+def summed(found: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The sum of each figure, in the order in which they come first."""
+    sums: dict[str, int] = {}
+    for figures in found:
+        for name, figure in figures.items():
+            sums[name] = sums.get(name, 0) + figure
+    return sums
+
+
+def summed_by_currency(found: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """The sum of each figure in each currency."""
+    sums: dict[str, dict[str, int]] = {}
+    for totals in found:
+        for currency, figures in totals.items():
+            sums[currency] = summed((sums.get(currency, {}), figures))
+    return sums

@@ -1,0 +1,42 @@
+"""Whether a card could be redeemed now, and why not."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from refundctl.ledger.cards.one_card import Card
+from refundctl.operations.desk.card_facts import card_facts
+from refundctl.operations.desk.look import Look
+from refundctl.operations.desk.redeem import Redeem, refuse_redeeming
+
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """A card that can be redeemed; `needs` is what `card redeem` will ask for besides."""
+
+    card: Card
+    needs: Sequence[str]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The card as it stands in JSON."""
+        return card_facts(self.card)
+
+
+def validate(seen: Look, intended: Redeem) -> Valid:
+    """Raise what `card redeem` would refuse first, by what is known by now; also UsageError and OtherCurrency.
+
+    What it will ask for besides is of `invoice`, `customer`, `order_total` and `pin`.
+    """
+    card, ledger = seen.card, seen.ledger
+    bought = intended.purchase(ledger, card)
+    seen.asked.update(asdict(bought))
+    refuse_redeeming(ledger, card, bought, ledger.clock.now, check_pin=False, whole=False)
+    rules = card.rules
+    asked = {
+        "invoice": rules.invoice_required and bought.invoice is None,
+        "customer": rules.holder_only and bought.customer is None,
+        "order_total": rules.minimum_order_minor is not None and bought.order_total_minor is None,
+        "pin": card.pin is not None,
+    }
+    return Valid(card, [name for name, needed in asked.items() if needed])
