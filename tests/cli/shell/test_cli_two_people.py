@@ -1,76 +1,32 @@
-"""The four eyes, tried with real user accounts: who has made a plan can't approve it, and who has approved it can't apply it.
-
-Each command runs in a process of its own that gives up root's rights for good before it begins. What it needs of Python is
-loaded before, by the same commands in a folder of root's, as other users may not be allowed to read the interpreter's files.
-"""
+"""The four eyes, tried with real user accounts: who has made a plan can't approve it, and who has approved it can't apply it."""
 
 import grp
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from refundctl.files.campaigns.plan_file import as_json, read_plan, sealed
-from support.command_line import CAMPAIGN, TIMEOUT_SECONDS, CommandResult, plain_environment, small_campaigns
+from support.command_line import CAMPAIGN, small_campaigns
 from support.desks.bookings_desk import LEDGER, booking, mode_of, write_bookings
+from support.desks.several_users import ANA, BO, CY, Office, root_who_forks
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as several users")
 
-ANA, BO, CY = 65_533, 65_532, 65_531  # nobody's, most likely; what counts is that they differ
 
-AS_SOMEBODY = """
-import contextlib, io, os, sys, tempfile
-from refundctl.cli.shell.app import load
-from refundctl.cli.shell.main import main
-
-folder, user, group, *words = sys.argv[1:]
-with tempfile.TemporaryDirectory() as own, contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-    for name in ("campaigns.yaml", "bookings.csv"):
-        with open(os.path.join(folder, name)) as there, open(os.path.join(own, name), "w") as here:
-            here.write(there.read().replace('"above": "100.00"', '"above": "100000.00"'))
-    os.chdir(own)
-    for line in ("init", "plan flight-refunds bookings.csv -o plan.json", "approve plan.json",
-                 "apply plan.json --out out", "run flight-refunds bookings.csv --out out", "runs", "verify"):
-        main(line.split())
-    os.chdir("/")
-os.setgroups([int(group)])
-os.setgid(int(group))
-load([])  # another user may not be able to read where the program lies
-os.setuid(int(user))
-os.umask(0o007)
-os.chdir(folder)
-sys.exit(main(words))
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """A folder that a group of users shares, as docs/safety.md says how to make one."""
-
-    folder: Path
-    group: grp.struct_group
-
-    def __call__(self, user: int, *words: str) -> CommandResult:
-        done = subprocess.run(
-            [sys.executable, "-c", AS_SOMEBODY, str(self.folder), str(user), str(self.group.gr_gid), *words],
-            cwd="/",
-            env=plain_environment(Path("/"), None, None),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-        return CommandResult(words, done.returncode, done.stdout, done.stderr)
+@pytest.fixture(scope="module")
+def root() -> Iterator["subprocess.Popen[str]"]:
+    with root_who_forks() as root:
+        yield root
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
+def office(root: "subprocess.Popen[str]") -> Iterator[Office]:
     """Above EUR 100.00 somebody must approve; the two bookings are EUR 150.00."""
     group = next(each for each in grp.getgrall() if each.gr_gid != 0)
     folder = Path(tempfile.mkdtemp(prefix="office-"))  # not below pytest's own folder, which is root's alone
@@ -79,7 +35,7 @@ def office() -> Iterator[Office]:
     for path in (folder, *folder.iterdir()):
         os.chown(path, -1, group.gr_gid)
         path.chmod(0o2770 if path == folder else 0o640)
-    yield Office(folder, group)
+    yield Office(folder, group, root)
     shutil.rmtree(folder)
 
 

@@ -18,7 +18,7 @@ def empty_desks(folder: Path, make: Callable[[Path], Desk]) -> Callable[[], Abst
 
     @contextmanager
     def desk() -> Iterator[Desk]:
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory(dir=folder) as place:
             copy_to(folder / LEDGER, Path(place) / LEDGER)
             yield make(Path(place))
 
