@@ -39,17 +39,17 @@ def assert_funded_and_mailed_once(folder: Path, mail_files: list[Path]) -> None:
     assert sum(minor(row["balance"]) for row in rows) == TOTAL_MINOR
 
 
-def test_the_same_run_eight_times_at_once(cli: CommandLine, tmp_path: Path) -> None:
+def test_the_same_run_eight_times_at_once(run_in_process: CommandLine, tmp_path: Path) -> None:
     """On a ledger that none of them finds there. Each does it, or finds it done."""
     results = all_at_once(tmp_path, [["run", CAMPAIGN, "bookings.csv", "--out", "out", "--json"]] * PROCESSES)
     assert {result.exit for result in results} <= {0, 75}, [(one.stdout, one.stderr) for one in results if one.exit]
     done = [result.json() for result in results if result.exit == 0]
     assert sorted(answer["counts"]["funded"] for answer in done) == [0] * (len(done) - 1) + [ROWS]
     assert_funded_and_mailed_once(tmp_path, [tmp_path / "out" / "mail.csv"])
-    cli("verify", "--against", "out/manifest.json").ok()
+    run_in_process("verify", "--against", "out/manifest.json").ok()
 
 
-def test_the_same_run_into_eight_folders_at_once(cli: CommandLine, tmp_path: Path) -> None:
+def test_the_same_run_into_eight_folders_at_once(run_in_process: CommandLine, tmp_path: Path) -> None:
     """While one is handing over, another folder is refused (batch_open)."""
     results = all_at_once(
         tmp_path,
@@ -61,54 +61,58 @@ def test_the_same_run_into_eight_folders_at_once(cli: CommandLine, tmp_path: Pat
     mail_files = list(tmp_path.glob("out*/mail.csv"))
     assert len(mail_files) == 1
     assert_funded_and_mailed_once(tmp_path, mail_files)
-    cli("verify").ok()
+    run_in_process("verify").ok()
 
 
-def test_a_hand_over_that_was_cut_off_is_finished_by_several_at_once(cli: CommandLine, tmp_path: Path) -> None:
+def test_a_hand_over_that_was_cut_off_is_finished_by_several_at_once(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
     run = ("run", CAMPAIGN, "bookings.csv", "--out", "out")
-    cli("init").ok()
+    run_in_process("init").ok()
     assert run_job(Job(str(tmp_path), run, at="put in place mail.csv")).exit == KILLED
     assert number(tmp_path / LEDGER, "SELECT count(*) FROM batches") == 1
 
     results = all_at_once(tmp_path, [[*run, "--json"]] * 4)
     assert {result.exit for result in results} <= {0, 75}, [(one.stdout, one.stderr) for one in results if one.exit]
     assert_funded_and_mailed_once(tmp_path, [tmp_path / "out" / "mail.csv"])
-    cli("verify").ok()
+    run_in_process("verify").ok()
 
 
-def test_a_hand_over_that_is_under_way_is_waited_for(cli: CommandLine, tmp_path: Path) -> None:
+def test_a_hand_over_that_is_under_way_is_waited_for(run_in_process: CommandLine, tmp_path: Path) -> None:
     """The first process stands still while it writes the files; the second finds its batch open."""
     run = ("run", CAMPAIGN, "bookings.csv", "--out", "out")
-    cli("init").ok()
+    run_in_process("init").ok()
     with standing_still(tmp_path, run, "put in place mail.csv") as first:
-        second = cli(*run, "--wait", "0.3")
+        second = run_in_process(*run, "--wait", "0.3")
         assert (second.exit, second.stderr.count("\n")) == (75, 1)
         ended = let_go_on(first)
     assert ended.exit == 0, ended.stderr
-    cli(*run).ok()
+    run_in_process(*run).ok()
     assert_funded_and_mailed_once(tmp_path, [tmp_path / "out" / "mail.csv"])
-    cli("verify", "--against", "out/manifest.json").ok()
+    run_in_process("verify", "--against", "out/manifest.json").ok()
 
 
-def test_a_later_batch_is_not_written_into_a_hand_over_that_is_under_way(cli: CommandLine, tmp_path: Path) -> None:
+def test_a_later_batch_is_not_written_into_a_hand_over_that_is_under_way(
+    run_in_process: CommandLine, tmp_path: Path
+) -> None:
     """Else the one that wakes late would write over the other: customers never mailed, or mailed twice."""
     header, *rows = bookings(ROWS).splitlines(keepends=True)
     (tmp_path / "bookings.csv").write_text(header + "".join(rows[1:]), encoding="utf-8")
     (tmp_path / "later.csv").write_text(header + rows[0], encoding="utf-8")
     later = ("run", CAMPAIGN, "later.csv", "--out", "out", "--force")
-    cli("init").ok()
+    run_in_process("init").ok()
     with standing_still(
         tmp_path, ("run", CAMPAIGN, "bookings.csv", "--out", "out"), "put in place manifest.json"
     ) as first:
-        assert cli(*later, "--wait", "0.3").exit in {4, 75}
+        assert run_in_process(*later, "--wait", "0.3").exit in {4, 75}
         ended = let_go_on(first)
     assert ended.exit == 0, ended.stderr
-    cli(*later).ok()
+    run_in_process(*later).ok()
     assert_funded_and_mailed_once(tmp_path, sorted((tmp_path / "out").glob("mail*.csv")))
-    cli("verify", "--against", "out/manifest.json").ok()
+    run_in_process("verify", "--against", "out/manifest.json").ok()
 
 
-def test_every_step_five_times_at_once(cli: CommandLine, tmp_path: Path) -> None:
+def test_every_step_five_times_at_once(run_in_process: CommandLine, tmp_path: Path) -> None:
     steps = (["load", "bookings.csv"], ["create", CAMPAIGN], ["publish", CAMPAIGN], ["topup", CAMPAIGN])
     names = {"load": "loaded", "create": "created", "publish": "published", "topup": "funded"}
     for step in steps:
@@ -116,12 +120,12 @@ def test_every_step_five_times_at_once(cli: CommandLine, tmp_path: Path) -> None
         assert [result.exit for result in results] == [0] * 5, [(one.stdout, one.stderr) for one in results]
         done = [result.json()["counts"][names[step[0]]] for result in results]
         assert sorted(done) == [0] * 4 + [1 if step[0] == "create" else ROWS]
-    cli("export", "mail", CAMPAIGN, "-o", "mail.csv").ok()
+    run_in_process("export", "mail", CAMPAIGN, "-o", "mail.csv").ok()
     assert_funded_and_mailed_once(tmp_path, [tmp_path / "mail.csv"])
-    cli("verify").ok()
+    run_in_process("verify").ok()
 
 
-def test_different_files_at_once_are_all_loaded(cli: CommandLine, tmp_path: Path) -> None:
+def test_different_files_at_once_are_all_loaded(run_in_process: CommandLine, tmp_path: Path) -> None:
     header, *rows = bookings(40).splitlines(keepends=True)
     for n in range(4):
         (tmp_path / f"part{n}.csv").write_text(header + "".join(rows[n::4]), encoding="utf-8")
@@ -129,7 +133,7 @@ def test_different_files_at_once_are_all_loaded(cli: CommandLine, tmp_path: Path
     assert [result.exit for result in results] == [0] * 4, [result.stderr for result in results]
     assert number(tmp_path / LEDGER, "SELECT count(*) FROM bookings") == 40
     assert number(tmp_path / LEDGER, "SELECT count(*) FROM customers") == 40
-    cli("verify").ok()
+    run_in_process("verify").ok()
 
 
 def test_the_second_command_waits_for_the_first(run_in_process: CommandLine, tmp_path: Path) -> None:

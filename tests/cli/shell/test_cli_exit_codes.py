@@ -1,9 +1,7 @@
 """Exit codes by their real causes: a full disk, a read-only file, another writer, Ctrl-C. Nothing half-done is left."""
 
-import ctypes
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -27,6 +25,7 @@ from support.desks.bookings_desk import (
     only,
     write_bookings,
 )
+from support.faults.forks import Call, call
 
 MANY = 60_000  # rows that take some seconds to load
 WRITING = {
@@ -64,12 +63,11 @@ def desk(laid_out: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(folder: Path, *argv: str, setup: Callable[[], object] | None = None) -> subprocess.Popen[bytes]:
+def start(folder: Path, *argv: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "refundctl", *argv],
         cwd=folder,
         env=plain_environment(folder, None, None),
-        preexec_fn=setup,  # noqa: PLW1509 - one thread
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -80,6 +78,12 @@ def end_of(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     """Exit code, stdout, stderr."""
     said, complained = process.communicate(timeout=60)
     return process.returncode, said.decode(), complained.decode()
+
+
+def ended(folder: Path, *argv: str, bytes_max: int | None = None, modes_count: bool = False) -> tuple[int, str, str]:
+    """The same of a process where no file may grow beyond `bytes_max`, or where modes count for root too."""
+    result = call(Call(folder, argv, bytes_max=bytes_max, modes_count=modes_count))
+    return result.exit, result.stdout, result.stderr
 
 
 def one_plain_line(text: str) -> str:
@@ -149,15 +153,13 @@ def test_waiting_pays(desk: Path) -> None:
 # --- 74: writing failed ---
 
 
-def no_more_room() -> None:
-    """No file may grow beyond this size, as on a full disk; works for everybody."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+NO_MORE_ROOM = 300_000  # bytes that a file may have, as on a full disk
 
 
 def test_a_full_disk_while_loading(desk: Path, run_in_process: CommandLine) -> None:
     write_bookings(desk / "many.csv", *(booking(f"M{number}") for number in range(5_000)))
     before = files_in(desk)
-    code, said, complained = end_of(start(desk, "load", "many.csv", setup=no_more_room))
+    code, said, complained = ended(desk, "load", "many.csv", bytes_max=NO_MORE_ROOM)
     assert (code, said) == (74, "")
     assert one_plain_line(complained)
     assert files_in(desk) == before
@@ -168,14 +170,10 @@ def test_a_full_disk_while_loading(desk: Path, run_in_process: CommandLine) -> N
 def test_a_full_disk_while_running_for_the_first_time(tmp_path: Path, campaigns: Path) -> None:
     write_bookings(tmp_path / "many.csv", *(booking(f"M{number}") for number in range(5_000)))
     before = files_in(tmp_path)
-    code, said, complained = end_of(start(tmp_path, "run", CAMPAIGN, "many.csv", "--out", "out", setup=no_more_room))
+    code, said, complained = ended(tmp_path, "run", CAMPAIGN, "many.csv", "--out", "out", bytes_max=NO_MORE_ROOM)
     assert (code, said) == (74, "")
     assert one_plain_line(complained)
     assert files_in(tmp_path) == before
-
-
-def no_room_at_all() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +190,7 @@ def no_room_at_all() -> None:
 def test_no_room_for_anything(argv: list[str], desk: Path) -> None:
     before = files_in(desk)
     # Read once before, so that nothing but the command itself has something to write.
-    code, said, complained = end_of(start(desk, *argv, setup=no_room_at_all))
+    code, said, complained = ended(desk, *argv, bytes_max=0)
     assert (code, said) == (74, "")
     assert one_plain_line(complained)
     assert files_in(desk) == before
@@ -204,27 +202,18 @@ def test_rejects_that_find_no_room_load_nothing(desk: Path) -> None:
     rows = [booking("G1", **wide), *(booking(f"R{number}", "?", **wide) for number in range(400))]
     write_bookings(desk / "many.csv", *rows)
     before = files_in(desk)
-    code, _, complained = end_of(start(desk, "load", "many.csv", setup=no_more_room))
+    code, _, complained = ended(desk, "load", "many.csv", bytes_max=NO_MORE_ROOM)
     assert code == 74
     assert "many.rejects.csv" in one_plain_line(complained)
     assert files_in(desk) == before
 
 
-def without_privileges() -> None:
-    """Let root be refused, too, what a file's mode forbids; others are refused anyway."""
-    drop_from_bounding_set = 24
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        ctypes.CDLL(None).prctl(drop_from_bounding_set, capability, 0, 0, 0)
-
-
-@pytest.fixture
-def modes_count(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def modes_count(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skips where even without privileges root may do what it likes, as in some containers."""
-    locked = tmp_path / "locked"
-    locked.touch(mode=0o000)
-    tried = subprocess.run(["cat", locked], preexec_fn=without_privileges, capture_output=True, check=False)
-    locked.unlink()
-    if tried.returncode == 0:
+    folder = tmp_path_factory.mktemp("locked")
+    (folder / "locked.csv").touch(mode=0o000)
+    if ended(folder, "load", "locked.csv", modes_count=True)[0] != 66:
         pytest.skip("modes mean nothing here")
 
 
@@ -233,7 +222,7 @@ def modes_count(tmp_path: Path) -> None:
 def test_a_read_only_ledger(argv: list[str], desk: Path) -> None:
     (desk / LEDGER).chmod(0o400)
     before = files_in(desk)
-    code, said, complained = end_of(start(desk, *argv, setup=without_privileges))
+    code, said, complained = ended(desk, *argv, modes_count=True)
     assert (code, said) == (74, "")
     assert LEDGER in one_plain_line(complained)
     assert files_in(desk) == before
@@ -243,7 +232,7 @@ def test_a_read_only_ledger(argv: list[str], desk: Path) -> None:
 @pytest.mark.parametrize("argv", [["status"], ["runs"], ["verify"], ["card", "show", "c1"]], ids=" ".join)
 def test_a_read_only_ledger_can_be_read(argv: list[str], desk: Path) -> None:
     (desk / LEDGER).chmod(0o400)
-    assert end_of(start(desk, *argv, setup=without_privileges))[0] == 0
+    assert ended(desk, *argv, modes_count=True)[0] == 0
 
 
 @pytest.mark.usefixtures("modes_count")
@@ -251,7 +240,7 @@ def test_a_read_only_ledger_can_be_read(argv: list[str], desk: Path) -> None:
 def test_what_is_refused_over_a_read_only_ledger_is_told_though_not_recorded(argv: list[str], desk: Path) -> None:
     (desk / LEDGER).chmod(0o400)
     before = files_in(desk)
-    assert end_of(start(desk, *argv, setup=without_privileges))[0] == 4
+    assert ended(desk, *argv, modes_count=True)[0] == 4
     assert files_in(desk) == before
 
 
@@ -260,7 +249,7 @@ def test_what_is_refused_over_a_read_only_ledger_is_told_though_not_recorded(arg
 def test_a_read_only_folder(argv: list[str], desk: Path) -> None:
     before = files_in(desk)
     desk.chmod(0o500)
-    code, said, complained = end_of(start(desk, *argv, setup=without_privileges))
+    code, said, complained = ended(desk, *argv, modes_count=True)
     desk.chmod(0o700)
     assert (code, said) == (74, "")
     assert one_plain_line(complained)
@@ -271,7 +260,7 @@ def test_a_read_only_folder(argv: list[str], desk: Path) -> None:
 def test_a_folder_for_the_files_that_may_not_be_written_funds_nothing(desk: Path) -> None:
     (desk / "new").mkdir(mode=0o500)
     before = files_in(desk)
-    code, _, complained = end_of(start(desk, *WRITING["run"], setup=without_privileges))
+    code, _, complained = ended(desk, *WRITING["run"], modes_count=True)
     assert code == 74
     assert "new" in one_plain_line(complained)
     assert files_in(desk) == before
@@ -294,7 +283,7 @@ def test_a_folder_for_the_files_that_may_not_be_written_funds_nothing(desk: Path
 def test_a_file_that_may_not_be_read(unreadable: str, argv: list[str], desk: Path) -> None:
     (desk / unreadable).touch()
     (desk / unreadable).chmod(0o000)
-    code, said, complained = end_of(start(desk, *argv, setup=without_privileges))
+    code, said, complained = ended(desk, *argv, modes_count=True)
     assert (code, said) == (66, "")
     assert unreadable in one_plain_line(complained)
 

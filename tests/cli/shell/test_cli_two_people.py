@@ -3,7 +3,6 @@
 import grp
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,19 +13,13 @@ import pytest
 from refundctl.files.campaigns.plan_file import as_json, read_plan, sealed
 from support.command_line import CAMPAIGN, small_campaigns
 from support.desks.bookings_desk import LEDGER, booking, mode_of, write_bookings
-from support.desks.several_users import ANA, BO, CY, Office, root_who_forks
+from support.desks.several_users import ANA, BO, CY, Office
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as several users")
 
 
-@pytest.fixture(scope="module")
-def root() -> Iterator["subprocess.Popen[str]"]:
-    with root_who_forks() as root:
-        yield root
-
-
 @pytest.fixture
-def office(root: "subprocess.Popen[str]") -> Iterator[Office]:
+def office() -> Iterator[Office]:
     """Above EUR 100.00 somebody must approve; the two bookings are EUR 150.00."""
     group = next(each for each in grp.getgrall() if each.gr_gid != 0)
     folder = Path(tempfile.mkdtemp(prefix="office-"))  # not below pytest's own folder, which is root's alone
@@ -35,7 +28,7 @@ def office(root: "subprocess.Popen[str]") -> Iterator[Office]:
     for path in (folder, *folder.iterdir()):
         os.chown(path, -1, group.gr_gid)
         path.chmod(0o2770 if path == folder else 0o640)
-    yield Office(folder, group, root)
+    yield Office(folder, group)
     shutil.rmtree(folder)
 
 

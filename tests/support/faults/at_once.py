@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from support.command_line import CommandResult, plain_environment
-
-TIMEOUT_SECONDS = 120.0
+from support.faults.forks import Call, call_at_once
 
 
 def start(folder: Path, argv: Sequence[str]) -> "subprocess.Popen[bytes]":
@@ -26,13 +25,8 @@ def start(folder: Path, argv: Sequence[str]) -> "subprocess.Popen[bytes]":
 
 
 def all_at_once(folder: Path, commands: Sequence[Sequence[str]]) -> list[CommandResult]:
-    """Start every command in a process of its own, and wait for all of them."""
-    started = [start(folder, argv) for argv in commands]
-    ended = []
-    for argv, process in zip(commands, started, strict=True):
-        out, err = process.communicate(timeout=TIMEOUT_SECONDS)
-        ended.append(CommandResult(tuple(argv), process.returncode, out.decode(), err.decode()))
-    return ended
+    """Start every command in a process of its own at the same moment, and wait for all of them."""
+    return call_at_once([Call(folder, argv) for argv in commands])
 
 
 def error_code(result: CommandResult) -> str | None:

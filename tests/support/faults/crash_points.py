@@ -9,25 +9,22 @@ thousand deaths a minute.
 """
 
 import atexit
-import io
 import json
 import mmap
 import os
 import resource
-import secrets
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, closing, contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
-from support.command_line import CAMPAIGN, PLAIN_ENVIRONMENT, CommandResult, small_campaigns
+from support.command_line import PLAIN_ENVIRONMENT, CommandResult
+from support.faults.forks import get_ready, leave_the_others_chance
 
 KILLED = -signal.SIGKILL
 WRITING_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -208,7 +205,7 @@ def _child(job: dict[str, Any], log: mmap.mmap, said: int) -> int:
     os.dup2(said, 1)
     os.dup2(said, 2)
     os.close(said)
-    _leave_the_others_chance()
+    leave_the_others_chance()
     return _command(job, log)
 
 
@@ -231,27 +228,8 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
     return {"exit": os.waitstatus_to_exitcode(status), "steps": steps, "said": text}
 
 
-def _get_ready() -> None:
-    """Do what a job does once, before the first fork: what it imports, reads and builds is then there for all of them."""
-    from refundctl.cli.shell.app import load
-    from refundctl.cli.shell.main import main
-    from support.faults.at_once import bookings
-
-    load(())
-    with TemporaryDirectory() as folder, chdir(folder), redirect_stdout(io.StringIO()):
-        Path("campaigns.yaml").write_text(small_campaigns(), encoding="utf-8")
-        Path("bookings.csv").write_text(bookings(2), encoding="utf-8")
-        assert main(["run", CAMPAIGN, "bookings.csv", "--out", "out"]) == 0
-
-
-def _leave_the_others_chance() -> None:
-    """SQLite draws the same in all that one process has forked: go on from a point of one's own."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.execute("SELECT randomblob(?)", (1 + secrets.randbelow(1 << 16),))
-
-
 def _serve() -> None:
-    _get_ready()
+    get_ready()
     for line in sys.stdin:
         print(json.dumps(_run(json.loads(line))), flush=True)  # noqa: T201 - the answer to the tests
 
