@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.command_line import PLAIN_ENVIRONMENT, CommandLine, OwnProcess, ThisProcess, small_campaigns
 from support.golden_text import Golden
@@ -24,6 +25,9 @@ def pytest_configure() -> None:
     loud = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH")
     for name in (*loud, *(name for name in os.environ if name.startswith("REFUNDCTL_"))):
         os.environ.pop(name, None)
+    # How long an example takes is the machine's affair.
+    settings.register_profile("refundctl", deadline=None)
+    settings.load_profile("refundctl")
     _use_memory()
 
 

@@ -89,6 +89,7 @@ def pairs_of(measure: dict[str, Any]) -> list[tuple[str, str]]:
     return [(ratio["of"], ratio["to"]) for ratio in measure["ratios"]]
 
 
+@pytest.mark.slow
 def test_only_some_measures(tmp_path: Path) -> None:
     figures_file = tmp_path / "figures.json"
     words = ("--only", "undo,plan", "--bookings", "200", "--pairs", "1", "--folder", tmp_path, "--json", figures_file)
@@ -180,6 +181,7 @@ def test_the_two_campaigns_differ_by_ten_rules() -> None:
     assert [rule["name"] for rule in rules if "total" in rule] == ["big"]
 
 
+@pytest.mark.slow
 def test_what_is_said_of_the_rules_is_what_they_do(tmp_path: Path) -> None:
     """The bench counts in the ledger what a model in plain Python comes to by itself."""
     made = write_bookings(tmp_path / "bookings.csv", 5_000)
@@ -203,6 +205,7 @@ def test_what_is_said_of_the_rules_is_what_they_do(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["bookings.csv"]
 
 
+@pytest.mark.slow
 def test_rules_that_do_nothing_are_no_figure(tmp_path: Path) -> None:
     made = write_bookings(tmp_path / "bookings.csv", 1)
     with pytest.raises(WrongAnswer, match="no booking differs from one without"):

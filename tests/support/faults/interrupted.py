@@ -6,15 +6,13 @@ import io
 import json
 import shutil
 import stat
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from support.books import BEFORE_RELEASE, LEDGER, Row, facts, read
-from support.command_line import CAMPAIGN, TIMEOUT_SECONDS, plain_environment, small_campaigns
+from support.command_line import CAMPAIGN, small_campaigns
 from support.faults.crash_points import KILLED, Ended, Job, run_job
 
 HEADER = "booking_id,refund_id,customer_id,email,order_amount,refund_amount,currency,status\n"
@@ -167,25 +165,7 @@ def around_commits_and_files(steps: Sequence[str]) -> list[int]:
     return sorted(found)
 
 
-# The process dies as by `kill -9` at the moment when the first file is to be renamed to its name.
-KILLED_BEFORE_FIRST_FILE = """
-import os, signal, sys
-sys.dont_write_bytecode = True  # that would move a file too
-from refundctl.cli.shell.main import main
-placing = {"os.rename", "os.link"}
-sys.addaudithook(lambda event, args: os.kill(os.getpid(), signal.SIGKILL) if event in placing else None)
-main(sys.argv[1:])
-"""
-
-
 def cut_off_run(folder: Path) -> None:
     """A run of bookings.csv whose transaction is committed, and whose first file is about to be put in its place."""
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_BEFORE_FIRST_FILE, *RUN],
-        cwd=folder,
-        env=plain_environment(folder, None, None),
-        capture_output=True,
-        check=False,
-        timeout=TIMEOUT_SECONDS,
-    )
-    assert killed.returncode == -9, killed.stderr
+    killed = run_job(Job(str(folder), RUN, "put in place mail.csv"))
+    assert killed.exit == KILLED, killed.said
