@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from support.books import BEFORE_RELEASE, LEDGER, cents, copy_to, read
 from support.command_line import ThisProcess, small_campaigns
 from support.models.books_model import POOL_EMPTY, Model, Said, Terms
+from support.properties import FEW, MANY
 
 PER_BOOKING = Terms("per-booking", "EUR", "booking", frozenset({"cancelled"}))
 PER_CUSTOMER = Terms("per-customer", "EUR", "customer", frozenset({"cancelled", "no-show"}))
@@ -80,9 +81,6 @@ commands = st.lists(
     min_size=1,
     max_size=7,
 )
-
-# Each example is many calls of the real command: a failing one is made smaller, and not also explained.
-PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 
 
 def file_of(rows: Sequence[Said], absent: Sequence[str] = ()) -> str:
@@ -257,7 +255,7 @@ HALF = a_line(refund_id="x", refund_minor=5_000)
 OTHER_HALF = a_line(refund_id="y", refund_minor=5_000)
 
 
-@settings(max_examples=40, deadline=None, phases=PHASES)
+@FEW
 @given(commands)
 @example([Run(PER_BOOKING, (a_line(),)), Load((a_line(order_minor=20_000),)), Run(PER_CUSTOMER, (a_line(),))])
 @example(
@@ -310,7 +308,7 @@ def test_rows_that_are_equal_share_their_fate(all_campaigns: Path, commands: lis
 
 
 @pytest.mark.slow
-@settings(max_examples=3_000, deadline=None, phases=PHASES)
+@settings(MANY, max_examples=3_000)
 @given(commands)
 def test_the_ledger_comes_to_what_the_model_comes_to_at_length(all_campaigns: Path, commands: list[Command]) -> None:
     try_out(all_campaigns, commands)

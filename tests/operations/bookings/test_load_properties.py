@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.books import BEFORE_RELEASE, LEDGER, everything, rows_of, said
 from support.command_line import CommandResult, ThisProcess
 from support.desks.empty_desks import empty_desks
+from support.properties import FEW, MANY
 
 COLUMNS = (
     "booking_id", "refund_id", "customer_id", "email", "name", "order_amount", "refund_amount", "currency", "status",
@@ -27,9 +28,6 @@ ENDS = ("loaded", "updated", "unchanged", "filtered", "rejected")
 ACROSS_ROWS = {"contradiction", "exceeds_order_amount", "booking_conflict"}
 
 Row = tuple[str, ...]
-
-# Each example is a call or more of the real command: a failing one is made smaller, and not also explained.
-FEW = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 
 
 def row(
@@ -154,7 +152,8 @@ def test_every_row_ends_in_exactly_one_way(new_desk: NewDesk, rows: list[Row]) -
         assert all(reject["_code"] and reject["_reason"] and int(reject["_line"]) > 1 for reject in desk.rejected())
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(any_files, any_files)
 def test_two_files_of_one_call_add_up_together(new_desk: NewDesk, first: list[Row], second: list[Row]) -> None:
     with new_desk() as desk:
@@ -165,7 +164,8 @@ def test_two_files_of_one_call_add_up_together(new_desk: NewDesk, first: list[Ro
         assert counts["rejected"] == len(desk.rejected("bookings0")) + len(desk.rejected("bookings1"))
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(any_files)
 def test_the_totals_are_of_what_was_loaded(new_desk: NewDesk, rows: list[Row]) -> None:
     with new_desk() as desk:
@@ -250,7 +250,8 @@ def test_the_same_content_in_other_clothes_changes_nothing(
 # --- Order never matters ---
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(any_files, st.randoms(use_true_random=False))
 def test_the_order_of_rows_never_matters(new_desk: NewDesk, rows: list[Row], chance: random.Random) -> None:
     shuffled = list(rows)
@@ -290,7 +291,8 @@ def test_the_order_of_files_never_matters(new_desk: NewDesk, first: list[Row], s
         assert said(other.ledger)["customers"] == said(desk.ledger)["customers"]
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(st.lists(good_rows, min_size=2, max_size=8), st.data())
 def test_a_file_in_two_parts_comes_to_the_same_where_no_row_contradicts_another(
     new_desk: NewDesk, rows: list[Row], data: st.DataObject

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from support.data.fuzzed_files import PACKINGS, Case, cases, damaged, grouped_kinds, wild
@@ -15,9 +15,7 @@ from support.data.fuzzed_loads import (
     check_well_written,
     desks,
 )
-
-# Each example is several calls of the real command: a failing one is made smaller, and not also explained.
-FEW = settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+from support.properties import FEW
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from support.books import LEDGER, cents, copy_to, read
 from support.command_line import ThisProcess, small_campaigns
 from support.desks.spending import spend
+from support.properties import FEW, MANY
 
 HEADER = "booking_id,refund_id,customer_id,order_amount,refund_amount,cash_amount,bonus_amount,currency,status\n"
 POLICY = {
@@ -29,7 +30,6 @@ CAMPAIGNS: dict[str, dict[str, object]] = {
     "by-rule": {"refund": POLICY},
     "per-customer": {"card_per": "customer"},
 }
-PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +310,7 @@ def try_out(prepared: Path, commands: Sequence[Command]) -> None:
 HALF, OTHER_HALF = Row("B1", "x", 5_000), Row("B1", "", 5_000)
 
 
-@settings(max_examples=20, deadline=None, phases=PHASES)
+@FEW
 @given(commands)
 @example([Do("run", "plain", (Row("B1"),)), Spend(whole=False), Undo(), Undo(), Do("run", "plain", (Row("B1"),))])
 @example(
@@ -349,7 +349,7 @@ def test_what_is_left_is_what_was_spent(all_campaigns: Path, commands: list[Comm
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, deadline=None, phases=PHASES)
+@settings(MANY, max_examples=1_000)
 @given(commands)
 def test_what_is_left_is_what_was_spent_at_length(all_campaigns: Path, commands: list[Command]) -> None:
     try_out(all_campaigns, commands)

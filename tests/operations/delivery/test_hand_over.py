@@ -5,11 +5,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from support.books import LEDGER, everything, number, read, rows_of
 from support.command_line import CAMPAIGN, CommandLine, ThisProcess, small_campaigns
+from support.properties import FEW
 
 HEADER = "booking_id,customer_id,email,order_amount,currency,status\n"
 
@@ -183,7 +184,7 @@ def commands(draw: st.DrawFn) -> list[tuple[str, ...]]:
     return draw(st.lists(one, min_size=1, max_size=7))
 
 
-@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+@FEW
 @given(commands(), st.sampled_from(["booking", "customer"]))
 def test_each_credit_is_in_exactly_one_batch(
     tmp_path_factory: pytest.TempPathFactory, commands: list[tuple[str, ...]], card_per: str

@@ -13,20 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from support.books import LEDGER, cents, copy_to, read
 from support.desks.bookings_desk import booking, csv_text
 from support.desks.till import Till
+from support.properties import FEW, MANY
 
 MONDAY = "2020-05-04T12:00:00Z"
 HOLDERS = {"c1": "C-B1", "c2": "C-B2"}
 #: Paid and bonus, in cents.
 HELD = {"c1": (5_000, 1_500), "c2": (3_000, 0)}
 
-# Each example is many calls of the real command: a failing one is made smaller, and not also explained.
-FEW = settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 
 NewTill = Callable[[str], AbstractContextManager[Till]]
 
@@ -298,7 +297,8 @@ def _refusal(sale: Sale, model: Model, known: dict[tuple[str, str], int]) -> str
     return "loaded" if sale.amount <= model.held(sale.card) else "gift_amount_exceeded"
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(files, st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_of_files_never_matters(
     new_till: NewTill, rows: list[Sale], chance: random.Random
@@ -321,7 +321,8 @@ def _rows(till: Till) -> dict[str, Any]:
     return {"runs": runs, **{name: read(till.ledger, f"SELECT * FROM {name} ORDER BY id") for name in tables}}
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(files, st.integers(0, 14))
 def test_split_in_time_or_repeated_it_is_the_same(new_till: NewTill, rows: list[Sale], cut: int) -> None:
     in_time = sorted(rows)

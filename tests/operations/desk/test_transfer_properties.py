@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.books import LEDGER, cents, copy_to, read
 from support.command_line import ThisProcess, small_campaigns
 from support.desks.bookings_desk import booking, csv_text, rows_of
 from support.desks.spending import spend
+from support.properties import FEW, MANY
 
 CAMPAIGNS: dict[str, dict[str, object]] = {"plain": {}, "one-for-all": {"card_per": "customer"}}
-PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ def try_out(prepared: Path, commands: Sequence[Command]) -> None:
         desk.everyone_is_told_what_there_is()
 
 
-@settings(max_examples=8, deadline=None, phases=PHASES)
+@FEW
 @given(commands)
 @example([Fund(bonus_minor=500), Move(), Spend(whole=False), Move(), Undo()])
 @example([Fund(), Fund(), Move(1, 0), Spend(whole=False), Undo(1), Undo(0)])
@@ -279,7 +279,7 @@ def test_the_money_is_where_it_should_be(all_campaigns: Path, commands: list[Com
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None, phases=PHASES)
+@MANY
 @given(commands)
 def test_the_money_is_where_it_should_be_at_length(all_campaigns: Path, commands: list[Command]) -> None:
     try_out(all_campaigns, commands)

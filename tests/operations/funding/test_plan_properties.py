@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from support.books import BEFORE_RELEASE
 from support.command_line import CAMPAIGN, CommandResult, ThisProcess
 from support.desks.empty_desks import empty_desks
 from support.desks.plan_desk import PlanDesk
+from support.properties import FEW, MANY
 
 POLICY: dict[str, Any] = {
     "fees": [
@@ -26,8 +27,6 @@ POLICY: dict[str, Any] = {
     ],
     "offers": [{"when": {"country": ["US-ME"]}, "offer": "cash"}],
 }
-# Each example is several calls of the real command: a failing one is made smaller, and not also explained.
-FEW = settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 
 Row = dict[str, str]
 
@@ -101,7 +100,8 @@ def said(desk: PlanDesk, *words: str, files: str = "bookings.csv") -> dict[str, 
     return {name: plan[name] for name in plan if name not in {"files", "digest"}}
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(earlier=bookings(range(1, 5)), now=bookings(range(1, 8)), chance=st.randoms(use_true_random=False))
 def test_neither_the_order_of_rows_nor_that_of_files_matters(
     new_desk: Callable[[], AbstractContextManager[PlanDesk]], earlier: list[Row], now: list[Row], chance: random.Random
@@ -151,7 +151,8 @@ def test_a_plan_says_what_a_run_does_and_apply_does_it(
         desk.command_line("verify").ok()
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(now=bookings(range(1, 6)), data=st.data())
 def test_the_smallest_change_of_a_line_shows_in_the_digest(
     new_desk: Callable[[], AbstractContextManager[PlanDesk]], now: list[Row], data: st.DataObject

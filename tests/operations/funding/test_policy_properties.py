@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from support.books import everything, facts
@@ -18,13 +18,9 @@ from support.desks.bookings_desk import booking
 from support.desks.empty_desks import empty_desks
 from support.desks.policy_desk import PolicyDesk, totals_of
 from support.models.policy_model import LineId, PolicyModel, Row, Settled, line_of
+from support.properties import FEW, MANY
 
 DECIMALS = {"EUR": 2, "JPY": 0, "KWD": 3, "CLF": 4}
-PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
-# Each example is many calls of the real command, about many bookings.
-FEW = settings(max_examples=10, deadline=None, phases=PHASES)
-SOME = settings(FEW, max_examples=20)
-MANY = settings(max_examples=500, deadline=None, phases=PHASES)
 
 NewDesk = Callable[[], AbstractContextManager[PolicyDesk]]
 Terms = dict[str, Any]
@@ -283,7 +279,7 @@ def assert_sound(desk: PolicyDesk, rows: Mapping[LineId, Row]) -> None:
         assert settled.cash >= Decimal(rows[line]["cash_amount"])
 
 
-@SOME
+@FEW
 @given(batches(), st.lists(ways, min_size=3, max_size=3))
 def test_the_program_comes_to_what_the_model_comes_to(
     new_desk: NewDesk, batch: tuple[Terms, list[list[Row]]], how: list[str]
@@ -333,7 +329,8 @@ def test_bulk_and_single_agree(new_desk: NewDesk, batch: tuple[Terms, list[Row]]
     bulk_and_single_agree(new_desk, *batch)
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(one_file(), st.randoms(use_true_random=False))
 def test_again_or_in_another_order_gives_nothing_else(
     new_desk: NewDesk, batch: tuple[Terms, list[Row]], chance: random.Random
@@ -350,7 +347,8 @@ def test_again_or_in_another_order_gives_nothing_else(
         assert everything(desk.ledger) == before
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(one_file(totals=False))
 def test_the_best_of_the_rules_is_the_best(new_desk: NewDesk, batch: tuple[Terms, list[Row]]) -> None:
     """Each rule tried alone, and then all of them: the best is no less than any, the sum is all of them."""

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from support.books import BEFORE_RELEASE, LEDGER, everything, read
 from support.command_line import CommandResult, ThisProcess, small_campaigns
 from support.desks.bookings_desk import csv_text
 from support.desks.empty_desks import empty_desks
-
-FEW = settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
+from support.properties import FEW, MANY
 
 # Two are erased, by the ids "ana" and "zoe@example.org"; the values that rows give them are found by this word.
 TRACE = "Tracey"
@@ -160,7 +159,8 @@ def test_no_file_of_people_does(new_desk: NewDesk, before: list[Row], after: lis
         desk.verify()
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(files, st.randoms(use_true_random=False))
 def test_the_order_of_a_file_never_matters(new_desk: NewDesk, rows: list[Row], chance: random.Random) -> None:
     found = []
@@ -174,7 +174,8 @@ def test_the_order_of_a_file_never_matters(new_desk: NewDesk, rows: list[Row], c
     assert found[0] == found[1]
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(files)
 def test_what_was_known_is_unchanged(new_desk: NewDesk, rows: list[Row]) -> None:
     with new_desk() as desk:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from support.books import BEFORE_RELEASE, LEDGER, everything, rows_of, said
 from support.command_line import CommandResult, ThisProcess
 from support.desks.empty_desks import empty_desks
+from support.properties import FEW, MANY
 
 COLUMNS = ("customer_id", "email", "name", "phone", "locale", "marketing_consent", "country")
 ENDS = ("loaded", "updated", "unchanged", "filtered", "rejected")
@@ -23,8 +24,6 @@ ENDS = ("loaded", "updated", "unchanged", "filtered", "rejected")
 Row = tuple[str, ...]
 Person = tuple[str | None, ...]
 
-# Each example is a call or more of the real command: a failing one is made smaller, and not also explained.
-FEW = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink])
 
 good_rows = st.tuples(
     st.sampled_from(["ana", "ana", "bo", "Ana", "ana@example.com"]),
@@ -132,7 +131,8 @@ def test_every_row_ends_in_exactly_one_way(new_desk: NewDesk, first: list[Row], 
         assert ThisProcess(desk.folder)("verify", now=BEFORE_RELEASE).exit == 0
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(any_files)
 def test_the_same_file_again_changes_nothing(new_desk: NewDesk, rows: list[Row]) -> None:
     with new_desk() as desk:
@@ -161,7 +161,8 @@ def test_the_order_of_rows_never_matters(
             assert sorted(map(_without_line, other.rejected())) == sorted(map(_without_line, desk.rejected()))
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(good_files, good_files)
 def test_the_order_of_files_never_matters(new_desk: NewDesk, first: list[Row], second: list[Row]) -> None:
     with new_desk() as desk, new_desk() as other:
