@@ -24,11 +24,11 @@ class FundingDesk(StagingDesk):
         super().__init__()
         self.say(**keys)
 
-    def say(self, **keys: object) -> None:
+    def say(self, **keys: object) -> create.CreateResult:
         """Store the campaign's definition: these keys over its defaults."""
         campaign = Campaign.from_definition(NAME, json.dumps({"currency": "EUR", **keys}))
         with self.run() as run_id:
-            create.create(self.ledger, campaign, run_id)
+            return create.create(self.ledger, campaign, run_id)
 
     @property
     def terms(self) -> Terms:
