@@ -11,7 +11,7 @@ PACKAGE = ROOT / "src" / "refundctl"
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if not path.name.startswith("__")]
 
 # Names that still mean several things: who gives one of them another name takes it out here.
-KNOWN_CLASSES = {"Expired", "Fault", "Header", "Row", "Source", "Wanted"}
+KNOWN_CLASSES = {"Expired", "Row", "Source", "Wanted"}
 # A PIN is a value of a card in `domain`, which has no desk.
 SAME_OF_SEVERAL_CAPABILITIES = {"pins"}
 

@@ -64,7 +64,10 @@ def _given(kind: str) -> str:
 
 
 def _still_owed(owed: str, kind: str) -> str:
-    """SQL for what is owed when a line is funded: the next time, less what was spent of the times before."""
+    """SQL for what is owed when a line is funded: the next time, less what was spent of the times before.
+
+    In a form of its own on purpose, not that of ledger.funding.owed: a check must not think as the code does.
+    """
     left = " + ".join(
         f"""coalesce((
             SELECT sum(own.amount_minor)
