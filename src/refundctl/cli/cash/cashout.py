@@ -104,7 +104,8 @@ def list_(
         ),
     ] = "open",
 ) -> int:
-    """Show what is owed in cash: cash-outs that customers asked for, cash_amounts, and what campaigns or laws pay in cash."""
+    """Show what is owed in cash: cash-outs that customers asked for, cash_amounts, and what campaigns or laws pay in
+    cash."""
     states = list(DebtState) if state == ALL else [DebtState(state)]
     with existing_ledger(common) as ledger, ledger.reading():
         found = operation.listed(ledger, campaign, states)
@@ -324,7 +325,8 @@ def _tell_settled(out: Screen, result: "SettleResult", written: "list[RunFile]")
         out.print(f"Of them {', '.join(told)}.")
     if counts["reopened"]:
         out.print(
-            f"{plural(counts['reopened'], 'debt')} rejected by the bank: open again, for the next `refundctl cashout export`."
+            f"{plural(counts['reopened'], 'debt')} rejected by the bank: open again, for the next "
+            "`refundctl cashout export`."
         )
     for row in [] if written else result.rejected[:MOST_TOLD]:
         out.print(f"Not taken: {row.reason}.")

@@ -71,7 +71,8 @@ def desk_ledger(common: Common, arguments: Mapping[str, Any] | None = None) -> I
 def tell_answer(
     common: Common, answer: Answer, tell: Tell, *, files: Sequence[RunFile] = (), again: str | None = None
 ) -> int:
-    """Print an answer, the first time and again; `again` says how to do the same file once more, where no key was given."""
+    """Print an answer, the first time and again; `again` says how to do the same file once more, where no key was
+    given."""
     if answer.repeated and again is not None:
         before = f"This file was done before, by run {answer.run_id}"
         warn(common, f"{before}: this is its answer, and nothing was done now; {again}.")

@@ -44,12 +44,13 @@ def do_to_card_or_file(
     once_per_file: bool = False,
     closing: Closing | None = None,
 ) -> int:
-    """Do a deed to one card, or to each card of a file; `deed_of` makes it of the words by their columns, blank for none.
+    """Do a deed to one card, or to each card of a file; `deed_of` makes it of the words by their columns, blank for
+    none.
 
-    In a file, an option counts for the rows in which its column is blank. `closing` is for files only: see on_cards(). Where
-    the deed would be done once more by the same file, `once_per_file` takes what the file holds for the key, unless one is
-    given. Raises UsageError where not exactly one of the two is given, or a word is missing; of a file, BulkMalformed,
-    BulkRefused, BadInput and InputMissing.
+    In a file, an option counts for the rows in which its column is blank. `closing` is for files only: see on_cards().
+    Where the deed would be done once more by the same file, `once_per_file` takes what the file holds for the key,
+    unless one is given. Raises UsageError where not exactly one of the two is given, or a word is missing; of a file,
+    BulkMalformed, BulkRefused, BadInput and InputMissing.
     """
     given = {word.column: word.given or "" for word in words}
     if (card is None) == (path is None):

@@ -56,8 +56,8 @@ def _describe(out: Screen, found: Sequence[operation.CampaignExpiry]) -> None:
         return
     for one in found:
         out.print(
-            f"{one.campaign}: booked {amount(one.breakage_minor, one.currency)} of {plural(one.posted.cards, 'expired card')} "
-            "as breakage."
+            f"{one.campaign}: booked {amount(one.breakage_minor, one.currency)} of "
+            f"{plural(one.posted.cards, 'expired card')} as breakage."
         )
         if one.posted.bonus_minor:
             figures(out, [("of it bonus", amount(one.posted.bonus_minor, one.currency))])

@@ -51,7 +51,8 @@ def unlock(common: Common, card: take.CardName, reason: take.Reason = None, key:
 
 
 def _prompted(common: Common) -> str:
-    """The PIN typed twice on a terminal, unseen. Raises UsageError where there is no terminal, or nobody is to be asked."""
+    """The PIN typed twice on a terminal, unseen. Raises UsageError where there is no terminal, or nobody is to be
+    asked."""
     if common.no_input or not sys.stdin.isatty():
         raise UsageError("No PIN was given: use --pin-file FILE, or - for stdin.", code="pin_required")
     try:

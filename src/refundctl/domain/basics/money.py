@@ -26,7 +26,8 @@ _NOTATIONS = (
 
 
 class AmountError(ValueError):
-    """A text that is no amount: `code` is stable, `what` says what is wrong, and `advice` what to do in a file of rows."""
+    """A text that is no amount: `code` is stable, `what` says what is wrong, and `advice` what to do in a file of
+    rows."""
 
     def __init__(self, code: str, what: str, advice: str) -> None:
         super().__init__(f"{what}; {advice}")

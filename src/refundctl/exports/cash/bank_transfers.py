@@ -35,7 +35,8 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What one debt is paid by: `payment_id` is the id under which the bank answers; `to` may be without an account in a CSV."""
+    """What one debt is paid by: `payment_id` is the id under which the bank answers; `to` may be without an account in
+    a CSV."""
 
     payment_id: str
     debt: Debt

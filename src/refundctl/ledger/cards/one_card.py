@@ -22,10 +22,10 @@ from refundctl.ledger.cards.state import BOOKING, HAND_OUTS, HAS_PIN, HOLDER, LA
 class Card:
     """A card as it stands now; amounts in minor units of `currency`, days in the time zone of its campaign.
 
-    `handed_out_by` is the run that published, assigned or activated it: None for one that waits in the pool. `terms` is the
-    definition that it is bound by: the one that counted then; `rules` what that asks of a redemption. `replaced` are the cards whose successor it is, the nearest
-    first, and `successor` the card that its balance has moved to. `redemptions` counts those that were not given back
-    whole, of the cards that it replaced too.
+    `handed_out_by` is the run that published, assigned or activated it: None for one that waits in the pool. `terms` is
+    the definition that it is bound by: the one that counted then; `rules` what that asks of a redemption. `replaced`
+    are the cards whose successor it is, the nearest first, and `successor` the card that its balance has moved to.
+    `redemptions` counts those that were not given back whole, of the cards that it replaced too.
     """
 
     number: int

@@ -1,9 +1,9 @@
 """What a card is, told once: its state, its holder, its last valid day, and whether it is live.
 
-All of it is SQL for statements of others. `{card}` is the number of a card there; fragments without it tell of a row that is
-called `cards`. One card (one_card.py) and many are asked for the same fragments, of which the first in the order of CardState
-counts. The schema's views and triggers, and the checks, have words of their own: what is stored can't share these, and what
-checks them should not.
+All of it is SQL for statements of others. `{card}` is the number of a card there; fragments without it tell of a row
+that is called `cards`. One card (one_card.py) and many are asked for the same fragments, of which the first in the
+order of CardState counts. The schema's views and triggers, and the checks, have words of their own: what is stored
+can't share these, and what checks them should not.
 """
 
 import sqlite3
@@ -66,7 +66,8 @@ WRONG_PINS = """
 """
 HAS_PIN = "EXISTS (SELECT 1 FROM pins WHERE pins.card = {card})"
 
-# What each state takes, and the rows without which no card is in it: EXPIRED is told by LAST_DAY, ACTIVE is what is left.
+# What each state takes, and the rows without which no card is in it: EXPIRED is told by LAST_DAY, ACTIVE is what is
+# left.
 _TAKES = {
     CardState.DEACTIVATED: ("card_events", DEACTIVATED),
     CardState.TRANSFERRED: ("transfers", TRANSFERRED),
@@ -83,7 +84,8 @@ BEARERS_CARDS = f"activations CROSS JOIN cards ON cards.id = activations.card AN
     card="cards.id"
 )
 
-#: What `cards` is joined with, so that a card that came from a pool has its holder too, and what HOLDER and BOOKING tell.
+#: What `cards` is joined with, so that a card that came from a pool has its holder too, and what HOLDER and BOOKING
+#: tell.
 HAND_OUTS = """
     LEFT JOIN assignments ON assignments.card = cards.id
     LEFT JOIN activations ON activations.card = cards.id
@@ -134,14 +136,16 @@ def state_of(states: Sequence[int], last_day: str | None, today: str) -> CardSta
 
 @dataclass(frozen=True, slots=True)
 class ManyCards:
-    """SQL for many `cards` at once: the last valid day of each, NULL for none, and its state where the day is :today."""
+    """SQL for many `cards` at once: the last valid day of each, NULL for none, and its state where the day is
+    :today."""
 
     last_day: str
     state: str
 
 
 def many_cards(connection: sqlite3.Connection) -> ManyCards:
-    """The same as state_of() tells of one; what this ledger has no rows for is left out, as a million cards are asked."""
+    """The same as state_of() tells of one; what this ledger has no rows for is left out, as a million cards are
+    asked."""
     days = [day for rows, day in _LAST_DAYS if any_rows(connection, rows)]
     last_day = f"coalesce({', '.join([*days, 'NULL', 'NULL'])})"
     takes = {state: sql for state, (rows, sql) in _TAKES.items() if any_rows(connection, rows)}
@@ -151,14 +155,16 @@ def many_cards(connection: sqlite3.Connection) -> ManyCards:
 
 
 def stands_among(state: CardState) -> str:
-    """SQL for where `cards` must stand to be in a state that few are in; the others are found by looking at each card."""
+    """SQL for where `cards` must stand to be in a state that few are in; the others are found by looking at each
+    card."""
     if state is CardState.UNASSIGNED:
         return "cards.customer IS NULL"
     return f"cards.id IN (SELECT card FROM {_TAKES[state][0]})" if state in _TAKES else "TRUE"
 
 
 def endings(connection: sqlite3.Connection, card: str) -> list[str]:
-    """SQL for each way in which a card may have come to its end, or wait for it: deactivated, transferred, cashed out, frozen.
+    """SQL for each way in which a card may have come to its end, or wait for it: deactivated, transferred, cashed out,
+    frozen.
 
     Only for those that any card of this ledger has come to, so that a million cards need not be asked for nothing.
     """
@@ -167,7 +173,8 @@ def endings(connection: sqlite3.Connection, card: str) -> list[str]:
 
 
 def live(connection: sqlite3.Connection, cards: str = "cards") -> str:
-    """SQL for whether `cards`, so called there, can still be topped up on the day :today: not expired, not dead, not frozen.
+    """SQL for whether `cards`, so called there, can still be topped up on the day :today: not expired, not dead, not
+    frozen.
 
     They are read with the day on which they were handed out, as held_cards has it.
     """

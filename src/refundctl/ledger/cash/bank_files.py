@@ -1,4 +1,5 @@
-"""Files for the bank: which debts each orders to be paid, whether it is in its place, and what the bank has rejected."""
+"""Files for the bank: which debts each orders to be paid, whether it is in its place, and what the bank has
+rejected."""
 
 import json
 import sqlite3

@@ -47,7 +47,8 @@ _NAMES = (
 def transactions(connection: sqlite3.Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
     """The transactions of these ids, as the export of transactions names things; amounts in minor units.
 
-    source_id is the refund line's id, or the invoice number of a redemption; what is for no line has its card's booking.
+    source_id is the refund line's id, or the invoice number of a redemption; what is for no line has its card's
+    booking.
     """
     asked = _TRANSACTIONS.format(balance=BALANCE_AFTER, wanted="transactions.id IN (SELECT value FROM json_each(?))")
     return _named(connection.execute(asked, (json.dumps(list(ids)),)))
@@ -118,7 +119,8 @@ def _step(connection: sqlite3.Connection, run: str, card: Card) -> Step | None:
 
 
 def bookings_of(connection: sqlite3.Connection, card: Card) -> list[str]:
-    """The booking that a card is for; of a customer's card, the bookings that it, or those that it replaced, were topped up for."""
+    """The booking that a card is for; of a customer's card, the bookings that it, or those that it replaced, were
+    topped up for."""
     if card.booking is not None:
         return [_booking_id(connection, card.booking)]
     rows = connection.execute(
@@ -176,8 +178,8 @@ def failed_attempts(connection: sqlite3.Connection, card: Card, since: str) -> F
     return FailedAttempts(*(row or (0, None, None)))
 
 
-# Money that a card lost by a transfer is spent from its successor, so a later purchase there settles it too. What is refused
-# for an invoice that stands with another amount is settled by none of the purchases before it.
+# Money that a card lost by a transfer is spent from its successor, so a later purchase there settles it too. What is
+# refused for an invoice that stands with another amount is settled by none of the purchases before it.
 _REFUSED_OPEN = """
     SELECT
         'c' || refused.card, campaigns.name, refused.invoice, refused.amount_minor, campaigns.currency,

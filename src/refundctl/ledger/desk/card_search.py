@@ -18,7 +18,8 @@ from refundctl.ledger.people.finding_people import customer_number
 
 @dataclass(frozen=True, slots=True)
 class AskedFor:
-    """Which cards are asked for: all that is not None must hold. `campaign` is its number; ids and addresses as files have them.
+    """Which cards are asked for: all that is not None must hold. `campaign` is its number; ids and addresses as files
+    have them.
 
     `where` is about bookings: it finds the cards that are for them, and those of their customers that are for no single
     booking.
@@ -33,7 +34,8 @@ class AskedFor:
 
 
 def find(connection: sqlite3.Connection, wanted: AskedFor, today: Mapping[int, str], limit: int) -> list[int]:
-    """The numbers of the first `limit` cards that are wanted, in order; `today` is the day where each campaign is, by number."""
+    """The numbers of the first `limit` cards that are wanted, in order; `today` is the day where each campaign is, by
+    number."""
     some = _find_candidates(connection, wanted)
     conditions = ["TRUE"]
     if wanted.campaign is not None:
@@ -89,7 +91,8 @@ def _customers_at(connection: sqlite3.Connection, email: str) -> list[int]:
 
 
 _OF_CUSTOMERS = CARDS_OF_CUSTOMER.format(is_asked="IN (SELECT value FROM json_each(:asked))")
-# Cards for the booking itself, customers' cards that were topped up for it, and those to which the balance of either moved.
+# Cards for the booking itself, customers' cards that were topped up for it, and those to which the balance of either
+# moved.
 _OF_BOOKING = """
     WITH RECURSIVE
         booking (id) AS (SELECT id FROM bookings WHERE booking_id = :asked),

@@ -20,8 +20,8 @@ def post_breakage(
 ) -> PostedBreakage:
     """Take what is left off every card of a campaign whose last valid day is before `today`, the day in its time zone.
 
-    Whatever else the card is: blocked, deactivated, locked. A card without a last day is never among them, and of one that
-    is dead or frozen by moving its balance nothing is left.
+    Whatever else the card is: blocked, deactivated, locked. A card without a last day is never among them, and of one
+    that is dead or frozen by moving its balance nothing is left.
     """
     before = connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0]
     connection.execute(

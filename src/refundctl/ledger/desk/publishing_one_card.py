@@ -1,4 +1,5 @@
-"""Handing out a single card, as the desk does: one of the pool first, as publication does, else one that is made for it."""
+"""Handing out a single card, as the desk does: one of the pool first, as publication does, else one that is made for
+it."""
 
 import sqlite3
 from dataclasses import dataclass

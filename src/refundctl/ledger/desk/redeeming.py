@@ -27,7 +27,8 @@ class NewRedemption:
 def redeem(connection: sqlite3.Connection, new: NewRedemption, run_id: int) -> list[int]:
     """Take a purchase off a card; gives the ids of its transactions, the first of which is the redemption's own.
 
-    The schema itself refuses more than a bucket holds, an invoice that was used before, and a card that is dead or blocked.
+    The schema itself refuses more than a bucket holds, an invoice that was used before, and a card that is dead or
+    blocked.
     """
     posted: list[int] = []
     for bucket, minor in new.amount.items():
@@ -68,7 +69,8 @@ class PastRedemption:
 
 
 def redemption_of(connection: sqlite3.Connection, transaction: int) -> PastRedemption | None:
-    """The redemption that a transaction is of, be it one that took money off the card or gave it back; None for another."""
+    """The redemption that a transaction is of, be it one that took money off the card or gave it back; None for
+    another."""
     row = connection.execute(
         """
         SELECT
@@ -140,7 +142,8 @@ def invoice_used_by(connection: sqlite3.Connection, cards: list[int], invoice: s
 
 
 def purchases_for(connection: sqlite3.Connection, card: int, invoice: str) -> list[tuple[int, int]]:
-    """The redemptions of a card, or of one that it replaces, with this invoice number: their ids and minor units taken."""
+    """The redemptions of a card, or of one that it replaces, with this invoice number: their ids and minor units
+    taken."""
     rows = connection.execute(
         """
         WITH RECURSIVE counting (card) AS (
@@ -167,7 +170,8 @@ def post_refused(
 ) -> bool:
     """Keep what a till was refused, once for each reason; tells whether it is new.
 
-    Reasons that other rows of the same file may have made since are none of their own: a file loaded again adds nothing.
+    Reasons that other rows of the same file may have made since are none of their own: a file loaded again adds
+    nothing.
     """
     return bool(
         connection.execute(

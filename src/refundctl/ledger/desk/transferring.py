@@ -15,7 +15,8 @@ def transfer(
     reason: str | None,
     run_id: int,
 ) -> list[int]:
-    """Move `balance`, which is all there is on the card; gives the ids of the transactions, none where it holds nothing."""
+    """Move `balance`, which is all there is on the card; gives the ids of the transactions, none where it holds
+    nothing."""
     posted: list[int] = []
     for bucket, minor in balance.items():
         removal = _post(connection, (campaign, card, "CREDITS_REMOVAL", bucket, -minor, reason, None, run_id))

@@ -1,4 +1,5 @@
-"""Cash instead of a card: what a customer asks for freezes the card at once, so that it can't be spent a minute later."""
+"""Cash instead of a card: what a customer asks for freezes the card at once, so that it can't be spent a minute
+later."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Files for the bank: each debt in cash is in one at a time, since a debt that is paid twice is money lost.
 
-One transaction reserves the debts for the file; it is rendered from that, put in its place, and only then marked. A command
-that was cut off is finished by the same command: with the same accounts it writes the same bytes.
+One transaction reserves the debts for the file; it is rendered from that, put in its place, and only then marked. A
+command that was cut off is finished by the same command: with the same accounts it writes the same bytes.
 """
 
 from collections import Counter
@@ -135,7 +135,8 @@ def place_of(output: str) -> Path:
 def export(ledger: Ledger, journal: Journal, asked: BankFileAsked, *, keep: bool) -> CashExport:
     """Reserve the open debts that can be paid, and write the file; or finish the one that an earlier command began.
 
-    Raises HandOverOpen, DebtorMissing, AccountsChanged, CampaignUnknown, and FileExists where another file is in the way.
+    Raises HandOverOpen, DebtorMissing, AccountsChanged, CampaignUnknown, and FileExists where another file is in the
+    way.
     """
     debtor = asked.debtor
     with ledger.writing() as writing:
@@ -160,8 +161,8 @@ def export(ledger: Ledger, journal: Journal, asked: BankFileAsked, *, keep: bool
 def _refuse_elsewhere(file: CashFile, asked: BankFileAsked) -> None:
     if file.path != str(asked.path) or file.format != asked.format:
         raise HandOverOpen(
-            f"The file for the bank of run {file.run_id}, {file.path} ({file.format}), is not finished: it was cut off, "
-            "or is being written just now. Finish it by the same command with that file; then name another one.",
+            f"The file for the bank of run {file.run_id}, {file.path} ({file.format}), is not finished: it was cut "
+            "off, or is being written just now. Finish it by the same command with that file; then name another one.",
             place=file.path,
         )
 
@@ -253,7 +254,8 @@ def _preview(ledger: Ledger, file: CashFile, asked: BankFileAsked) -> CashExport
 def _write(
     ledger: Ledger, journal: Journal, file: CashFile, asked: BankFileAsked, debtor: Party
 ) -> tuple[RunFile | None, list[Debt]]:
-    """Write the file and mark it, as a run of its own; where the same command runs twice at once, the second finds all done.
+    """Write the file and mark it, as a run of its own; where the same command runs twice at once, the second finds all
+    done.
 
     Raises Busy where another process goes on writing there.
     """
@@ -303,8 +305,8 @@ def _payments(own_id: str, file: CashFile, debts: Sequence[Debt], asked: BankFil
     if missing and asked.accounts is not None:
         raise AccountsChanged(
             f"{asked.accounts.path} has no good account any more for {missing} of the {len(debts)} debts that run "
-            f"{file.run_id} has reserved for {file.path}: give it the accounts that it had then, that of a customer who "
-            "was erased since under the new id, which `refundctl cashout list --state ordered` shows.",
+            f"{file.run_id} has reserved for {file.path}: give it the accounts that it had then, that of a customer "
+            "who was erased since under the new id, which `refundctl cashout list --state ordered` shows.",
             path=asked.accounts.path,
         )
     return found

@@ -30,7 +30,8 @@ class Handout:
         self._given: dict[str, Terms] = {}
 
     def last_day(self, desk: Desk, card: Card, customer: int | None) -> str | None:
-        """The last valid day of a card that is handed out now, as if it were published; None for none. Raises CampaignOver."""
+        """The last valid day of a card that is handed out now, as if it were published; None for none. Raises
+        CampaignOver."""
         if card.campaign_name not in self._last_days:
             self._last_days[card.campaign_name] = self._terms_of(desk, card).holding(desk.now).expires_on[0]
         return None if self._never_expires(desk, card, customer) else self._last_days[card.campaign_name]
@@ -110,8 +111,8 @@ def _give(desk: Desk, card: Card, customer_id: str, together: Handout | None, co
     refuse_dead(card)
     if card.customer is not None and card.customer != customer:
         raise WrongCustomer(
-            f"Card {card.card_id} belongs to another customer: `refundctl card transfer` moves a balance, but only to a card "
-            "of the same customer."
+            f"Card {card.card_id} belongs to another customer: `refundctl card transfer` moves a balance, but only to "
+            "a card of the same customer."
         )
     refuse_blocked(card)
     if card.customer == customer:

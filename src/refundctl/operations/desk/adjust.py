@@ -22,8 +22,8 @@ from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
 class Adjust:
     """The deed of `card adjust`; texts as they were typed, but for the reason, which holds no code.
 
-    `bucket` None means paid, and for what is taken then bonus. `together` is what a file's cards share, which the caller
-    closes; one card closes its own.
+    `bucket` None means paid, and for what is taken then bonus. `together` is what a file's cards share, which the
+    caller closes; one card closes its own.
     """
 
     amount: str
@@ -97,7 +97,8 @@ def _after(card: Card, amount: Buckets) -> Card:
 
 
 def refuse_giving(desk: Desk, card: Card) -> None:
-    """Raise NotActive, Disabled or CardExpired where nothing may come onto a card: it must be alive, if only blocked for now."""
+    """Raise NotActive, Disabled or CardExpired where nothing may come onto a card: it must be alive, if only blocked
+    for now."""
     _refuse_ended(card)
     if card.state is CardState.DEACTIVATED:
         raise refusals.NotActive(
@@ -111,8 +112,8 @@ def refuse_giving(desk: Desk, card: Card) -> None:
     # Also of one that is disabled, which its state tells before.
     if card.has_expired(desk.now):
         raise refusals.CardExpired(
-            f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, or make a new "
-            "card with `refundctl card issue`."
+            f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, or make "
+            "a new card with `refundctl card issue`."
         )
 
 

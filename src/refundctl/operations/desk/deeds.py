@@ -1,7 +1,7 @@
 """What every deed at the desk has in common: one transaction, one run, a record of what was refused, and repeats.
 
-A deed is done whole or not at all. What a rule refuses is recorded in the very transaction that has decided it, so that two
-clerks who guess a PIN at the same moment can't both have the last try.
+A deed is done whole or not at all. What a rule refuses is recorded in the very transaction that has decided it, so that
+two clerks who guess a PIN at the same moment can't both have the last try.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ KEY_LENGTH_MAX = 200
 class Answer:
     """What came of a deed: the same whenever it is asked for again under its key, so it holds no code and no person.
 
-    `facts` are fields of the JSON answer besides counts and totals; people's words are made from them too. `changed` is False
-    where there was nothing to do. Totals are in minor units under their currency.
+    `facts` are fields of the JSON answer besides counts and totals; people's words are made from them too. `changed` is
+    False where there was nothing to do. Totals are in minor units under their currency.
     """
 
     campaign: str | None
@@ -181,7 +181,8 @@ def once(
     do: Callable[[Desk], Answer],
     files: Sequence[RunFile] = (),
 ) -> Answer:
-    """Do it in a run of its own; under a key that was used for the same before, give that answer. Raises KeyConflict."""
+    """Do it in a run of its own; under a key that was used for the same before, give that answer. Raises
+    KeyConflict."""
     digest = _digest(journal)
     if key is not None:
         earlier = answers.answer_under(ledger.connection, key)

@@ -38,8 +38,8 @@ def on_cards(
 ) -> Answer:
     """Do a deed to each card of a file: all or nothing, in one run; every row that can't be done is listed.
 
-    `malformed` are rows that the file's reader could make nothing of; `files` is what the run's outcome keeps of the file.
-    `closing` looks at all rows together once they are done: it gives warnings, and may refuse the whole. Raises
+    `malformed` are rows that the file's reader could make nothing of; `files` is what the run's outcome keeps of the
+    file. `closing` looks at all rows together once they are done: it gives warnings, and may refuse the whole. Raises
     BulkMalformed where any row is malformed or names a card again, else BulkRefused where a rule refuses any.
     """
 

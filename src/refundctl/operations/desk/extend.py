@@ -22,7 +22,8 @@ _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")  # date.fromisoformat() takes we
 
 @dataclass(frozen=True, slots=True)
 class Extend:
-    """The deed of `card extend`: a later last valid day, `until`; it revives a card whose balance was not booked as expired."""
+    """The deed of `card extend`: a later last valid day, `until`; it revives a card whose balance was not booked as
+    expired."""
 
     until: date
 
@@ -45,8 +46,8 @@ class Extend:
         _check_day(card, until, card.today(desk.now))
         if card_events.breakage_of(desk.ledger.connection, card.number):
             raise CardExpired(
-                f"Card {card.card_id} expired on {card.expires_on} and its balance was booked as expired, so that it can't be "
-                "revived: `refundctl card issue` makes a goodwill card."
+                f"Card {card.card_id} expired on {card.expires_on} and its balance was booked as expired, so that it "
+                "can't be revived: `refundctl card issue` makes a goodwill card."
             )
         card_events.extend(desk.ledger.connection, card.number, until, desk.run_id)
         return done(desk, card, "extended")

@@ -1,4 +1,5 @@
-"""What the desk gives out of hand, for no booking: held against the campaign's budget, and against what needs approval."""
+"""What the desk gives out of hand, for no booking: held against the campaign's budget, and against what needs
+approval."""
 
 from collections.abc import Sequence
 
@@ -11,8 +12,8 @@ from refundctl.operations.funding.budget import check_amounts
 
 PAID, BONUS = "paid", "bonus"
 BY_BOOKING = (
-    "put the case into a file of bookings and make a plan of it with `refundctl plan`, which another person approves, or "
-    "raise approval.above"
+    "put the case into a file of bookings and make a plan of it with `refundctl plan`, which another person approves, "
+    "or raise approval.above"
 )
 
 
@@ -36,7 +37,8 @@ class Giving:
 
 
 def hold_given(ledger: Ledger, terms: Terms) -> list[str]:
-    """Hold what was just given against a campaign's budget; gives warnings. Raises BudgetExceeded and ApprovalRequired."""
+    """Hold what was just given against a campaign's budget; gives warnings. Raises BudgetExceeded and
+    ApprovalRequired."""
     # Reading plans is left out of the path of a single card's redemption, which loads this module with its neighbours.
     from refundctl.operations.funding.approval import refuse_unapproved
 

@@ -19,7 +19,8 @@ def find_card(ledger: Ledger, named: str) -> Card:
 def _unknown(ledger: Ledger, named: str) -> CardUnknown:
     if is_card_id(named):
         return CardUnknown(
-            f"There is no card {named} in {ledger.path}: `refundctl card find` lists the cards of a customer or booking."
+            f"There is no card {named} in {ledger.path}: `refundctl card find` lists the cards of a customer or "
+            "booking."
         )
     alike = lookalikes(ledger.connection, named)
     hint = "check it sign by sign, or find the card with `refundctl card find`"
@@ -34,7 +35,7 @@ def customer_named(ledger: Ledger, customer_id: str) -> int:
     number = customer_number(ledger.connection, customer_id)
     if number is None:
         raise CustomerUnknown(
-            f"{ledger.path} has no customer of this id: look at the customer_id in the bookings' file, or bring the person "
-            "in with `refundctl load-customers`."
+            f"{ledger.path} has no customer of this id: look at the customer_id in the bookings' file, or bring the "
+            "person in with `refundctl load-customers`."
         )
     return number

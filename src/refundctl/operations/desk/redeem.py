@@ -184,8 +184,9 @@ def refuse_redeeming(
 ) -> None:
     """Raise Refused with the first reason why this can't be bought with the card at this moment.
 
-    What is None in `bought` is not known and not looked at, but where the campaign requires it of a `whole` purchase. Without
-    `check_pin` a PIN is not asked for: a till that works on its own has done so, and `validate` only says that there is one.
+    What is None in `bought` is not known and not looked at, but where the campaign requires it of a `whole` purchase.
+    Without `check_pin` a PIN is not asked for: a till that works on its own has done so, and `validate` only says that
+    there is one.
     """
     if card.pause is not None:
         raise CampaignPaused(
@@ -239,8 +240,8 @@ def refuse_unusable(card: Card, now: datetime) -> None:
 def _refuse_hour(card: Card, now: datetime) -> None:
     if not card.rules.open_at(card.local(now)):
         raise refusals.OutsideHours(
-            f"Card {card.card_id} can be redeemed only {card.rules.opening}, by the clocks of {card.timezone}, where it is "
-            f"{card.local(now):%A %H:%M} now: try again then."
+            f"Card {card.card_id} can be redeemed only {card.rules.opening}, by the clocks of {card.timezone}, where "
+            f"it is {card.local(now):%A %H:%M} now: try again then."
         )
 
 
@@ -284,8 +285,8 @@ def _refuse_invoice(ledger: Ledger, card: Card, invoice: str | None) -> None:
     used_by = redeeming.invoice_used_by(ledger.connection, [card.number, *card.replaced], invoice)
     if used_by is not None:
         raise refusals.InvoiceUsed(
-            f"Invoice {invoice} was paid with card {card.card_id} before, by transaction {used_by}: a number is used once, "
-            "also after a rollback."
+            f"Invoice {invoice} was paid with card {card.card_id} before, by transaction {used_by}: a number is used "
+            "once, also after a rollback."
         )
 
 
@@ -298,8 +299,8 @@ def _refuse_order(card: Card, bought: Purchase) -> None:
         raise refusals.OrderRefused(f"{what}: this one is {money(total, card.currency)}.")
     if total is not None and bought.amount_minor is not None and bought.amount_minor > total:
         raise refusals.OrderRefused(
-            f"{money(bought.amount_minor, card.currency)} is more than the order's total of {money(total, card.currency)}: "
-            "take at most that."
+            f"{money(bought.amount_minor, card.currency)} is more than the order's total of "
+            f"{money(total, card.currency)}: take at most that."
         )
 
 

@@ -1,4 +1,5 @@
-"""Giving a redemption back, once, in whole or part: to the buckets it was taken from, on the card where the money is now."""
+"""Giving a redemption back, once, in whole or part: to the buckets it was taken from, on the card where the money is
+now."""
 
 import re
 from collections.abc import Mapping
@@ -37,8 +38,8 @@ def rollback(
 ) -> Answer:
     """Give back the redemption that this transaction is of, once per `key`; `amount` None is all of it.
 
-    Raises UsageError, RedemptionUnknown, RolledBack, MoreThanTaken, OtherCurrency, KeyConflict, and NotActive or Disabled
-    where the money has nowhere to go.
+    Raises UsageError, RedemptionUnknown, RolledBack, MoreThanTaken, OtherCurrency, KeyConflict, and NotActive or
+    Disabled where the money has nowhere to go.
     """
     number = transaction_number(transaction)
     return on_card_found(
@@ -113,8 +114,8 @@ class _GiveBack:
 def _refuse_again(redemption: PastRedemption) -> None:
     if redemption.rolled_back_by is not None:
         raise refusals.RolledBack(
-            f"Redemption {redemption.number} was given back before, by run {redemption.rolled_back_by}: that is done once; "
-            "`refundctl card adjust` corrects a balance."
+            f"Redemption {redemption.number} was given back before, by run {redemption.rolled_back_by}: that is done "
+            "once; `refundctl card adjust` corrects a balance."
         )
 
 
@@ -130,8 +131,8 @@ def _refuse_more(redemption: PastRedemption, amount_minor: int, card: Card) -> N
 def _where_money_goes(desk: Desk, card: Card) -> Card:
     """The card itself, or the last one that its balance has moved to since.
 
-    One that is blocked for now, locked or expired gets its money back; raises Disabled for one that is frozen, and NotActive
-    for one that is dead.
+    One that is blocked for now, locked or expired gets its money back; raises Disabled for one that is frozen, and
+    NotActive for one that is dead.
     """
     number = last_successor(desk.ledger.connection, card.number)
     target = card if number == card.number else desk.card(number)
@@ -142,8 +143,8 @@ def _where_money_goes(desk: Desk, card: Card) -> Card:
         )
     if target.state.is_dead:
         raise refusals.NotActive(
-            f"Card {target.card_id} {state_in_words(target)}, so nothing can be given back to it: give the amount back in "
-            "another way, such as `refundctl card issue`."
+            f"Card {target.card_id} {state_in_words(target)}, so nothing can be given back to it: give the amount "
+            "back in another way, such as `refundctl card issue`."
         )
     return target
 

@@ -21,7 +21,8 @@ from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """The deed of `card transfer`: `to` is the card_id or code of the card that takes the balance, None for a new one."""
+    """The deed of `card transfer`: `to` is the card_id or code of the card that takes the balance, None for a new
+    one."""
 
     to: str | None = None
     reason: str | None = None
@@ -71,7 +72,8 @@ def _recipient(card: Card) -> Recipient:
 
 
 def _refuse_moving(desk: Desk, card: Card) -> None:
-    """Raise NotActive, Disabled or CardExpired where nothing may be moved; a card that is blocked or locked may be lost too."""
+    """Raise NotActive, Disabled or CardExpired where nothing may be moved; a card that is blocked or locked may be lost
+    too."""
     refuse_frozen(card)
     if card.state.is_dead:
         raise refusals.NotActive(f"Card {card.card_id} {state_in_words(card)}: there is nothing to move.")
@@ -82,8 +84,8 @@ def _refuse_moving(desk: Desk, card: Card) -> None:
     # Also of one that is blocked, which its state tells before.
     if card.has_expired(desk.now):
         raise refusals.CardExpired(
-            f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, as long as "
-            "its balance is not booked as expired."
+            f"Card {card.card_id} expired on {card.expires_on}: extend it with `refundctl card extend` first, as long "
+            "as its balance is not booked as expired."
         )
 
 
@@ -109,7 +111,8 @@ def _take_over(desk: Desk, card: Card, target: Card) -> int:
 
 
 def _refuse_used_up(card: Card, target: Card) -> None:
-    """Raise Unsuitable where neither could be redeemed any more, as the redemptions of both count, and one of them can now."""
+    """Raise Unsuitable where neither could be redeemed any more, as the redemptions of both count, and one of them can
+    now."""
     quantity, together = target.rules.quantity, card.redemptions + target.redemptions
     if quantity is not None and min(card.redemptions, target.redemptions) < quantity <= together:
         raise refusals.Unsuitable(
@@ -137,8 +140,8 @@ def _refuse_target(desk: Desk, card: Card, target: Card) -> None:
     """Raise Unsuitable, NotActive, Disabled or CardExpired where nothing may come onto a card."""
     if target.campaign != card.campaign:
         raise refusals.Unsuitable(
-            f"Card {target.card_id} is of the campaign {target.campaign_name}, and {card.card_id} of {card.campaign_name}: "
-            "name a card of the same campaign."
+            f"Card {target.card_id} is of the campaign {target.campaign_name}, and {card.card_id} of "
+            f"{card.campaign_name}: name a card of the same campaign."
         )
     if target.state.is_dead:
         raise refusals.NotActive(f"Card {target.card_id} {state_in_words(target)}: name another one with --to.")
