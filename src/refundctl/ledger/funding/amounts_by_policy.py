@@ -21,15 +21,14 @@ from refundctl.ledger.funding.reopened_lines import find_reopened
 from refundctl.ledger.funding.settled_lines import Settled
 
 
-def settle(considered: Considered, today: str) -> Settled:
+def settle(considered: Considered, holding: Holding) -> Settled:
     """Work out what every open considered line is given, and put it into `considered`.
 
-    `today` is the day in the campaign's time zone, by which a card is still live: its lines are settled by the
-    definition that it was published under. Raises BadInput where a bonus can't be counted any more.
+    Lines whose holder has a live card (see `holding`) are settled by the definition that it was published under. Raises BadInput where a bonus can't be counted any more.
     """
     connection, judge = considered.connection, considered.judge
     reopened = find_reopened(considered)
-    definitions = list(_definitions(connection, judge, today))
+    definitions = list(_definitions(connection, judge, holding))
     # Only fees ask, and counting a million bookings takes a tenth of a second.
     several = any(policy.fees for _, policy, _ in definitions) and (reopened.any or _has_several_lines(connection))
     groups = [
@@ -42,11 +41,13 @@ def settle(considered: Considered, today: str) -> Settled:
     return Settled(connection, judge, groups, reopened)
 
 
-def _definitions(connection: sqlite3.Connection, judge: Judge, today: str) -> Iterator[tuple[int, Policy, str]]:
+def _definitions(connection: sqlite3.Connection, judge: Judge, holding: Holding) -> Iterator[tuple[int, Policy, str]]:
     """The policies in use, each with SQL for its lines; lines of earlier ones get the bits of their rules anew."""
     newest, *before = judge.definitions
-    earlier = {at: each for at, each in enumerate(before, start=1) if not each.same(newest)}
-    if not earlier or not _find_earlier(connection, judge, today):
+    earlier = {
+        at: each for at, each in enumerate(before, start=1) if (each.policy, each.days) != (newest.policy, newest.days)
+    }
+    if not earlier or not _find_earlier(connection, judge, holding):
         yield 0, newest.policy, "TRUE"
         return
     in_use = {row[0] for row in connection.execute("SELECT DISTINCT definition FROM earlier_lines")}
@@ -60,9 +61,8 @@ def _definitions(connection: sqlite3.Connection, judge: Judge, today: str) -> It
         yield at, policy, lines
 
 
-def _find_earlier(connection: sqlite3.Connection, judge: Judge, today: str) -> bool:
+def _find_earlier(connection: sqlite3.Connection, judge: Judge, holding: Holding) -> bool:
     """Collect the open lines whose live card was published under an earlier definition; whether there are any."""
-    holding = Holding(judge.campaign, judge.per_customer, today)
     cards = cards_of(connection, holding)
     columns = "line INTEGER PRIMARY KEY, definition INTEGER NOT NULL"
     make_temporary(connection, f"CREATE TEMP TABLE earlier_lines ({columns});")
@@ -72,7 +72,8 @@ def _find_earlier(connection: sqlite3.Connection, judge: Judge, today: str) -> b
             INSERT INTO earlier_lines
             SELECT line, definition FROM (
                 SELECT considered.line, (
-                    SELECT max(id) FROM definitions WHERE definitions.campaign = :campaign AND run_id <= held_cards.run_id
+                    SELECT max(id) FROM definitions
+                    WHERE definitions.campaign = :campaign AND run_id <= held_cards.run_id
                 ) AS definition, max(cards.ordinal)
                 FROM considered
                 CROSS JOIN {cards.sql} ON {holding.match}

@@ -108,19 +108,17 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
 
 
 def _leave_out(connection: sqlite3.Connection, holder: str, limit_minor: int, state: LineState) -> None:
-    make_temporary(connection, "CREATE TEMP TABLE capped (holder INTEGER PRIMARY KEY);")
+    given = "coalesce((SELECT minor FROM given_by_holder AS given WHERE given.holder = open.holder), 0)"
     connection.execute(
         f"""
-        INSERT INTO capped
-        SELECT holder FROM (
-            SELECT {holder} AS holder, sum(paid_minor + bonus_minor) AS more_minor
-            FROM considered WHERE state = {LineState.OPEN:d} GROUP BY {holder}
-        ) AS open
-        WHERE more_minor + coalesce((SELECT minor FROM given_by_holder AS given WHERE given.holder = open.holder), 0) > ?
+        UPDATE considered SET state = {state:d}
+        WHERE state = {LineState.OPEN:d} AND {holder} IN (
+            SELECT holder FROM (
+                SELECT {holder} AS holder, sum(paid_minor + bonus_minor) AS more_minor
+                FROM considered WHERE state = {LineState.OPEN:d} GROUP BY {holder}
+            ) AS open
+            WHERE more_minor + {given} > ?
+        )
         """,
         (limit_minor,),
-    )
-    connection.execute(
-        f"UPDATE considered SET state = {state:d} "
-        f"WHERE state = {LineState.OPEN:d} AND {holder} IN (SELECT holder FROM capped)"
     )

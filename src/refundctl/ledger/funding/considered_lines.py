@@ -69,10 +69,6 @@ class DefinitionTerms:
     policy: Policy
     days: tuple[str | None, ...] = ()
 
-    def same(self, other: "DefinitionTerms") -> bool:
-        """Whether both say the same of amounts and days."""
-        return (self.policy, self.days) == (other.policy, other.days)
-
 
 @dataclass(frozen=True, slots=True)
 class Judge:

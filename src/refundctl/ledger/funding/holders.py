@@ -93,7 +93,8 @@ def cards_of(connection: sqlite3.Connection, holding: Holding) -> HeldCards:
         connection,
         """
         CREATE TEMP TABLE held (
-            id INTEGER PRIMARY KEY, campaign INTEGER, customer INTEGER, booking INTEGER, ordinal INTEGER, expires_on TEXT
+            id INTEGER PRIMARY KEY, campaign INTEGER, customer INTEGER, booking INTEGER, ordinal INTEGER,
+            expires_on TEXT
         );
         """,
     )

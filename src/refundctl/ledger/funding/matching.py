@@ -35,7 +35,9 @@ _LINE_FIELDS = {
         "(SELECT country FROM customers WHERE customers.id = now.customer))"
     ),
     "booking_id": "(SELECT booking_id FROM bookings WHERE bookings.id = now.booking)",
-    "refund_id": "coalesce(nullif(now.refund_id, ''), (SELECT booking_id FROM bookings WHERE bookings.id = now.booking))",
+    "refund_id": (
+        "coalesce(nullif(now.refund_id, ''), (SELECT booking_id FROM bookings WHERE bookings.id = now.booking))"
+    ),
     "customer_id": "(SELECT customer_id FROM customers WHERE customers.id = now.customer)",
     "order_amount": "now.order_amount_minor",
     "refund_amount": "now.refund_amount_minor",
@@ -85,7 +87,13 @@ class Matcher:
         failing = {
             1 << at: f"iif({' AND '.join(tests)}, 0, {1 << at})"
             for at, condition in enumerate(self.conditions)
-            if (tests := [_sql(name, test, self.currency) for name, test in self._ranges(condition)])
+            if (
+                tests := [
+                    _sql(*each, self.currency)
+                    for each in self._tests(condition, decided=False)
+                    if not isinstance(each[1], AnyOf)
+                ]
+            )
         }
         # Lines of most segments need no look at the values that only conditions for other segments ask for.
         everywhere = [bit for bit in failing if not self._tests(self.conditions[bit.bit_length() - 1], decided=True)]
@@ -121,9 +129,6 @@ class Matcher:
 
     def _tests(self, condition: Condition, *, decided: bool) -> list[tuple[str, Test]]:
         return [(name, test) for name, test in condition.tests if (name in self.segment_fields) is decided]
-
-    def _ranges(self, condition: Condition) -> list[tuple[str, Test]]:
-        return [(name, test) for name, test in self._tests(condition, decided=False) if not isinstance(test, AnyOf)]
 
     def _asked(self) -> list[tuple[int, list[tuple[str, Test]]]]:
         """Which conditions have tests that only Python can make, and those."""

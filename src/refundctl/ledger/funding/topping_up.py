@@ -62,8 +62,8 @@ class _CreditPosting:
                 id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, reason, run_id
             )
             SELECT
-                NULL, :campaign, {card}, {line}, 'CREDITS_ADDITION', '{bucket}', {minor}, '{contra}', {entry}, {funding},
-                {rule}, :run
+                NULL, :campaign, {card}, {line}, 'CREDITS_ADDITION', '{bucket}', {minor}, '{contra}', {entry},
+                {funding}, {rule}, :run
             FROM {rows}
             """,
             self.parameters,

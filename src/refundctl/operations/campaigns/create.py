@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from refundctl.domain.basics.errors import Refused
-from refundctl.domain.cards.codes import CodePattern, make_codes
+from refundctl.domain.cards.codes import make_codes
 from refundctl.domain.cards.printed_codes import (
     BadCodes,
     PrintedCodes,
@@ -133,13 +133,9 @@ def _fill_pool(ledger: Ledger, campaign: "Campaign", campaign_id: int, run_id: i
         )
     missing = campaign.vouchers_count - there
     if missing:
-        pattern = campaign.code_pattern
-        pool.make_cards(ledger.connection, campaign_id, run_id, partial(_make_codes, pattern), missing)
+        draw = partial(make_codes, campaign.code_pattern, random_bytes=os.urandom)
+        pool.make_cards(ledger.connection, campaign_id, run_id, draw, missing)
     return missing
-
-
-def _make_codes(pattern: CodePattern, count: int) -> list[str]:
-    return make_codes(pattern, count, os.urandom)
 
 
 def read_printed(stream: BinaryIO, name: str, campaign: "Campaign") -> PrintedFile:

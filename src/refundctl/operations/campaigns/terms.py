@@ -73,9 +73,10 @@ class Terms:
         return Budget.from_terms(self.stored.terms, self.stored.currency)
 
     @property
-    def definitions(self) -> list[Mapping[str, Any]]:
-        """What the campaign's definitions say, the newest first."""
-        return [self.stored.terms, *(json.loads(definition) for _, definition in self.earlier)]
+    def definitions(self) -> list[tuple[int, Mapping[str, Any]]]:
+        """The ids of the campaign's definitions and what they say, the newest first."""
+        earlier = ((number, json.loads(definition)) for number, definition in self.earlier)
+        return [(self.stored.definition_id, self.stored.terms), *earlier]
 
     def judge(self, where: Condition = EVERYTHING) -> Judge:
         """Which lines are eligible and by which rules; only those are looked at that `where` holds for."""
@@ -97,13 +98,9 @@ class Terms:
                     Policy.from_terms(each, currency),
                     (each["activity_duration_after_publishing"], each["expiration_date"]),
                 )
-                for definition_id, each in zip(self._definition_ids, self.definitions, strict=True)
+                for definition_id, each in self.definitions
             ],
         )
-
-    @property
-    def _definition_ids(self) -> list[int]:
-        return [self.stored.definition_id, *(definition_id for definition_id, _ in self.earlier)]
 
     def why_not(self, values: FieldValues) -> str:
         """Why bookings with these values are not eligible: the first value that the campaign doesn't take."""
@@ -117,14 +114,12 @@ class Terms:
         today = self.today(now)
         expires_on: dict[int, str | None] = {}
         extends_to: dict[int, str | None] = {}
-        for at, terms in enumerate(self.definitions):
-            until = _day_or_none(terms["expiration_date"])
+        for at, (_, terms) in enumerate(self.definitions):
             rules = [(terms["activity_duration_after_publishing"], None)]
             rules += [(rule["duration"], rule.get("until_end_of")) for rule in terms.get("validity") or ()]
             for number, (duration, until_end_of) in enumerate(rules, start=DEFINITION_STEP * at):
-                day = _text(self._last_day(today, duration, until_end_of, until))
-                expires_on[number] = day
-                extends_to[number] = day if duration is not None else None
+                expires_on[number] = self._last_day(today, duration, until_end_of, terms["expiration_date"])
+                extends_to[number] = expires_on[number] if duration is not None else None
         last = expires_on[0]
         if last is not None and last < today.isoformat():
             raise CampaignOver(
@@ -135,24 +130,18 @@ class Terms:
             self.stored.campaign_id, self.per_customer, today.isoformat(), expires_on, extends_to, self.makes_codes
         )
 
-    def _last_day(self, today: date, duration: str | None, until_end_of: str | None, until: date | None) -> date | None:
-        length = None if duration is None else Duration.parse(duration)
+    def _last_day(self, today: date, duration: str | None, until_end_of: str | None, until: str | None) -> str | None:
+        end = None if until is None else date.fromisoformat(until)
         try:
-            if length is None:
-                return last_valid_day(today, None, until)
-            return last_day_by_rule(today, length, until_end_of, until)
+            if duration is None:
+                day = last_valid_day(today, None, end)
+            else:
+                day = last_day_by_rule(today, Duration.parse(duration), until_end_of, end)
         except ValueError as error:
             raise CampaignOver(
                 f"{self.stored.name}: a card can't be valid for {duration} from {today}: {error}."
             ) from error
-
-
-def _day_or_none(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
-
-
-def _text(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()
+        return None if day is None else day.isoformat()
 
 
 def consider(
@@ -167,11 +156,12 @@ def consider(
     """The lines that a step looks at, with what each open one is given by the policy and left by the budget."""
     judge = terms.judge(where)
     today = terms.today(ledger.clock.now).isoformat()
+    holding = Holding(judge.campaign, judge.per_customer, today)
     considered = considered_lines.consider(
         ledger.connection, judge, lines_before=lines_before, booking=booking, customer=customer
     )
-    settled = settle(considered, today)
-    leave_out_capped(settled, Holding(judge.campaign, judge.per_customer, today), terms.budget)
+    settled = settle(considered, holding)
+    leave_out_capped(settled, holding, terms.budget)
     return settled
 
 

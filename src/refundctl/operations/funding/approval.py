@@ -68,7 +68,8 @@ def refuse_unapproved(ledger: Ledger, terms: Terms, advice: str) -> None:
             amount_for_people(minor, found.currency) for minor in (found.together_minor, found.above_minor)
         )
         raise ApprovalRequired(
-            f"{terms.stored.name} would have given {together} that nobody has approved, and needs approval above {above}",
+            f"{terms.stored.name} would have given {together} that nobody has approved, "
+            f"and needs approval above {above}",
             advice,
         )
 
@@ -97,7 +98,8 @@ def refuse_other_ledger(ledger: Ledger, plan: Plan, name: str) -> None:
     _refuse_other_place(ledger.path, plan, name, rehearsal=clock_of(ledger.connection) != "system")
     if campaign_named(ledger.connection, plan.campaign) is not None:
         raise PlanOfOtherLedger(
-            f"{name} was made where there was no ledger yet, but {ledger.path} has the campaign {plan.campaign} already",
+            f"{name} was made where there was no ledger yet, "
+            f"but {ledger.path} has the campaign {plan.campaign} already",
             _NEW,
         )
 
