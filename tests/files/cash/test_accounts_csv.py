@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from refundctl.domain.basics.errors import BadInput
-from refundctl.files.cash.accounts_csv import Account, AccountFault, Accounts, read_accounts
+from refundctl.domain.basics.errors import BadInput, RowProblem
+from refundctl.files.cash.accounts_csv import Account, Accounts, read_accounts
 
 GERMAN, FRENCH = "DE89370400440532013000", "FR1420041010050500013M02606"
 HEADER = "customer_id,name,iban,bic\n"
@@ -63,16 +63,16 @@ def test_name_and_bic_may_be_left_out_and_columns_stand_in_any_order() -> None:
 )
 def test_an_account_that_can_not_be_used_is_kept_with_its_line(iban: str, bic: str, code: str) -> None:
     found = read(f"{HEADER}ana,Ana,{iban},{bic}\n").by_customer["ana"]
-    assert isinstance(found, AccountFault)
+    assert isinstance(found, RowProblem)
     assert (found.line, found.code) == (2, code)
-    assert not iban or iban not in found.reason
+    assert not iban or iban not in found.message
 
 
 def test_why_an_iban_is_wrong() -> None:
     reasons = [
-        fault.reason
+        fault.message
         for iban in ("DE89370400440532013001", "DE8937040044053201300", "XX89370400440532013000")
-        if isinstance(fault := read(f"customer_id,iban\nana,{iban}\n").by_customer["ana"], AccountFault)
+        if isinstance(fault := read(f"customer_id,iban\nana,{iban}\n").by_customer["ana"], RowProblem)
     ]
     assert reasons[0] == "the iban is wrong: its check digits don't fit, so a sign is mistyped or two are swapped"
     assert len(reasons) == 3
@@ -80,7 +80,7 @@ def test_why_an_iban_is_wrong() -> None:
 
 def test_two_accounts_of_one_customer_are_none() -> None:
     found = read(f"customer_id,iban\nana,{GERMAN}\nana,{FRENCH}\n").by_customer["ana"]
-    assert found == AccountFault(
+    assert found == RowProblem(
         3, "account_twice", "line 2 names another account of the same customer: leave one of them"
     )
 

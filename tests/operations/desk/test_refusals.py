@@ -3,7 +3,7 @@
 import pytest
 
 from refundctl.cli.shell.wording import in_words
-from refundctl.domain.basics.errors import Refused
+from refundctl.domain.basics.errors import Refused, RowProblem
 from refundctl.operations.desk import refusals
 
 REASONS = [
@@ -20,7 +20,7 @@ def test_each_reason_has_words(reason: type[Refused]) -> None:
 
 
 def test_a_file_is_refused_with_each_of_its_rows() -> None:
-    rows = [refusals.RowProblem(2, "voucher_expired", "Card c1 expired."), refusals.RowProblem(7, "usage", "What?")]
+    rows = [RowProblem(2, "voucher_expired", "Card c1 expired."), RowProblem(7, "usage", "What?")]
     refused, malformed = refusals.BulkRefused("cards.csv", rows), refusals.BulkMalformed("cards.csv", rows[:1])
     assert refused.message.startswith("cards.csv: 2 rows are refused, so nothing was done;")
     assert malformed.message.startswith("cards.csv: 1 row is wrong, so nothing was done;")

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from refundctl.cli.desk.deeds import Tell, desk_ledger, do_to_card, key_given, tell_answer
 from refundctl.cli.shell.common import Common
-from refundctl.domain.basics.errors import UsageError
+from refundctl.domain.basics.errors import RowProblem, UsageError
 from refundctl.domain.cards.codes import without_codes
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.ledger.people.finding_people import customer_number
 from refundctl.operations.desk.deeds import KEY_LENGTH_MAX, CardDeed
 from refundctl.operations.desk.deeds_by_file import Closing, NamedCard, on_cards
-from refundctl.operations.desk.refusals import RowProblem
 
 if TYPE_CHECKING:
     from refundctl.files.desk.card_rows_csv import CardRows
@@ -132,7 +131,7 @@ def _rows_in(path: str, words: Sequence[Word]) -> tuple["CardRows", RunFile]:
 def _deeds_in(found: "CardRows", words: Sequence[Word], deed_of: DeedOf) -> tuple[list[NamedCard], list[RowProblem]]:
     """What each row asks for; a row of which `deed_of` raises UsageError is malformed."""
     given = {word.column: word.given or "" for word in words}
-    rows, malformed = [], [RowProblem(fault.line, fault.code, fault.message) for fault in found.faults]
+    rows, malformed = [], [*found.faults]
     for row in found.rows:
         try:
             deed = deed_of({column: cell or given[column] for column, cell in row.cells.items()})

@@ -102,6 +102,18 @@ class Interrupted(RefundctlError, code="interrupted", exit_code=ExitCode.INTERRU
 
 
 @dataclass(frozen=True, slots=True)
+class RowProblem:
+    """Why a row of a file can't be done or read: its physical line, a stable code, and why, without a code of a card."""
+
+    line: int
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignProblem:
     """One mistake in the campaigns file: where (1-based line and column), what, and how to fix it."""
 

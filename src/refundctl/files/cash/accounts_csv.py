@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from refundctl.domain.basics.errors import BadInput
+from refundctl.domain.basics.errors import BadInput, RowProblem
 from refundctl.domain.basics.mistakes import folded
 from refundctl.files.tables.small_csv import NamedRow, NamedRows, read_named_rows
 from refundctl.files.tables.table_file import wrong_width
@@ -27,21 +27,12 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountFault:
-    """Why a row's account can't be used: its physical line, a stable code, and a phrase that follows the line."""
-
-    line: int
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Accounts:
     """The accounts of a file by customer_id, unusable ones among them; `debtor` is None where it has none."""
 
     path: str
-    by_customer: Mapping[str, Account | AccountFault]
-    debtor: Account | AccountFault | None
+    by_customer: Mapping[str, Account | RowProblem]
+    debtor: Account | RowProblem | None
     count: int
     sha256: str
 
@@ -52,7 +43,7 @@ def read_accounts(stream: BinaryIO, name: str) -> Accounts:
     Raises BadInput where it is no such file, or a row of it is not filled in as the header says.
     """
     file = read_named_rows(stream, name, "accounts", required=("customer_id", "iban"), optional=("name", "bic"))
-    found: dict[str, Account | AccountFault] = {}
+    found: dict[str, Account | RowProblem] = {}
     said: dict[str, tuple[int, tuple[str, str, str]]] = {}
     for row in file.rows:
         customer_id = _customer_id(file, row)
@@ -62,7 +53,7 @@ def read_accounts(stream: BinaryIO, name: str) -> Accounts:
             found[customer_id] = account
         elif said[customer_id][1] != _compared(row):
             reason = f"line {said[customer_id][0]} names another account of the same customer: leave one of them"
-            found[customer_id] = AccountFault(row.line, "account_twice", reason)
+            found[customer_id] = RowProblem(row.line, "account_twice", reason)
     debtor = next((found.pop(id_) for id_ in list(found) if folded(id_) == DEBTOR), None)
     return Accounts(name, found, debtor, len(file.rows), file.sha256)
 
@@ -83,23 +74,21 @@ def _compared(row: NamedRow) -> tuple[str, str, str]:
     return name, iban, bic
 
 
-def _account(row: NamedRow) -> Account | AccountFault:
+def _account(row: NamedRow) -> Account | RowProblem:
     from stdnum import bic, iban
     from stdnum.exceptions import ValidationError
 
     name, own_bic = row.cells.get("name", ""), row.cells.get("bic", "")
     if not row.cells["iban"]:
-        return AccountFault(row.line, "iban_missing", "the iban is blank")
+        return RowProblem(row.line, "iban_missing", "the iban is blank")
     try:
         own_iban = iban.validate(row.cells["iban"])
     except ValidationError as error:
-        return AccountFault(row.line, "iban_invalid", f"the iban is wrong: {_IBAN_REASONS[_kind_of(error)]}")
+        return RowProblem(row.line, "iban_invalid", f"the iban is wrong: {_IBAN_REASONS[_kind_of(error)]}")
     try:
         checked_bic = bic.validate(own_bic) if own_bic else ""
     except ValidationError:
-        return AccountFault(
-            row.line, "bic_invalid", "the bic is wrong: it has 8 or 11 signs, the country's at the fifth"
-        )
+        return RowProblem(row.line, "bic_invalid", "the bic is wrong: it has 8 or 11 signs, the country's at the fifth")
     return Account(row.line, " ".join(name.split()), own_iban, checked_bic)
 
 

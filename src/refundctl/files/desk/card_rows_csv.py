@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from refundctl.domain.basics.errors import BadInput
+from refundctl.domain.basics.errors import BadInput, RowProblem
 from refundctl.domain.basics.mistakes import did_you_mean, folded, shown
 from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.domain.cards.codes import code_key, is_card_id, looks_like_code, mask
@@ -28,20 +28,11 @@ class CardRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RowFault:
-    """Why a row can't be taken: its physical line, a stable code, and a sentence that shows no code of a card."""
-
-    line: int
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class CardRows:
     """All rows of a file, in its order; `sha256` is the hexadecimal digest of its raw bytes."""
 
     rows: Sequence[CardRow]
-    faults: Sequence[RowFault]
+    faults: Sequence[RowProblem]
     sha256: str
 
     @property
@@ -71,7 +62,7 @@ def read_card_rows(
     columns.check(required)
     read = [columns.read(row, required) for row in file.rows()]
     rows = [row for row in read if isinstance(row, CardRow)]
-    return CardRows(rows, [fault for fault in read if isinstance(fault, RowFault)], file.sha256)
+    return CardRows(rows, [fault for fault in read if isinstance(fault, RowProblem)], file.sha256)
 
 
 class _CardColumns:
@@ -105,7 +96,7 @@ class _CardColumns:
             hint = guess or f"; it may have {', '.join(f'`{column}`' for column in self._known)}."
             raise self._wrong("column_unknown", f"has a column that is not known here, {told}{hint}")
 
-    def read(self, row: Row, required: Collection[str]) -> CardRow | RowFault:
+    def read(self, row: Row, required: Collection[str]) -> CardRow | RowProblem:
         """What a row says, or why it can't be taken."""
         cells = dict.fromkeys(self._known, "")
         unnamed = False
@@ -116,10 +107,10 @@ class _CardColumns:
             else:
                 cells[column] = text
         if len(row.fields) != len(self._names) or unnamed:
-            return RowFault(row.line, "wrong_field_count", self._wrong_width(len(row.fields)))
+            return RowProblem(row.line, "wrong_field_count", self._wrong_width(len(row.fields)))
         card_id, code = (cells.pop(column) for column in CARD_COLUMNS)
         fault = _fault_of_card(card_id, code) or _fault_of_blanks(cells, required)
-        return CardRow(row.line, card_id or code, cells) if fault is None else RowFault(row.line, *fault)
+        return CardRow(row.line, card_id or code, cells) if fault is None else RowProblem(row.line, *fault)
 
     def _wrong_width(self, given: int) -> str:
         if given == len(self._names):

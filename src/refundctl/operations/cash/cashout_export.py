@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from refundctl.domain.basics.errors import BadInput, UsageError
+from refundctl.domain.basics.errors import BadInput, RowProblem, UsageError
 from refundctl.domain.cash.payment_ids import message_id, payment_id
 from refundctl.exports.cash import bank_transfers
 from refundctl.exports.cash.bank_transfers import Message, Party, Payment
-from refundctl.files.cash.accounts_csv import Account, AccountFault, Accounts
+from refundctl.files.cash.accounts_csv import Account, Accounts
 from refundctl.files.safe_write import (
     STDOUT,
     free_name,
@@ -68,8 +68,8 @@ class BankFileAsked:
                 "pain.001 needs the accounts of both sides: name the file that has them with --accounts FILE."
             )
         debtor = accounts.debtor
-        if isinstance(debtor, AccountFault):
-            message = f"{accounts.path}, line {debtor.line}, your own account (debtor): {debtor.reason}."
+        if isinstance(debtor, RowProblem):
+            message = f"{accounts.path}, line {debtor.line}, your own account (debtor): {debtor.message}."
             raise DebtorMissing(message, code=debtor.code, path=accounts.path, line=debtor.line)
         if debtor is None:
             raise DebtorMissing(
@@ -198,9 +198,9 @@ def _why_not(debt: Debt, asked: BankFileAsked) -> LeftOut | None:
     account = asked.accounts.by_customer.get(debt.customer_id)
     if account is None:
         return LeftOut(debt, WITHOUT_ACCOUNT, f"Debt {debt.debt_id} is of a customer whom {path} doesn't name.")
-    if isinstance(account, AccountFault):
+    if isinstance(account, RowProblem):
         return LeftOut(
-            debt, account.code, f"{path}, line {account.line}: {account.reason} (debt {debt.debt_id}).", account.line
+            debt, account.code, f"{path}, line {account.line}: {account.message} (debt {debt.debt_id}).", account.line
         )
     return None
 
@@ -293,11 +293,11 @@ def _rendered(own_id: str, file: CashFile, debts: Sequence[Debt], asked: BankFil
 
 
 def _payments(own_id: str, file: CashFile, debts: Sequence[Debt], asked: BankFileAsked) -> list[Payment]:
-    accounts: Mapping[str, Account | AccountFault] = {} if asked.accounts is None else asked.accounts.by_customer
+    accounts: Mapping[str, Account | RowProblem] = {} if asked.accounts is None else asked.accounts.by_customer
     found, missing = [], 0
     for debt in debts:
         account = accounts.get(debt.customer_id)
-        if isinstance(account, AccountFault) or (account is None and file.format == PAIN):
+        if isinstance(account, RowProblem) or (account is None and file.format == PAIN):
             missing += 1
             continue
         to = _party(debt, account)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from refundctl.domain.basics.errors import Refused, UsageError
+from refundctl.domain.basics.errors import Refused, RowProblem, UsageError
 from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, RunFile
 from refundctl.operations.desk.deeds import Answer, CardDeed, Desk, Refusal, in_one_transaction, once
 from refundctl.operations.desk.named import find_card
-from refundctl.operations.desk.refusals import BulkMalformed, BulkRefused, RowProblem
+from refundctl.operations.desk.refusals import BulkMalformed, BulkRefused
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ A new refusal at the desk begins here; `docs/exit-codes.md` lists the codes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from refundctl.domain.basics.errors import BadInput, RefundctlError, Refused
+from refundctl.domain.basics.errors import BadInput, RefundctlError, Refused, RowProblem
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.cards.one_card import Card
 from refundctl.operations.campaigns.pause import CampaignPaused
@@ -109,18 +108,6 @@ class PoolEmpty(Refused, code="no_voucher_suitable_for_publication"):
 
 
 # Of a file that names cards
-
-
-@dataclass(frozen=True, slots=True)
-class RowProblem:
-    """Why a row can't be done."""
-
-    line: int
-    code: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.message}"
 
 
 class _RowsWrong(RefundctlError):
