@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -338,8 +338,11 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) 
 
 def has_open(process: subprocess.Popen[bytes], path: Path) -> bool:
     """Whether the process has come so far as to open the file."""
-    files = Path(f"/proc/{process.pid}/fd")
-    return any(file.resolve() == path for file in files.iterdir())
+    for file in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            if file.readlink() == path:
+                return True
+    return False
 
 
 @SIGNALS
