@@ -1,5 +1,6 @@
 """Fixtures of every test: the command line, a small campaigns file, golden texts."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -29,6 +30,12 @@ def pytest_configure() -> None:
     settings.register_profile("refundctl", deadline=None)
     settings.load_profile("refundctl")
     _use_memory()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected lives until the end: whoever looks for garbage need not look there, which took a tenth of all time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _use_memory() -> None:

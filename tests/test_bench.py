@@ -57,32 +57,47 @@ def names_of(measure: dict[str, Any]) -> list[str]:
     return [turn["name"] for turn in measure["turns"]]
 
 
-def test_a_measurement(tmp_path: Path) -> None:
+def measured_by(tmp_path: Path, *words: str) -> tuple[dict[str, Any], str]:
+    """The figures of 500 bookings, and what the bench said."""
     figures_file = tmp_path / "figures.json"
-    words = ("--bookings", "500", "--pairs", "1", "--steps", "--folder", tmp_path, "--json", figures_file)
-    done = bench(*words)
+    done = bench("--bookings", "500", "--pairs", "1", *words, "--folder", tmp_path, "--json", figures_file)
     assert done.returncode == 0, done.stdout + done.stderr
-    figures = json.loads(figures_file.read_text(encoding="utf-8"))
-    rivals = [name for name in ("floor", "pandas") if name not in figures["left_out"]]
-    whole_way, steps = figures["measures"]
-    assert (whole_way["measure"], whole_way["bookings"]) == ("end to end", 500)
-    assert names_of(whole_way) == ["refundctl", *rivals, "again"]
-    assert pairs_of(whole_way) == [*(("refundctl", rival) for rival in rivals), ("again", "refundctl")]
-    assert (steps["measure"], steps["bookings"]) == ("step by step", 500)
-    assert [name for name in names_of(steps) if name in STEPS] == list(STEPS)
-    floor = [f"floor {step}" for step in floor_steps() if "floor" in rivals]
-    assert [name for name in names_of(steps) if name not in STEPS] == floor
-    for turn in (*whole_way["turns"], *steps["turns"]):
+    assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]
+    return json.loads(figures_file.read_text(encoding="utf-8")), done.stdout
+
+
+def assert_turns_were_measured(measure: dict[str, Any], title: str) -> None:
+    assert (measure["measure"], measure["bookings"]) == (title, 500)
+    for turn in measure["turns"]:
         assert set(turn) == FIGURES_OF_A_TURN
         assert turn["bookings_per_second"] == pytest.approx(500 / turn["wall_seconds"]["median"])
         [timing] = turn["timings"]
         assert timing["wall_seconds"] > 0
         assert timing["peak_process_bytes"] > 1 << 20
+
+
+def test_a_measurement(tmp_path: Path) -> None:
+    figures, said = measured_by(tmp_path)
+    rivals = [name for name in ("floor", "pandas") if name not in figures["left_out"]]
+    [whole_way] = figures["measures"]
+    assert_turns_were_measured(whole_way, "end to end")
+    assert names_of(whole_way) == ["refundctl", *rivals, "again"]
+    assert pairs_of(whole_way) == [*(("refundctl", rival) for rival in rivals), ("again", "refundctl")]
     assert figures["growth"] == []
     assert figures["machine"]["cores"] >= 1
-    assert "end to end: 500 bookings, 1 round\n" in done.stdout
-    assert re.search(r"^A  refundctl run +\d+\.\d\d", done.stdout, re.MULTILINE)
-    assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]
+    assert "end to end: 500 bookings, 1 round\n" in said
+    assert re.search(r"^A  refundctl run +\d+\.\d\d", said, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_a_measurement_step_by_step(tmp_path: Path) -> None:
+    figures, _ = measured_by(tmp_path, "--steps")
+    whole_way, steps = figures["measures"]
+    assert_turns_were_measured(whole_way, "end to end")
+    assert_turns_were_measured(steps, "step by step")
+    assert [name for name in names_of(steps) if name in STEPS] == list(STEPS)
+    floor = [f"floor {step}" for step in floor_steps() if "floor" not in figures["left_out"]]
+    assert [name for name in names_of(steps) if name not in STEPS] == floor
 
 
 def pairs_of(measure: dict[str, Any]) -> list[tuple[str, str]]:

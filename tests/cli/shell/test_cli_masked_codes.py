@@ -4,11 +4,12 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from support.command_line import CAMPAIGN, CommandLine, CommandResult, small_campaigns
+from support.command_line import CAMPAIGN, CommandResult, ThisProcess, small_campaigns
 from support.desks.bookings_desk import LEDGER, PRINTED, booking, column, write_bookings
 
 # Files that are made to carry codes; a copy of the ledger is one, too.
@@ -32,21 +33,31 @@ class Canary:
         return any(code in key for code in self._keys)
 
 
-@pytest.fixture
-def said(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> list[CommandResult]:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A folder, and all that was said in it."""
+
+    folder: Path
+    results: list[CommandResult]
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
     """What every command says, for people and as JSON, when it works and when it fails, while codes are about."""
+    folder = tmp_path_factory.mktemp("said")
+    run = ThisProcess(folder)
     pool = small_campaigns("pool", type="STATIC", vouchers_count=2, currency="PLN").partition("campaigns:\n")[2]
-    campaigns.write_text(small_campaigns(card_per="customer") + pool)
-    write_bookings(tmp_path / "bookings.csv", booking("B1"), booking("B2"), booking("B3", email=""), booking("B4", "?"))
-    write_bookings(tmp_path / "later.csv", booking("B5", customer_id="C-B1", email="b1@example.org"))
-    write_bookings(tmp_path / "polish.csv", *(booking(f"P{n}", currency="PLN") for n in range(4)))
-    write_bookings(tmp_path / "people.csv", {"customer_id": "C-B3", "email": "b3@example.org"}, {"customer_id": ""})
-    write_bookings(tmp_path / "printed.csv", *({"code": one} for one in PRINTED[:1]))
+    (folder / "campaigns.yaml").write_text(small_campaigns(card_per="customer") + pool)
+    write_bookings(folder / "bookings.csv", booking("B1"), booking("B2"), booking("B3", email=""), booking("B4", "?"))
+    write_bookings(folder / "later.csv", booking("B5", customer_id="C-B1", email="b1@example.org"))
+    write_bookings(folder / "polish.csv", *(booking(f"P{n}", currency="PLN") for n in range(4)))
+    write_bookings(folder / "people.csv", {"customer_id": "C-B3", "email": "b3@example.org"}, {"customer_id": ""})
+    write_bookings(folder / "printed.csv", *({"code": one} for one in PRINTED[:1]))
     results = [
-        run_in_process("run", CAMPAIGN, "bookings.csv", "--out", "out", "--json"),
-        run_in_process("export", "cards", CAMPAIGN, "-o", "cards.csv", "--json"),
+        run("run", CAMPAIGN, "bookings.csv", "--out", "out", "--json"),
+        run("export", "cards", CAMPAIGN, "-o", "cards.csv", "--json"),
     ]
-    code = column(tmp_path / "cards.csv", "code")[0]
+    code = column(folder / "cards.csv", "code")[0]
     for argv in (
         ["init"],
         ["load", "bookings.csv"],
@@ -108,8 +119,8 @@ def said(run_in_process: CommandLine, tmp_path: Path, campaigns: Path) -> list[C
         ["load-customers", code],
         ["sources", "check", code],
     ):
-        results += [run_in_process(*argv), run_in_process(*argv, "--json")]
-    return results
+        results += [run(*argv), run(*argv, "--json")]
+    return Said(folder, results)
 
 
 def every_code(folder: Path) -> list[str]:
@@ -117,17 +128,17 @@ def every_code(folder: Path) -> list[str]:
     return [*column(folder / "cards.csv", "code"), *column(folder / "pool" / "cards.csv", "code")]
 
 
-def test_nothing_that_is_said_holds_a_code(said: list[CommandResult], tmp_path: Path) -> None:
-    canary = Canary(every_code(tmp_path))
-    assert {result.exit for result in said} >= {0, 2, 3, 4, 65, 78}
-    for result in said:
+def test_nothing_that_is_said_holds_a_code(said: Said) -> None:
+    canary = Canary(every_code(said.folder))
+    assert {result.exit for result in said.results} >= {0, 2, 3, 4, 65, 78}
+    for result in said.results:
         assert result.stdout not in canary, result.argv
         assert result.stderr not in canary, result.argv
 
 
-def test_no_file_but_the_carriers_holds_a_code(said: list[CommandResult], tmp_path: Path) -> None:
-    canary = Canary(every_code(tmp_path))
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+def test_no_file_but_the_carriers_holds_a_code(said: Said) -> None:
+    canary = Canary(every_code(said.folder))
+    files = [path for path in said.folder.rglob("*") if path.is_file()]
     assert len(files) > 10
     for path in files:
         holds = path.read_bytes().decode("latin-1") in canary
@@ -135,33 +146,33 @@ def test_no_file_but_the_carriers_holds_a_code(said: list[CommandResult], tmp_pa
         assert holds == carries, path
 
 
-def test_the_journal_holds_no_code(said: list[CommandResult], run_in_process: CommandLine, tmp_path: Path) -> None:
-    canary = Canary(every_code(tmp_path))
-    journal = run_in_process("runs", "--json").ok().json()["runs"]
+def test_the_journal_holds_no_code(said: Said) -> None:
+    canary = Canary(every_code(said.folder))
+    journal = ThisProcess(said.folder)("runs", "--json").ok().json()["runs"]
     assert len(journal) > 8
     assert json.dumps(journal) not in canary
 
 
-def test_in_the_ledger_only_cards_and_their_index_hold_codes(said: list[CommandResult], tmp_path: Path) -> None:
-    canary = Canary(every_code(tmp_path))
+def test_in_the_ledger_only_cards_and_their_index_hold_codes(said: Said) -> None:
+    canary = Canary(every_code(said.folder))
     holding = set()
-    with closing(sqlite3.connect(tmp_path / LEDGER)) as ledger:
+    with closing(sqlite3.connect(said.folder / LEDGER)) as ledger:
         for (table,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             if repr(ledger.execute(f"SELECT * FROM {table}").fetchall()) in canary:
                 holding.add(table)
     assert holding == {"cards", "codes"}
 
 
-def test_the_canary_sings(said: list[CommandResult], tmp_path: Path) -> None:
+def test_the_canary_sings(said: Said) -> None:
     """A search that finds nothing is only worth something if it would find it."""
-    codes = every_code(tmp_path)
+    codes = every_code(said.folder)
     assert (len(codes), PRINTED[0] in codes) == (6, True)
     canary = Canary(codes)
     assert codes[0].lower().replace("-", " ") in canary
     assert f"x{codes[1].replace('-', '')}y" in canary
     assert "RF-2345-6789" not in canary
-    assert (tmp_path / "out" / "mail.csv").read_text() in canary
+    assert (said.folder / "out" / "mail.csv").read_text() in canary
 
 
-def test_temporary_files_are_gone(said: list[CommandResult], tmp_path: Path) -> None:
-    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".") or "refundctl-" in path.name]
+def test_temporary_files_are_gone(said: Said) -> None:
+    assert not [path for path in said.folder.rglob("*") if path.name.startswith(".") or "refundctl-" in path.name]
