@@ -1,6 +1,5 @@
 """Arguments and options that several commands share."""
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -171,8 +170,3 @@ def _spooled(stream: BinaryIO) -> BinaryIO:
         spool.write(piece)
     spool.seek(0)
     return spool
-
-
-def size_of(inputs: "Sequence[Input]") -> int:
-    """Bytes of all inputs together, for progress."""
-    return sum(os.fstat(given.stream.fileno()).st_size for given in inputs)
