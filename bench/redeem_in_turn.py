@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 
-from refundctl.ledger.file.connection import Clock, closing_ledger, open_ledger
+from refundctl.ledger.database.connection import Clock, closing_ledger, open_ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator
 from refundctl.operations.desk.deeds import on_card
 from refundctl.operations.desk.redeem import Redeem

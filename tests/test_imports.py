@@ -45,7 +45,7 @@ FOLDERS = {
     "domain": ("basics", "bookings", "cards", "campaigns", "cash"),
     "files": ("yaml", "tables", "bookings", "campaigns", "people", "desk", "cash"),
     "ledger": (
-        "file",
+        "database",
         "journal",
         "campaigns",
         "bookings",
@@ -60,8 +60,8 @@ FOLDERS = {
         "checks",
     ),
     "exports": ("delivery", "cash", "books"),
-    "operations": ("bookings", "campaigns", "delivery", "funding", "desk", "cash", "people", "books"),
-    "cli": ("shell", "bookings", "campaigns", "delivery", "funding", "desk", "cash", "people", "books"),
+    "operations": ("bookings", "campaigns", "delivery", "funding", "desk", "cash", "people", "undo", "books"),
+    "cli": ("shell", "bookings", "campaigns", "delivery", "funding", "desk", "cash", "people", "undo", "books"),
 }
 
 # Slow to import, so only inside the function that needs it: a command that doesn't, never waits for it.
@@ -301,7 +301,7 @@ def test_version_loads_nothing_slow_and_no_command(tmp_path: Path) -> None:
     assert loaded & NEVER_FOR_A_QUICK_COMMAND == set()
     own = own_modules(loaded)
     operations = {name for name in own if name.startswith(f"{PACKAGE}.operations.")}
-    assert operations == {f"{PACKAGE}.operations.one_run"}  # whose refusals the shell records
+    assert operations == {f"{PACKAGE}.operations.run_lifecycle"}  # whose refusals the shell records
     rooms_of_cli = {name.split(".")[2] for name in own if name.startswith(f"{PACKAGE}.cli.")}
     assert rooms_of_cli == {"shell"}
     assert len(own) <= MODULES_FOR_THE_VERSION_MAX, sorted(own)

@@ -15,7 +15,7 @@ LEDGER = ROOT / "src" / "refundctl" / "ledger"
 
 # Each table stands in the folder that is its home.
 WRITES = {
-    "file": {"ledger"},
+    "database": {"ledger"},
     "journal": {"runs", "run_outcomes", "seals", "attempts", "idempotency_keys"},
     "campaigns": {"campaigns", "definitions", "campaign_events"},
     "bookings": {"bookings", "line_versions", "line_metadata", "segments"},

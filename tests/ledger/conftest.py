@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from refundctl.files.campaigns.plan_file import read_plan
-from refundctl.ledger.file.connection import Clock, closing_ledger, open_ledger
+from refundctl.ledger.database.connection import Clock, closing_ledger, open_ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
 from refundctl.operations.funding.approval import approve
 from support.books import LEDGER, copy_to, make_full_books

@@ -46,7 +46,7 @@ def schema_as_written() -> sqlite3.Connection:
 
 
 def schema_files() -> list[Traversable]:
-    folder = resources.files("refundctl.ledger.file").joinpath("schema_sql")
+    folder = resources.files("refundctl.ledger.database").joinpath("schema_sql")
     return sorted(folder.iterdir(), key=lambda file: file.name)
 
 

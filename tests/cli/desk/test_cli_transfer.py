@@ -549,8 +549,8 @@ def test_what_has_moved_since_isnt_counted_in_a_file_that_was_cut_off(till: Till
 
 def reserve(till: Till) -> None:
     """Begin a hand-over of all that is new to late.csv, and be cut off before its file is written."""
+    from refundctl.ledger.database.connection import closing_ledger, open_ledger
     from refundctl.ledger.delivery import hand_overs
-    from refundctl.ledger.file.connection import closing_ledger, open_ledger
     from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
     from support.desks.sealed_runs import moment_of_last_run
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from refundctl.domain.basics.mistakes import Place
+from refundctl.domain.basics.definition_mistakes import Place
 from refundctl.domain.campaigns.campaign_rules import (
     RULES_MAX,
     Approval,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refundctl.domain.basics.mistakes import Mistake, MistakesFound
+from refundctl.domain.basics.definition_mistakes import Mistake, MistakesFound
 from refundctl.domain.basics.money import exponent
 from refundctl.domain.campaigns.conditions import FIELDS, RULE_FIELDS, Condition
 

@@ -10,9 +10,9 @@ from itertools import combinations
 import pytest
 
 from refundctl.domain.cards.card_state import CardState
-from refundctl.ledger.cards.heirs import find_heirs, last_successor, replaced_by
 from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.cards.state import endings, live, many_cards, stands_among, waiting
+from refundctl.ledger.cards.successors import find_last_successors, last_successor, replaced_by
 from support.books import schema_as_written
 
 NOW = datetime(2020, 5, 1, 23, 30, tzinfo=UTC)  # where the campaign is, it is the 2nd of May already
@@ -172,11 +172,11 @@ def test_one_that_has_expired_is_live_again_once_extended(connection: sqlite3.Co
     assert connection.execute(asked, {"today": TODAY}).fetchone() == (1,)
 
 
-def test_heirs_are_told_to_the_end(connection: sqlite3.Connection) -> None:
-    assert find_heirs(connection).of("cards.id") == "cards.id"
+def test_successors_are_told_to_the_end(connection: sqlite3.Connection) -> None:
+    assert find_last_successors(connection).of("cards.id") == "cards.id"
     add(connection, "INSERT INTO transfers (card, successor, run_id) VALUES (1, 2, 2), (2, 3, 3)")
-    heirs = find_heirs(connection)
-    rows = connection.execute(f"SELECT id, {heirs.of('cards.id')} FROM cards ORDER BY id").fetchall()
+    successors = find_last_successors(connection)
+    rows = connection.execute(f"SELECT id, {successors.of('cards.id')} FROM cards ORDER BY id").fetchall()
     assert rows == [(HELD, SUCCESSOR), (OF_POOL, SUCCESSOR), (SUCCESSOR, SUCCESSOR)]
     assert (last_successor(connection, HELD), replaced_by(connection, SUCCESSOR)) == (SUCCESSOR, [OF_POOL, HELD])
     assert one(connection, SUCCESSOR).replaced == [OF_POOL, HELD]

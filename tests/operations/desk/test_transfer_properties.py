@@ -93,7 +93,7 @@ class Desk:
     bookings: int = 0
     balances: Counter[tuple[str, str]] = field(default_factory=Counter)
     credits: list[tuple[int, str, str, int]] = field(default_factory=list)  # run, card, bucket, amount
-    heirs: dict[str, str] = field(default_factory=dict)
+    successors: dict[str, str] = field(default_factory=dict)
     undone: set[int] = field(default_factory=set)
     answer: dict[str, Any] = field(default_factory=dict)
 
@@ -169,7 +169,7 @@ class Desk:
         assert card not in dead
         assert successor not in dead
         assert to in {None, successor}
-        self.heirs[card] = successor
+        self.successors[card] = successor
         for bucket in ("paid", "bonus"):
             self.balances[successor, bucket] += self.balances.pop((card, bucket), 0)
 
@@ -194,7 +194,7 @@ class Desk:
         given: Counter[tuple[str, str]] = Counter()
         for run, card, bucket, minor in self.credits:
             if run in steps - self.undone:
-                given[self._heir(card), bucket] += minor
+                given[self._successor(card), bucket] += minor
         taken = {place: min(minor, self.balances[place]) for place, minor in given.items()}
         assert self.call("undo", str(run_id)) in {0, 3, 4}
         if self.answer["totals"]:
@@ -205,8 +205,8 @@ class Desk:
         for place, minor in taken.items():
             self.balances[place] -= minor
 
-    def _heir(self, card: str) -> str:
-        return self._heir(self.heirs[card]) if card in self.heirs else card
+    def _successor(self, card: str) -> str:
+        return self._successor(self.successors[card]) if card in self.successors else card
 
     # --- What must hold ---
 

@@ -17,7 +17,7 @@ from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.cards.pins import hashed
 from refundctl.ledger.cards.one_card import read_card
 from refundctl.ledger.cards.state import many_cards
-from refundctl.ledger.file.connection import Clock, Ledger, open_ledger
+from refundctl.ledger.database.connection import Clock, Ledger, open_ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator
 from refundctl.operations.books.verify import verify
 from refundctl.operations.cash import cashout

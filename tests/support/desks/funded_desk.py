@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlite3 import connect
 from typing import Any
 
-from refundctl.ledger.file.connection import Clock, Ledger, closing_ledger, in_memory
+from refundctl.ledger.database.connection import Clock, Ledger, closing_ledger, in_memory
 from refundctl.ledger.journal.run_journal import Journal, Operator
 from support.books import LEDGER
 from support.command_line import CAMPAIGN, ThisProcess, small_campaigns

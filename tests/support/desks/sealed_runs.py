@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from refundctl.ledger.file.connection import Clock, closing_ledger, open_ledger
+from refundctl.ledger.database.connection import Clock, closing_ledger, open_ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
 from support.books import LEDGER, read
 

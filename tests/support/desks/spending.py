@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from refundctl.domain.cards.redemption_rules import Buckets
+from refundctl.ledger.database.connection import closing_ledger, open_ledger
 from refundctl.ledger.desk.redeeming import NewRedemption, redeem
-from refundctl.ledger.file.connection import closing_ledger, open_ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
 from support.books import LEDGER, read
 from support.desks.sealed_runs import moment_of_last_run

@@ -12,7 +12,7 @@ from refundctl.ledger.bookings import comparing, posting_bookings, withdrawing
 from refundctl.ledger.bookings.contradictions import find_contradictions
 from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, PERSON_COLUMNS, SEGMENT_COLUMNS, StagedBookings
 from refundctl.ledger.bookings.staged_rows import StagedRows
-from refundctl.ledger.file.connection import Clock, in_memory
+from refundctl.ledger.database.connection import Clock, in_memory
 from refundctl.ledger.journal.run_journal import Journal, Operator
 from refundctl.ledger.people import erasing, posting_people
 from refundctl.ledger.people.staged_people import StagedPeople, find_people

@@ -227,7 +227,7 @@ class Model:
         return self._once(key, asked, lambda: self._roll_back(redemption, minor))
 
     def _roll_back(self, redemption: Redemption, minor: int) -> Run:
-        taken, target = redemption.taken, redemption.card.heir
+        taken, target = redemption.taken, redemption.card.last_successor
         if redemption.back is not None:
             raise Refusal("already_rolled_back")
         if minor > taken.total:
@@ -711,8 +711,8 @@ class Model:
         """What each holder was given on cards that count, or whose balance has moved to such."""
         found: Counter[str | None] = Counter()
         for card in self.campaign_cards(terms):
-            if counted(card.heir):
-                found[card.heir.customer if of_customer else card.heir.booking] += card.given.total
+            if counted(card.last_successor):
+                found[card.last_successor.customer if of_customer else card.last_successor.booking] += card.given.total
         return found
 
     def card_for(self, line: Line) -> Card | None:
@@ -823,9 +823,9 @@ class Model:
         for credit in target.credits:
             minor = self._left_of(credit)
             if minor < credit.amount:
-                spent.add(credit.card.heir if credit.card is not None else credit.debt)
+                spent.add(credit.card.last_successor if credit.card is not None else credit.debt)
             if credit.card is not None:
-                self._give(credit.card.heir, Money.of(credit.bucket, -minor), "funding")
+                self._give(credit.card.last_successor, Money.of(credit.bucket, -minor), "funding")
             elif credit.debt is not None:
                 credit.debt.taken_back = minor > 0
             if credit.line is not None:
@@ -837,7 +837,7 @@ class Model:
         if credit.debt is not None:
             return 0 if credit.debt.state in {"paid", "ordered"} else credit.amount
         assert credit.card is not None
-        held: int = getattr(credit.card.heir.money, credit.bucket)
+        held: int = getattr(credit.card.last_successor.money, credit.bucket)
         return min(credit.amount, held)
 
     def _cards_to_end(self, target: Run) -> tuple[list[Card], list[Card]]:
@@ -846,9 +846,9 @@ class Model:
             return [], []
         found = [card for card in self.cards if card.handed_in is target and card.customer is not None]
         for card in found:  # it grows
-            heir = card.successor
-            if heir is not None and heir.handed_in is card.moved_in and heir.replaced == [card]:
-                found.append(heir)
+            successor = card.successor
+            if successor is not None and successor.handed_in is card.moved_in and successor.replaced == [card]:
+                found.append(successor)
         alive = [card for card in found if not card.is_dead and not card.is_frozen]
         return [card for card in alive if not card.money.total], [card for card in alive if card.money.total]
 

@@ -227,8 +227,8 @@ class Card:
     redemptions: list[Redemption] = field(default_factory=list)
 
     @property
-    def heir(self) -> "Card":
-        return self if self.successor is None else self.successor.heir
+    def last_successor(self) -> "Card":
+        return self if self.successor is None else self.successor.last_successor
 
     @property
     def lineage(self) -> list["Card"]:

@@ -9,7 +9,7 @@ from refundctl.cli.shell.common import Common, campaigns_file
 from refundctl.cli.shell.rendering import progress, warn
 from refundctl.domain.basics.errors import UsageError
 from refundctl.ledger.bookings.staged_rows import StagedRows
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.operations.bookings import input_files, load, rejects_files
 

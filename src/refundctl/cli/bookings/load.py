@@ -12,7 +12,7 @@ from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
 from refundctl.cli.shell.rendering import report
 from refundctl.operations.bookings import load as operation
-from refundctl.operations.one_run import writing_run
+from refundctl.operations.run_lifecycle import writing_run
 
 
 @command("load", writes=True, short="Load files of bookings.")

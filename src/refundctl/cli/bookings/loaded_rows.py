@@ -8,7 +8,7 @@ from refundctl.cli.shell.rendering import Report, Screen, amount, figures, numbe
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.journal.run_journal import Outcome, RunFile
 from refundctl.operations.bookings.input_files import LoadResult
-from refundctl.operations.one_run import OpenRun
+from refundctl.operations.run_lifecycle import OpenRun
 
 Describe = Callable[[Screen, LoadResult, Sequence[RunFile]], None]
 

@@ -1,1 +1,1 @@
-"""The commands about the books: figures, history, checks, undo, copies."""
+"""The commands about the books: figures, history, checks, copies."""

@@ -14,13 +14,13 @@ from refundctl.domain.campaigns.conditions import Condition
 from refundctl.exports.books.finance import COLUMNS
 from refundctl.exports.csv_text import encode
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.delivery.hand_overs import HandOver, last_handed, last_transaction
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.operations.books import export as operation
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.delivery import hand_over as handover
-from refundctl.operations.one_run import writing_run
+from refundctl.operations.run_lifecycle import writing_run
 
 Kind = Annotated[
     Literal["mail", "cards", "transactions", "publications", "bookings", "redemptions"],

@@ -9,7 +9,7 @@ import typer
 from refundctl.cli.shell.common import Common, command, existing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, report
 from refundctl.domain.basics.errors import ExitCode, InputMissing
-from refundctl.ledger.file.connection import LedgerDamaged
+from refundctl.ledger.database.connection import LedgerDamaged
 from refundctl.ledger.journal.seals import Seal, parse_seal
 from refundctl.operations.books import verify as operation
 

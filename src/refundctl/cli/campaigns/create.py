@@ -9,7 +9,7 @@ from refundctl.cli.shell.common import Common, campaign_in_file, command, writin
 from refundctl.cli.shell.rendering import Report, Screen, figures, number, report
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns import create as operation
-from refundctl.operations.one_run import writing_run
+from refundctl.operations.run_lifecycle import writing_run
 
 _SAID = {
     operation.Creation.CREATED: "Made the campaign {}: its cards start at zero.",

@@ -12,7 +12,7 @@ from refundctl.cli.shell.rendering import Report, Screen, report
 from refundctl.domain.basics.errors import UsageError
 from refundctl.files.safe_write import write_whole
 from refundctl.ledger.journal.run_journal import Outcome
-from refundctl.operations.one_run import writing_run
+from refundctl.operations.run_lifecycle import writing_run
 
 
 @command("init", writes=True, short="Make an empty ledger and a campaigns file.")

@@ -6,11 +6,11 @@ from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, report
 from refundctl.domain.basics.errors import ExitCode
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns import pause as operation
 from refundctl.operations.campaigns.terms import Terms, terms_of
-from refundctl.operations.one_run import writing_run
+from refundctl.operations.run_lifecycle import writing_run
 
 Switch = Callable[[Ledger, Terms, str | None, int], operation.Switched]
 Describe = Callable[[Screen, str, operation.Switched], None]

@@ -11,8 +11,8 @@ from refundctl.cli.shell.common import Common, existing_ledger, operator
 from refundctl.cli.shell.rendering import Report, Screen, report, warn
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.domain.cards.codes import code_key
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk.redeeming import is_a_code
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, RunFile
 from refundctl.operations.desk import deeds
 from refundctl.operations.desk.deeds import Answer, CardDeed

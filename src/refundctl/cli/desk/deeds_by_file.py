@@ -9,7 +9,7 @@ from refundctl.cli.desk.deeds import Tell, desk_ledger, do_to_card, key_given, t
 from refundctl.cli.shell.common import Common
 from refundctl.domain.basics.errors import RowProblem, UsageError
 from refundctl.domain.cards.codes import without_codes
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.ledger.people.finding_people import customer_number
 from refundctl.operations.desk.deeds import KEY_LENGTH_MAX, CardDeed

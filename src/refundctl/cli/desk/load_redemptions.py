@@ -10,7 +10,7 @@ from refundctl.cli.shell.rendering import Screen, amount, figures, number, reaso
 from refundctl.ledger.journal.run_journal import Journal, RunFile
 from refundctl.operations.bookings.input_files import LoadResult, plain, read_plainly
 from refundctl.operations.desk import load_redemptions as operation
-from refundctl.operations.one_run import writing_run
+from refundctl.operations.run_lifecycle import writing_run
 
 
 @command("load-redemptions", writes=True, short="Load files of what a till has redeemed.")

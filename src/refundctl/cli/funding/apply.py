@@ -13,7 +13,7 @@ from refundctl.cli.shell.common import Common, about_campaign, clock, command, o
 from refundctl.cli.shell.rendering import Report, Screen, report
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.files.campaigns.plan_file import Plan, campaign_of, source_of
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.bookings import input_files
 from refundctl.operations.bookings import load as loading

@@ -10,7 +10,7 @@ from refundctl.files.campaigns.plan_file import Plan
 from refundctl.ledger.funding.plans import Approved
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.funding import approval as operation
-from refundctl.operations.one_run import writing_run
+from refundctl.operations.run_lifecycle import writing_run
 
 
 @command("approve", writes=True, short="Agree to a plan that another person has made.")

@@ -13,7 +13,7 @@ from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.funding import publish as operation
-from refundctl.operations.one_run import writing_run
+from refundctl.operations.run_lifecycle import writing_run
 
 MOST_CARDS = 2**63 - 1  # that SQLite can count
 

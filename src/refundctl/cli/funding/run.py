@@ -9,7 +9,7 @@ from refundctl.cli.funding.whole_run import resume_hand_over, run_and_hand_over,
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, campaign_in_file, command, writing_ledger
 from refundctl.cli.shell.rendering import report
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.operations.delivery import hand_over as handover
 from refundctl.operations.funding import run as operation
 from refundctl.operations.funding.approval import by_plan, refuse_unapproved

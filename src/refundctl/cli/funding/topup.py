@@ -11,7 +11,7 @@ from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.funding import topup as operation
 from refundctl.operations.funding.approval import by_plan, refuse_unapproved
-from refundctl.operations.one_run import writing_run
+from refundctl.operations.run_lifecycle import writing_run
 
 
 @command("topup", writes=True, short="Post what each card is owed, once.")

@@ -12,7 +12,7 @@ from refundctl.cli.shell.rendering import Report, Screen, amount, figures, numbe
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.files.safe_write import Other, make_folder
 from refundctl.ledger.campaigns.stored_campaigns import campaign_named
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, RunFile
 from refundctl.operations.bookings import load, rejects_files
 from refundctl.operations.campaigns.pause import refuse_paused

@@ -27,11 +27,11 @@ from refundctl.cli.shell.rendering import (
 from refundctl.cli.shell.wording import in_words
 from refundctl.domain.basics.errors import RefundctlError
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, write_whole
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.ledger.people import erasing
-from refundctl.operations.one_run import recording_refusals
 from refundctl.operations.people import customer as operation
+from refundctl.operations.run_lifecycle import recording_refusals
 
 Facts = Mapping[str, Any]
 

@@ -12,8 +12,8 @@ from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
 from refundctl.cli.shell.rendering import report
 from refundctl.operations.bookings.input_files import plain
-from refundctl.operations.one_run import writing_run
 from refundctl.operations.people import load_customers as operation
+from refundctl.operations.run_lifecycle import writing_run
 
 
 @command("load-customers", writes=True, short="Load files of people, as from a CRM.")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 import typer
 
+from refundctl.domain.basics.definition_mistakes import MistakesFound
 from refundctl.domain.basics.errors import InputMissing, UsageError
-from refundctl.domain.basics.mistakes import MistakesFound
 from refundctl.domain.basics.money import parse_total
 from refundctl.domain.cards.codes import without_codes
 

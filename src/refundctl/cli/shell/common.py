@@ -16,10 +16,10 @@ import typer
 
 from refundctl.cli.shell.app import app, in_order
 from refundctl.domain.basics.errors import InputMissing, RefundctlError, UsageError
-from refundctl.ledger.file import connection as ledgers
-from refundctl.ledger.file.connection import Clock, Ledger
+from refundctl.ledger.database import connection as ledgers
+from refundctl.ledger.database.connection import Clock, Ledger
 from refundctl.ledger.journal.run_journal import Journal, Operator
-from refundctl.operations.one_run import recording_refusals
+from refundctl.operations.run_lifecycle import recording_refusals
 
 if TYPE_CHECKING:
     from refundctl.domain.campaigns.campaign import Campaign

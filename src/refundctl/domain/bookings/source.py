@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from refundctl.domain.basics.mistakes import Mistake, did_you_mean, folded, placed, shown
+from refundctl.domain.basics.definition_mistakes import Mistake, did_you_mean, folded, placed, shown
 from refundctl.domain.bookings.booking_cells import FIELDS, NEEDED, REFUNDED, WHITESPACE, Fault, read_date, read_text
 from refundctl.domain.bookings.column_rules import RULES
 

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from refundctl.domain.basics.countries import country_code
-from refundctl.domain.basics.mistakes import Mistake, did_you_mean, placed, shown
+from refundctl.domain.basics.definition_mistakes import Mistake, did_you_mean, placed, shown
 from refundctl.domain.basics.money import is_currency
 from refundctl.domain.basics.validity import Duration, is_timezone
 from refundctl.domain.campaigns.campaign_rules import (

@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from refundctl.domain.basics.mistakes import Mistake, MistakesFound, Place, folded, placed, shown
+from refundctl.domain.basics.definition_mistakes import Mistake, MistakesFound, Place, folded, placed, shown
 from refundctl.domain.basics.money import exponent
 from refundctl.domain.basics.validity import Duration, ValidityError
 from refundctl.domain.campaigns.conditions import FIELDS, RULE_FIELDS, AnyOf, Condition

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache, partial
 from typing import Self, TypeVar
 
-from refundctl.domain.basics.mistakes import Mistake, MistakesFound, did_you_mean, folded, shown
+from refundctl.domain.basics.definition_mistakes import Mistake, MistakesFound, did_you_mean, folded, shown
 from refundctl.domain.basics.money import exponent
 from refundctl.domain.bookings.booking_cells import Fault, read_country, read_currency, read_locale, read_yes_no
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from refundctl.domain.basics.definition_mistakes import shown
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.basics.mistakes import shown
 from refundctl.domain.bookings.booking_cells import FIELDS, REFUNDED, REQUIRED
 from refundctl.files.tables.headers import Match, TableHeader, listed, refuse_twice, table_header
 

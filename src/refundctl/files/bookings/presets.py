@@ -5,8 +5,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, BinaryIO
 
+from refundctl.domain.basics.definition_mistakes import folded
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.basics.mistakes import folded
 from refundctl.domain.bookings.booking_cells import NEEDED, WHITESPACE
 from refundctl.files.bookings.bookings_header import lacking
 from refundctl.files.tables.csv_rows import CsvRows, first_row

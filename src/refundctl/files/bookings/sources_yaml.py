@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from refundctl.domain.basics.mistakes import Place, did_you_mean, shown
+from refundctl.domain.basics.definition_mistakes import Place, did_you_mean, shown
 from refundctl.domain.bookings.source import Source, on_top, source_name
 from refundctl.files.yaml.yaml_models import ModelReading
 

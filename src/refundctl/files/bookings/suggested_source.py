@@ -12,7 +12,7 @@ from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from refundctl.domain.basics.currency_signs import currencies_of, currency_of
-from refundctl.domain.basics.mistakes import folded, on_one_line
+from refundctl.domain.basics.definition_mistakes import folded, on_one_line
 from refundctl.domain.bookings.booking_cells import (
     FIELDS,
     NEEDED,

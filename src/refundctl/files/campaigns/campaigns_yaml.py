@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
+from refundctl.domain.basics.definition_mistakes import Place, did_you_mean, folded, shown
 from refundctl.domain.basics.errors import InputMissing
-from refundctl.domain.basics.mistakes import Place, did_you_mean, folded, shown
 from refundctl.domain.bookings.source import Source
 from refundctl.domain.campaigns.campaign import Campaign
 from refundctl.domain.campaigns.campaign_rules import clashes, rules_of

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
+from refundctl.domain.basics.definition_mistakes import folded
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.basics.mistakes import folded
 from refundctl.domain.cards.codes import code_key, looks_like_code
 from refundctl.files.tables.headers import TableHeader, first_names
 from refundctl.files.tables.table_file import TableFile, wrong_width

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from refundctl.domain.basics.definition_mistakes import folded
 from refundctl.domain.basics.errors import BadInput, RowProblem
-from refundctl.domain.basics.mistakes import folded
 from refundctl.files.tables.small_csv import NamedRow, NamedRows, read_named_rows
 from refundctl.files.tables.table_file import wrong_width
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
+from refundctl.domain.basics.definition_mistakes import did_you_mean, folded, shown
 from refundctl.domain.basics.errors import BadInput, RowProblem
-from refundctl.domain.basics.mistakes import did_you_mean, folded, shown
 from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.domain.cards.codes import code_key, is_card_id, looks_like_code, mask
 from refundctl.domain.cards.redemption_columns import CARD_COLUMNS

@@ -9,8 +9,8 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
+from refundctl.domain.basics.definition_mistakes import shown
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.basics.mistakes import shown
 from refundctl.domain.basics.payment_card_numbers import may_hold_card_number
 from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.domain.bookings.booking_columns import BookingRules

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from refundctl.domain.basics.definition_mistakes import shown
 from refundctl.domain.basics.errors import BadInput, InputMissing
-from refundctl.domain.basics.mistakes import shown
 from refundctl.files.safe_write import failures
 
 PIECE_BYTES = 1 << 20

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from refundctl.domain.basics.definition_mistakes import folded, nearest, shown
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.basics.mistakes import folded, nearest, shown
 from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.files.tables.csv_rows import DELIMITERS, first_row
 from refundctl.files.tables.reject_columns import REJECT_COLUMNS

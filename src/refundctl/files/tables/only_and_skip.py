@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from refundctl.domain.basics.mistakes import folded
+from refundctl.domain.basics.definition_mistakes import folded
 from refundctl.domain.bookings.booking_cells import WHITESPACE
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
+from refundctl.domain.basics.definition_mistakes import folded, nearest
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.basics.mistakes import folded, nearest
 from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.files.tables.headers import table_header
 from refundctl.files.tables.table_file import TableFile

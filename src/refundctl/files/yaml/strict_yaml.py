@@ -12,7 +12,7 @@ from typing import Protocol
 
 import yaml
 
-from refundctl.domain.basics.mistakes import Place, shown
+from refundctl.domain.basics.definition_mistakes import Place, shown
 
 SIZE_BYTES_MAX = 1 << 20
 DEPTH_MAX = 20

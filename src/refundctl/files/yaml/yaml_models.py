@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from refundctl.domain.basics.definition_mistakes import PLACED, Place, did_you_mean, on_one_line, shown
 from refundctl.domain.basics.errors import BadCampaigns, CampaignProblem
-from refundctl.domain.basics.mistakes import PLACED, Place, did_you_mean, on_one_line, shown
 from refundctl.domain.campaigns.conditions import Condition
 from refundctl.files.yaml.strict_yaml import Document, Entry, Items, Keys, Mark, Node, Text
 

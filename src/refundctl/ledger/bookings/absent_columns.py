@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from refundctl.ledger.bookings.comparing import ComparedBookings
 from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, OWED_OTHERWISE, SEGMENT_COLUMNS, StagedBookings
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 
 _CARRIED = {
     **{name: f"now.{name}" for name in LINE_COLUMNS},

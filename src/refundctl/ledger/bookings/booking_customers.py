@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from refundctl.ledger.bookings.comparing import NEW_OR_CHANGED, SAYS_OTHERWISE, TAKEN, ComparedBookings
 from refundctl.ledger.bookings.staged_bookings import PERSON_COLUMNS
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.journal.salted_digests import PERSON_TEXT, register_sha256
 
 _TABLES = """

@@ -15,7 +15,7 @@ from refundctl.ledger.bookings.staged_bookings import (
     SEGMENT_COLUMNS,
     StagedBookings,
 )
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 
 _TABLES = """
     -- staged rows whose refund line the ledger has; person_differs where they say something else of its customer

@@ -6,7 +6,7 @@ Which row comes first never matters: either all lines of a contradiction go, or 
 import sqlite3
 
 from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, PERSON_COLUMNS, StagedBookings
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 
 
 def find_contradictions(staged: StagedBookings) -> None:

@@ -9,7 +9,7 @@ from refundctl.ledger.bookings.absent_columns import carry_absent
 from refundctl.ledger.bookings.booking_customers import BookingCustomers, post_customers
 from refundctl.ledger.bookings.comparing import NEW, SAYING, TAKEN, ComparedBookings, map_segments
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.journal.salted_digests import METADATA_TEXT
 
 _DIGEST = (

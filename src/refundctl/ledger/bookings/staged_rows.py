@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import ClassVar
 
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary
 
 _REJECTED = """
     -- rows that can't be taken, whether the file or the ledger shows it

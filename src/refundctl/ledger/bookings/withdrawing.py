@@ -5,7 +5,7 @@ its line back, as any other change.
 """
 
 from refundctl.ledger.bookings.staged_bookings import StagedBookings
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 
 _COLUMNS = """
     booking, refund_id, customer, order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.cards.codes import code_key
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary
 
 CODES_PER_DRAW = 20_000
 FRUITLESS_ROUNDS = 10  # of drawing codes that all exist already, before a pattern counts as used up

@@ -7,7 +7,7 @@ from itertools import islice
 
 from refundctl.ledger.cards.codes import CODE_KEY, MakeCodes, highest_card, index_codes, post_cards
 from refundctl.ledger.cards.state import waiting
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary
 
 EMPTY = "no_voucher_suitable_for_publication"  # Voucherify's name for it
 

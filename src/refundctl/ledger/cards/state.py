@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.domain.cards.card_state import CardState
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.database.sql import any_rows
 
 #: Wrong PINs in a row that lock a card until it is unlocked.
 WRONG_PINS_MAX = 5

@@ -38,12 +38,12 @@ TIMEZONES = """
 #: SQL for whether `other` is the card that the money of `card` had moved to when a run began: itself where it hadn't.
 MOVED_TO = """
     ({other} IS {card} OR {other} IN (
-        WITH RECURSIVE heirs (card) AS (
+        WITH RECURSIVE successors (card) AS (
             SELECT {card}
             UNION
-            SELECT successor FROM heirs CROSS JOIN transfers ON transfers.card = heirs.card WHERE transfers.run_id < {run}
+            SELECT successor FROM successors CROSS JOIN transfers ON transfers.card = successors.card WHERE transfers.run_id < {run}
         )
-        SELECT card FROM heirs
+        SELECT card FROM successors
     ))
 """
 

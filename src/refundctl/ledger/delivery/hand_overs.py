@@ -12,7 +12,7 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Busy
 from refundctl.ledger.cards.state import BEARERS, endings
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.line_state import LineState
 
@@ -249,9 +249,9 @@ _CREDIT = "campaign = :campaign AND type = 'CREDITS_ADDITION' AND card IS NOT NU
 
 def _asked_for(connection: sqlite3.Connection) -> str:
     """SQL for the cards that a run mails: those of its refund lines, and those of which nobody was told by the desk."""
-    heirs = _HEIRS if any_rows(connection, "transfers") else ""
+    successors = _SUCCESSORS if any_rows(connection, "transfers") else ""
     return f"""
-        WITH RECURSIVE asked (card) AS ({_ASKED_FOR} {heirs})
+        WITH RECURSIVE asked (card) AS ({_ASKED_FOR} {successors})
         SELECT card FROM asked
     """
 
@@ -266,7 +266,7 @@ _ASKED_FOR = f"""
     UNION
     SELECT card FROM transactions WHERE entry IS NULL AND {_CREDIT} AND id <= :after AND NOT ({HANDED})
 """
-_HEIRS = "UNION SELECT successor FROM asked CROSS JOIN transfers ON transfers.card = asked.card"
+_SUCCESSORS = "UNION SELECT successor FROM asked CROSS JOIN transfers ON transfers.card = asked.card"
 
 
 def _collect(connection: sqlite3.Connection, parameters: Mapping[str, Any], wanted: str) -> None:

@@ -189,12 +189,12 @@ _REFUSED_OPEN = """
     CROSS JOIN campaigns ON campaigns.id = cards.campaign
     CROSS JOIN runs ON runs.id = refused.run_id
     WHERE {wanted} AND NOT EXISTS (
-        WITH RECURSIVE heirs (card) AS (
+        WITH RECURSIVE successors (card) AS (
             SELECT refused.card
             UNION
-            SELECT successor FROM heirs CROSS JOIN transfers ON transfers.card = heirs.card
+            SELECT successor FROM successors CROSS JOIN transfers ON transfers.card = successors.card
         )
-        SELECT 1 FROM heirs CROSS JOIN redemptions ON redemptions.card = heirs.card
+        SELECT 1 FROM successors CROSS JOIN redemptions ON redemptions.card = successors.card
             AND redemptions.invoice = refused.invoice
         WHERE redemptions.run_id > refused.run_id
             OR (redemptions.run_id = refused.run_id AND refused.error_code <> 'invoice_already_used')

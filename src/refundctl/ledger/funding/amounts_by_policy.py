@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.campaigns.refund_policy import NONE, Policy
 from refundctl.ledger.cards.state import live
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered, Judge, valid_by
 from refundctl.ledger.funding.fees_in_turn import find_turns
 from refundctl.ledger.funding.holders import Holding, cards_of

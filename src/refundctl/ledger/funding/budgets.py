@@ -4,9 +4,9 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.campaigns.refund_policy import Budget
-from refundctl.ledger.cards.heirs import find_heirs
 from refundctl.ledger.cards.state import BEARERS_CARDS, DEACTIVATED_CARDS, TRANSFERRED_CARDS, UNASSIGNED, live
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.cards.successors import find_last_successors
+from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.holders import Holding
 from refundctl.ledger.funding.line_state import LineState
@@ -92,7 +92,7 @@ def _find_given(connection: sqlite3.Connection, holding: Holding, holder: str, c
 
     What was given on a card that was transferred counts on its successor.
     """
-    card = find_heirs(connection).of("transactions.card")
+    card = find_last_successors(connection).of("transactions.card")
     columns = "holder INTEGER PRIMARY KEY, minor INTEGER NOT NULL"
     make_temporary(connection, f"CREATE TEMP TABLE given_by_holder ({columns});")
     connection.execute(

@@ -12,7 +12,7 @@ from refundctl.domain.campaigns.conditions import Condition
 from refundctl.domain.campaigns.refund_policy import Policy
 from refundctl.ledger.bookings.line_versions import newest_version
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.funding.matching import FieldValues, Matcher, matcher
 from refundctl.ledger.funding.owed import OWED_BONUS, OWED_IN_CASH, OWED_ON_CARD

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.funding.owed import add_up_given
 from refundctl.ledger.funding.settled_lines import RuleColumn
 

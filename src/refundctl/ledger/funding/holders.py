@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from refundctl.ledger.cards.pool import has_pool
 from refundctl.ledger.cards.state import live
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from refundctl.domain.campaigns.conditions import (
     Test,
 )
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary
 
 SEGMENT_FIELDS = frozenset({"source", *SEGMENT_COLUMNS})
 FieldValues = Mapping[str, str | int | None]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from refundctl.ledger.cards.heirs import find_heirs
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.cards.successors import find_last_successors
+from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered, RuleBits
 from refundctl.ledger.funding.line_state import IS_OPEN, LineState
 from refundctl.ledger.funding.owed import GIVEN
@@ -316,7 +316,7 @@ def unapproved_minor(connection: sqlite3.Connection, campaign: int) -> int:
     What takes a credit back counts with the run of that credit, so that undoing an approved run frees nothing. Nor does
     a correction that takes off a card what was approved: else it could be given to somebody else by another one.
     """
-    card = find_heirs(connection).of("entry.card")
+    card = find_last_successors(connection).of("entry.card")
     return int(
         connection.execute(
             f"""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from refundctl.ledger.cards.codes import MakeCodes, post_cards
 from refundctl.ledger.cards.pool import has_pool
 from refundctl.ledger.cards.state import waiting
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.holders import HeldCards, Holding, cards_of
 from refundctl.ledger.funding.line_state import LineState

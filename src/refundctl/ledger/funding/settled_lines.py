@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.domain.campaigns.refund_policy import Policy, Rule
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.database.sql import any_rows
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.funding.reopened_lines import Reopened

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from refundctl.ledger.cards.state import live
-from refundctl.ledger.file.sql import any_rows
-from refundctl.ledger.funding.bonus_totals import limit_totals
+from refundctl.ledger.database.sql import any_rows
+from refundctl.ledger.funding.bonus_limits import limit_totals
 from refundctl.ledger.funding.holders import HeldCards, Holding, cards_of, day_of
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.funding.settled_lines import RuleColumn, Settled

@@ -7,7 +7,7 @@ from typing import Any
 
 from refundctl import __version__
 from refundctl.domain.basics.errors import RefundctlError
-from refundctl.ledger.file.connection import Ledger, translated
+from refundctl.ledger.database.connection import Ledger, translated
 from refundctl.ledger.journal import seals
 
 PROGRAM = f"refundctl {__version__}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refundctl.ledger.bookings.staged_bookings import PERSON_COLUMNS, StagedBookings
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.database.sql import any_rows
 from refundctl.ledger.people.finding_people import pseudonym, pseudonym_in
 from refundctl.ledger.people.staged_people import PEOPLE_COLUMNS, StagedPeople
 

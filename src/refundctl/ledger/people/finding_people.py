@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 
 PSEUDONYM_HEX_DIGITS = 32
 #: What a pseudonym looks like, as a pattern for SQL's GLOB.

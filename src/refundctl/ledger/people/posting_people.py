@@ -6,7 +6,7 @@ All of it is set-based and depends on the set of rows only, never on their order
 import sqlite3
 from dataclasses import dataclass
 
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.journal.salted_digests import PERSON_TEXT, register_sha256
 from refundctl.ledger.people.staged_people import PEOPLE_COLUMNS, StagedPeople
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from refundctl.ledger.bookings.staged_bookings import PERSON_COLUMNS
 from refundctl.ledger.bookings.staged_rows import StagedTexts
-from refundctl.ledger.file.sql import any_rows, run_script
+from refundctl.ledger.database.sql import any_rows, run_script
 
 # What files of people say, in the order of `customers`; a booking keeps its country itself.
 PEOPLE_COLUMNS = (*PERSON_COLUMNS, "country")

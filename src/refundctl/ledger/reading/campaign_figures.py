@@ -14,8 +14,8 @@ from refundctl.ledger.cards.state import (
     many_cards,
 )
 from refundctl.ledger.cash.debts import count_open
+from refundctl.ledger.database.sql import any_rows
 from refundctl.ledger.desk.card_details import refused_redemptions_open
-from refundctl.ledger.file.sql import any_rows
 from refundctl.ledger.funding.budgets import published_cards
 from refundctl.ledger.funding.owed import FUNDED
 from refundctl.ledger.funding.topping_up import BUCKETS

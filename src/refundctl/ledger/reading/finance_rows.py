@@ -6,8 +6,8 @@ from typing import Any
 
 from refundctl.ledger.cards.one_card import REDEMPTIONS
 from refundctl.ledger.cards.state import BOOKING, HAND_OUTS, HOLDER, many_cards
+from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.desk.card_details import BALANCE_AFTER, INVOICE
-from refundctl.ledger.file.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger.cards.state import endings
-from refundctl.ledger.file.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.undo.undone_runs import FUNDED_BY, MOST_LISTED
 
 

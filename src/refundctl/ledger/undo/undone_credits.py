@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from refundctl.ledger.cards.heirs import find_heirs
+from refundctl.ledger.cards.successors import find_last_successors
 from refundctl.ledger.cash.debts import WITH_THE_BANK
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.undo.undone_runs import MOST_LISTED
 
 
@@ -64,8 +64,8 @@ class _UndoneCredits:
 
 def _find_credits(connection: sqlite3.Connection, undone: int) -> _UndoneCredits:
     make_temporary(connection, _CREDITS_TABLES)
-    # Only then, as an undo of a million credits must not look for the heir of each.
-    card = find_heirs(connection).of("transactions.card")
+    # Only then, as an undo of a million credits must not look for the last successor of each.
+    card = find_last_successors(connection).of("transactions.card")
     credits_ = f"""
         SELECT id, {card} AS card, bucket, amount_minor FROM transactions
         WHERE run_id = ? AND (entry IS NOT NULL OR contra_account = 'goodwill')

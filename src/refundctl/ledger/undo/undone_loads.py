@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.ledger.bookings.line_versions import newest_version
-from refundctl.ledger.file.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.undo.undone_cards import Staying, Withdrawn
 from refundctl.ledger.undo.undone_runs import CONTRADICTING, FUNDED_BY, MOST_LISTED
 

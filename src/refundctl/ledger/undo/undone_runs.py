@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger.cash.debts import WITH_THE_BANK
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.database.sql import any_rows
 
 STEPS = ("load", "publish", "topup")  # that can be undone, in the order in which they are done
 GOODWILL = "card issue"  # can be undone too: it publishes a card and puts money on it, for no refund line

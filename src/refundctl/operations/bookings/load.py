@@ -10,7 +10,7 @@ from refundctl.files.bookings.second_process import open_ahead
 from refundctl.ledger.bookings import comparing, line_totals, posting_bookings, withdrawing
 from refundctl.ledger.bookings.contradictions import find_contradictions
 from refundctl.ledger.bookings.staged_bookings import StagedBookings
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Run
 from refundctl.ledger.people import erasing
 from refundctl.operations.bookings.input_files import (

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from refundctl.domain.basics.definition_mistakes import folded
 from refundctl.domain.basics.errors import BadInput
-from refundctl.domain.basics.mistakes import folded
 from refundctl.domain.basics.money import format_amount
 from refundctl.domain.bookings.booking_cells import FIELDS, WHITESPACE, RejectedRow
 from refundctl.files.bookings.bookings_csv import Block, BookingsFile

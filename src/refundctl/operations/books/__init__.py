@@ -1,1 +1,1 @@
-"""What an operator does with the books: figures, history, checks, undo, copies."""
+"""What an operator does with the books: figures, history, checks, copies."""

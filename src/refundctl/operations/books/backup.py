@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from refundctl.files.safe_write import failures, refuse_existing, remove_parts, sync_folder
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
 
 

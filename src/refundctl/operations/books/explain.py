@@ -15,8 +15,8 @@ from refundctl.domain.campaigns.conditions import CUSTOMER_TOTAL
 from refundctl.domain.campaigns.refund_policy import CASH, GIFT_CARD, NONE, Percentage, Policy, Rule
 from refundctl.ledger.campaigns import stored_campaigns
 from refundctl.ledger.campaigns.definitions import pause_of
-from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.funding.bonus_totals import limit_totals
+from refundctl.ledger.database.connection import Ledger
+from refundctl.ledger.funding.bonus_limits import limit_totals
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.funding.settled_lines import SettledLine
 from refundctl.ledger.reading import booking_history

@@ -7,7 +7,7 @@ from refundctl.domain.campaigns.conditions import Condition
 from refundctl.exports.books.finance import COLUMNS, rendered
 from refundctl.exports.csv_text import encode
 from refundctl.files.safe_write import writing_to
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.ledger.reading import finance_rows
 from refundctl.operations.campaigns.terms import EVERYTHING, Terms, consider, terms_of

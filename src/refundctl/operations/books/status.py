@@ -8,8 +8,8 @@ from refundctl.domain.campaigns.refund_policy import Budget
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.campaigns import stored_campaigns
 from refundctl.ledger.campaigns.definitions import Pause, pause_of
-from refundctl.ledger.file import schema
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database import schema
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.funding import budgets
 from refundctl.ledger.funding.line_state import LineState, count_capped
 from refundctl.ledger.reading import campaign_figures

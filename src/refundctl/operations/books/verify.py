@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger.campaigns import stored_campaigns
-from refundctl.ledger.checks.books import check_books, check_file
+from refundctl.ledger.checks.all_checks import check_books, check_file
 from refundctl.ledger.checks.findings import Finding
 from refundctl.ledger.checks.seals_in_order import check_against
-from refundctl.ledger.file.connection import Ledger, LedgerDamaged
+from refundctl.ledger.database.connection import Ledger, LedgerDamaged
 from refundctl.ledger.funding.considered_lines import consider
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.journal.seals import Seal, last_seal

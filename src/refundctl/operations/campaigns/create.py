@@ -20,7 +20,7 @@ from refundctl.domain.cards.printed_codes import (
 from refundctl.ledger.campaigns.definitions import post_campaign, post_definition
 from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_named, has_cards
 from refundctl.ledger.cards import pool
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
 
 if TYPE_CHECKING:

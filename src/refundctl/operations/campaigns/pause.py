@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.ledger.campaigns.definitions import Event, Pause, pause_of, post_event
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 
 if TYPE_CHECKING:  # a single card's redemption must not wait for what funding needs
     from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign

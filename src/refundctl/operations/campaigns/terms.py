@@ -15,7 +15,7 @@ from refundctl.domain.campaigns.conditions import Condition
 from refundctl.domain.campaigns.refund_policy import Budget, Policy
 from refundctl.domain.cards.codes import CodePattern
 from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_named, campaigns, earlier_definitions
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.funding import considered_lines
 from refundctl.ledger.funding.amounts_by_policy import settle
 from refundctl.ledger.funding.budgets import leave_out_capped

@@ -14,7 +14,7 @@ from refundctl.ledger.cash import cashouts
 from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.bank_files import orders_of
 from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.campaigns.terms import terms_of
 from refundctl.operations.desk import refusals

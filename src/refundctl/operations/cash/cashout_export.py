@@ -28,12 +28,12 @@ from refundctl.files.safe_write import (
 from refundctl.ledger.cash import bank_files
 from refundctl.ledger.cash.bank_files import CashFile
 from refundctl.ledger.cash.debts import Debt, DebtState, debts
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import ledger_id
 from refundctl.operations.cash.cashout import refuse_unknown_campaign
 from refundctl.operations.delivery.hand_over import HandOverOpen
-from refundctl.operations.one_run import one_run
+from refundctl.operations.run_lifecycle import one_run
 
 CSV, PAIN = "csv", "pain.001"
 WITHOUT_ACCOUNT, OTHER_CURRENCY, TOO_LARGE = "without_account", "other_currency", "amount_too_large"

@@ -19,11 +19,11 @@ from refundctl.ledger.cash import bank_files
 from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.bank_files import CashOrder
 from refundctl.ledger.cash.debts import Debt, DebtState
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import ledger_id
 from refundctl.operations.bookings.rejects_files import refuse_foreign
-from refundctl.operations.one_run import one_run
+from refundctl.operations.run_lifecycle import one_run
 
 PAID, REOPENED, PENDING, UNCHANGED = "paid", "reopened", "pending", "unchanged"
 

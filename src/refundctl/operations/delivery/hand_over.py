@@ -25,15 +25,15 @@ from refundctl.files.safe_write import (
     write_whole,
 )
 from refundctl.ledger.campaigns.stored_campaigns import campaign_numbered
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.delivery import hand_overs
 from refundctl.ledger.delivery.hand_overs import HandOver
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.journal import journal_entries
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import seal_of_run
 from refundctl.operations.delivery.mail_rendering import Tick, figures_of, render
-from refundctl.operations.one_run import one_run
+from refundctl.operations.run_lifecycle import one_run
 
 MAIL_FILE = "mail.csv"
 SUMMARY_FILE = "summary.json"

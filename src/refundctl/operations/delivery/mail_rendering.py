@@ -17,8 +17,8 @@ from typing import IO, Any
 from refundctl.domain.basics.errors import ExitCode, RefundctlError, WriteFailed
 from refundctl.exports.csv_text import encode
 from refundctl.exports.delivery.mail_rows import MailFigures, mail_rows
+from refundctl.ledger.database.connection import Clock, Ledger, closing_ledger, open_existing
 from refundctl.ledger.delivery.mail_cards import MailCards, find_mail_cards
-from refundctl.ledger.file.connection import Clock, Ledger, closing_ledger, open_existing
 
 WORTHWHILE_CARDS = 50_000
 WAIT_SECONDS = 30.0

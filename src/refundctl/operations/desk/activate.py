@@ -7,9 +7,9 @@ from typing import Any
 from refundctl.domain.basics.validity import expiry_forbidden
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import card_events
 from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out_card
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.people.finding_people import CustomersThere, find_customers_in
 from refundctl.operations.campaigns.terms import Terms, terms_of
 from refundctl.operations.desk.card_deeds import done, nothing

@@ -8,8 +8,8 @@ from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.redemption_rules import Buckets, taken
 from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import adjusting as posting
-from refundctl.ledger.file.connection import Ledger
 from refundctl.operations.desk import refusals
 from refundctl.operations.desk.amounts import amount_of, balance_by_bucket, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts

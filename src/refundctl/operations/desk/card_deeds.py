@@ -6,7 +6,7 @@ from typing import Any
 
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.cards.one_card import Card
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.deeds import Answer, Desk
 

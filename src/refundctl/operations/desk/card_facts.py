@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import card_details
-from refundctl.ledger.file.connection import Ledger
 
 
 def card_facts(card: Card) -> dict[str, Any]:

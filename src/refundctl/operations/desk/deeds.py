@@ -15,12 +15,12 @@ from typing import Any, Protocol
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.cards.codes import is_card_id
 from refundctl.ledger.cards.one_card import Card, read_card
-from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.journal import idempotency as answers
+from refundctl.ledger.database.connection import Ledger
+from refundctl.ledger.journal import idempotency_keys as answers
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.operations.desk.named import find_card
 from refundctl.operations.desk.refusals import KeyConflict, PinWrong
-from refundctl.operations.one_run import one_run
+from refundctl.operations.run_lifecycle import one_run
 
 KEY_LENGTH_MAX = 200
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from refundctl.domain.basics.errors import Refused, RowProblem, UsageError
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, RunFile
 from refundctl.operations.desk.deeds import Answer, CardDeed, Desk, Refusal, in_one_transaction, once
 from refundctl.operations.desk.named import find_card

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger.campaigns.stored_campaigns import campaigns
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk.expiring import PostedBreakage, post_breakage
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.operations.campaigns.terms import Terms, terms_of, with_earlier
 from refundctl.operations.desk.deeds_by_file import summed_by_currency
-from refundctl.operations.one_run import one_run
+from refundctl.operations.run_lifecycle import one_run
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from refundctl.domain.basics.definition_mistakes import shown
 from refundctl.domain.basics.errors import UsageError
-from refundctl.domain.basics.mistakes import shown
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import looks_like_code, mask
 from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import card_events
-from refundctl.ledger.file.connection import Ledger
 from refundctl.operations.desk.card_deeds import done, nothing
 from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.refusals import CardExpired, NotActive, refuse_dead, refuse_frozen, state_in_words

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from refundctl.domain.basics.definition_mistakes import did_you_mean, shown
 from refundctl.domain.basics.errors import UsageError
-from refundctl.domain.basics.mistakes import did_you_mean, shown
 from refundctl.domain.basics.validity import local_day
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.campaigns.stored_campaigns import campaigns
 from refundctl.ledger.cards.one_card import read_card
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import card_details, card_search
-from refundctl.ledger.file.connection import Ledger
 from refundctl.operations.campaigns.terms import terms_of
 from refundctl.operations.desk.card_facts import card_facts
 

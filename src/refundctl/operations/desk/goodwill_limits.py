@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from refundctl.domain.cards.redemption_rules import Buckets
 from refundctl.ledger.cards.one_card import Card
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.operations.campaigns.terms import Terms, terms_of
 from refundctl.operations.desk.deeds import Desk
 from refundctl.operations.funding.budget import check_amounts

@@ -8,9 +8,9 @@ from typing import Any
 from refundctl.domain.basics.validity import expiry_forbidden
 from refundctl.domain.cards.codes import looks_like_code, make_codes, mask
 from refundctl.ledger.campaigns.stored_campaigns import campaign_named
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import adjusting as posting
 from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding import budgets
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.ledger.people.finding_people import find_customers_in

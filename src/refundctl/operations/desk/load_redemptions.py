@@ -16,10 +16,10 @@ from refundctl.domain.cards.redemption_rules import taken
 from refundctl.files.desk.redemptions_csv import RedemptionsFile
 from refundctl.ledger.cards.finding_cards import card_number, lookalikes
 from refundctl.ledger.cards.one_card import Card, read_card
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import redeeming, staged_till_rows
 from refundctl.ledger.desk.redeeming import NewRedemption
 from refundctl.ledger.desk.staged_till_rows import JudgedRedemption, StagedRedemption, StagedRedemptions
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Run
 from refundctl.operations.bookings.input_files import (
     LoadResult,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from refundctl.domain.basics.errors import RefundctlError, Refused
 from refundctl.domain.cards.codes import is_card_id
 from refundctl.ledger.cards.one_card import Card
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.desk.named import find_card
 

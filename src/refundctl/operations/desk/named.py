@@ -3,7 +3,7 @@
 from refundctl.domain.cards.codes import is_card_id, mask
 from refundctl.ledger.cards.finding_cards import card_number, lookalikes
 from refundctl.ledger.cards.one_card import Card, read_card
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.people.finding_people import customer_number
 from refundctl.operations.desk.refusals import CardUnknown, CustomerUnknown
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 from refundctl.domain.cards.pins import METHOD, SALT_BYTES, hashed
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.cards.pins import pin_set_by, post_pin
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk.card_events import post_event
-from refundctl.ledger.file.connection import Ledger
-from refundctl.ledger.journal import idempotency as answers
+from refundctl.ledger.journal import idempotency_keys as answers
 from refundctl.operations.desk.card_deeds import WithReason, done, nothing
 from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.redeem import PinTyped

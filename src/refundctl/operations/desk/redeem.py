@@ -15,9 +15,9 @@ from refundctl.ledger.cards.finding_cards import card_number
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.cards.pins import StoredPin, pin_of
 from refundctl.ledger.cards.state import WRONG_PINS_MAX
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import redeeming
 from refundctl.ledger.desk.redeeming import NewRedemption
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.people.finding_people import customer_number
 from refundctl.operations.campaigns.pause import CampaignPaused
 from refundctl.operations.desk import refusals

@@ -10,11 +10,11 @@ from typing import Any
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.redemption_rules import Buckets, given_back
-from refundctl.ledger.cards.heirs import last_successor
 from refundctl.ledger.cards.one_card import Card, read_card
+from refundctl.ledger.cards.successors import last_successor
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import redeeming
 from refundctl.ledger.desk.redeeming import PastRedemption
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.desk import refusals
 from refundctl.operations.desk.amounts import amount_of, money

@@ -7,8 +7,8 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import card_details
-from refundctl.ledger.file.connection import Ledger
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.look import Look
 from refundctl.operations.desk.redeem import Purchase, refuse_redeeming

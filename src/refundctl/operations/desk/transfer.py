@@ -7,9 +7,9 @@ from typing import Any
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import card_events, transferring
 from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out_card
-from refundctl.ledger.file.connection import Ledger
 from refundctl.operations.campaigns.terms import terms_of
 from refundctl.operations.desk import refusals
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.money import amount_for_people
 from refundctl.files.campaigns.plan_file import Plan
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.funding import plans
 from refundctl.ledger.funding.plans import Approved
 from refundctl.ledger.journal.run_journal import Operator

@@ -12,8 +12,8 @@ from refundctl.domain.basics.money import amount_for_people
 from refundctl.domain.campaigns.refund_policy import approval_above_minor
 from refundctl.files.campaigns.plan_file import Plan, PlanEdited
 from refundctl.ledger.campaigns.stored_campaigns import campaign_named
-from refundctl.ledger.file.connection import Clock, Ledger
-from refundctl.ledger.file.schema import clock_of
+from refundctl.ledger.database.connection import Clock, Ledger
+from refundctl.ledger.database.schema import clock_of
 from refundctl.ledger.funding import plans
 from refundctl.ledger.funding.plans import Approved
 from refundctl.ledger.journal.run_journal import Operator

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.money import amount_for_people
 from refundctl.domain.campaigns.refund_policy import Percentage
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.funding import budgets
 from refundctl.operations.campaigns.terms import Terms
 

@@ -12,7 +12,7 @@ from refundctl.files.campaigns import plan_file
 from refundctl.files.campaigns.plan_file import BookingAmount, Caution, Counts, Plan, Share, Sums, Threshold
 from refundctl.ledger.campaigns.definitions import pause_of, post_event
 from refundctl.ledger.campaigns.stored_campaigns import campaign_named
-from refundctl.ledger.file.connection import Clock, Ledger, closing_ledger, in_memory
+from refundctl.ledger.database.connection import Clock, Ledger, closing_ledger, in_memory
 from refundctl.ledger.funding import plans
 from refundctl.ledger.funding.plans import GivenAmounts
 from refundctl.ledger.journal.run_journal import PROGRAM, Journal, Operator, Outcome, Run
@@ -20,7 +20,7 @@ from refundctl.ledger.journal.seals import Seal
 from refundctl.operations.bookings import input_files
 from refundctl.operations.funding import approval
 from refundctl.operations.funding.run import Say, Steps, Task, WriteRejects, take_steps
-from refundctl.operations.one_run import one_run
+from refundctl.operations.run_lifecycle import one_run
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source

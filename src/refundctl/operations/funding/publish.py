@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from refundctl.domain.cards.codes import make_codes
 from refundctl.ledger.cards import pool
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.funding import publishing
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.line_state import LineState, count_capped, count_skipped

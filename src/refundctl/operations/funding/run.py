@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.delivery.hand_overs import HandOver, last_transaction
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.settled_lines import Settled
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.operations.bookings import input_files, load, rejects_files
@@ -18,7 +18,7 @@ from refundctl.operations.campaigns.terms import Terms, consider, terms_of
 from refundctl.operations.delivery import hand_over
 from refundctl.operations.funding import publish, topup
 from refundctl.operations.funding.budget import Limit
-from refundctl.operations.one_run import OpenRun, one_run
+from refundctl.operations.run_lifecycle import OpenRun, one_run
 
 if TYPE_CHECKING:
     from refundctl.domain.campaigns.campaign import Campaign

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from refundctl.ledger.cards import pool
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.funding.line_state import LineState, count_capped, count_skipped
 from refundctl.ledger.funding.settled_lines import Settled
 from refundctl.ledger.funding.topping_up import PostedCredits

@@ -13,8 +13,8 @@ from refundctl.ledger.campaigns.stored_campaigns import campaigns
 from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.debts import DebtState
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import card_details as card_lists
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.ledger.people import erasing
@@ -25,7 +25,7 @@ from refundctl.ledger.reading.whole_person import Customer
 from refundctl.operations.campaigns.terms import consider, with_earlier
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.refusals import CustomerUnknown
-from refundctl.operations.one_run import one_run
+from refundctl.operations.run_lifecycle import one_run
 
 
 class SeveralCustomers(Refused, code="resource_not_found"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from refundctl.files.people.people_csv import PeopleFile
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Run
 from refundctl.ledger.people import erasing, posting_people
 from refundctl.ledger.people.staged_people import StagedPeople, find_people

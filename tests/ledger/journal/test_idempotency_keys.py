@@ -4,21 +4,21 @@ import sqlite3
 
 import pytest
 
-from refundctl.ledger.journal import idempotency
+from refundctl.ledger.journal import idempotency_keys
 from support.desks.funded_desk import FundedDesk
 
 ASKED = "a" * 64
 
 
 def test_an_answer_is_found_under_its_key_only(desk: FundedDesk) -> None:
-    idempotency.keep(desk.connection, "key-1", ASKED, '{"facts":{}}', desk.run_id)
-    found = idempotency.answer_under(desk.connection, "key-1")
+    idempotency_keys.keep(desk.connection, "key-1", ASKED, '{"facts":{}}', desk.run_id)
+    found = idempotency_keys.answer_under(desk.connection, "key-1")
     assert found is not None
     assert (found.arguments, found.answer, found.run_id) == (ASKED, '{"facts":{}}', desk.run_id)
-    assert idempotency.answer_under(desk.connection, "KEY-1") is None
+    assert idempotency_keys.answer_under(desk.connection, "KEY-1") is None
 
 
 def test_a_key_is_used_once(desk: FundedDesk) -> None:
-    idempotency.keep(desk.connection, "key-1", ASKED, "{}", desk.run_id)
+    idempotency_keys.keep(desk.connection, "key-1", ASKED, "{}", desk.run_id)
     with pytest.raises(sqlite3.IntegrityError, match="idempotency_keys is append-only"):
-        idempotency.keep(desk.connection, "key-1", ASKED, "{}", desk.run_id)
+        idempotency_keys.keep(desk.connection, "key-1", ASKED, "{}", desk.run_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from refundctl import __version__
 from refundctl.domain.basics.errors import BadInput
-from refundctl.ledger.file.sql import run_script
+from refundctl.ledger.database.sql import run_script
 
 APPLICATION_ID = 0x52464E44  # "RFND", at byte 68 of the file, so that file(1) and we know it
 MIGRATIONS = ("0001_first",)  # in order; never edited once released, only added to
@@ -140,7 +140,9 @@ def _schema_of(connection: sqlite3.Connection) -> tuple[SchemaRow, ...]:
 
 @cache
 def _sql(name: str) -> str:
-    return resources.files("refundctl.ledger.file").joinpath("schema_sql", f"{name}.sql").read_text(encoding="utf-8")
+    return (
+        resources.files("refundctl.ledger.database").joinpath("schema_sql", f"{name}.sql").read_text(encoding="utf-8")
+    )
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from refundctl.ledger.file import schema
+from refundctl.ledger.database import schema
 from support.books import (
     BEFORE_RELEASE,
     LEDGER,

@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.database.sql import any_rows
 
 
 def replaced_by(connection: sqlite3.Connection, number: int) -> list[int]:
@@ -39,34 +39,38 @@ def last_successor(connection: sqlite3.Connection, number: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Heirs:
-    """To which card the balance of each transferred one has moved in the end, in temp.heirs (card, heir).
+class LastSuccessors:
+    """To which card the balance of each transferred one has moved in the end, in temp.last_successors.
 
-    Made by find_heirs(), and read by the SQL of `of`.
+    Made by find_last_successors(), and read by the SQL of `of`.
     """
 
     any: bool
 
     def of(self, card: str) -> str:
         """SQL for the card where the balance of `card` is now."""
-        return f"coalesce((SELECT heir FROM heirs WHERE heirs.card = {card}), {card})" if self.any else card
+        return (
+            f"coalesce((SELECT last FROM last_successors WHERE last_successors.card = {card}), {card})"
+            if self.any
+            else card
+        )
 
 
-def find_heirs(connection: sqlite3.Connection) -> Heirs:
-    """Collect the heirs; where nothing was ever transferred, there is nothing to look up."""
+def find_last_successors(connection: sqlite3.Connection) -> LastSuccessors:
+    """Collect them; where nothing was ever transferred, there is nothing to look up."""
     if not any_rows(connection, "transfers"):
-        return Heirs(any=False)
-    connection.execute("DROP TABLE IF EXISTS temp.heirs")
-    connection.execute("CREATE TEMP TABLE heirs (card INTEGER PRIMARY KEY, heir INTEGER NOT NULL)")
+        return LastSuccessors(any=False)
+    connection.execute("DROP TABLE IF EXISTS temp.last_successors")
+    connection.execute("CREATE TEMP TABLE last_successors (card INTEGER PRIMARY KEY, last INTEGER NOT NULL)")
     connection.execute(
         """
-        INSERT INTO heirs
-        WITH RECURSIVE moved (card, heir) AS (
+        INSERT INTO last_successors
+        WITH RECURSIVE moved (card, last) AS (
             SELECT card, successor FROM transfers
             UNION
-            SELECT moved.card, successor FROM moved CROSS JOIN transfers ON transfers.card = moved.heir
+            SELECT moved.card, successor FROM moved CROSS JOIN transfers ON transfers.card = moved.last
         )
-        SELECT card, heir FROM moved WHERE NOT EXISTS (SELECT 1 FROM transfers WHERE transfers.card = moved.heir)
+        SELECT card, last FROM moved WHERE NOT EXISTS (SELECT 1 FROM transfers WHERE transfers.card = moved.last)
         """
     )
-    return Heirs(any=True)
+    return LastSuccessors(any=True)

@@ -14,15 +14,15 @@ from typing import Any
 from refundctl.domain.basics.errors import Refused
 from refundctl.files.safe_write import locked_folder
 from refundctl.ledger.campaigns import stored_campaigns
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.delivery import hand_overs, mail_cards
 from refundctl.ledger.delivery.hand_overs import HandOver
-from refundctl.ledger.file.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.ledger.undo import undone_cards, undone_credits, undone_loads, undone_runs
 from refundctl.ledger.undo.undone_cards import Staying, Withdrawn
 from refundctl.ledger.undo.undone_credits import CreditsTakenBack, Spent
 from refundctl.ledger.undo.undone_runs import PastRun
-from refundctl.operations.one_run import one_run
+from refundctl.operations.run_lifecycle import one_run
 
 RUNS_NAMED = 5
 

@@ -3,7 +3,15 @@
 import pytest
 from pydantic import ValidationError
 
-from refundctl.domain.basics.mistakes import Mistake, MistakesFound, did_you_mean, folded, on_one_line, placed, shown
+from refundctl.domain.basics.definition_mistakes import (
+    Mistake,
+    MistakesFound,
+    did_you_mean,
+    folded,
+    on_one_line,
+    placed,
+    shown,
+)
 
 
 @pytest.mark.parametrize(

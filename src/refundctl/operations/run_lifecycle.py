@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from refundctl.domain.basics.errors import RefundctlError, Refused
 from refundctl.domain.cards.codes import looks_like_code, without_typed_codes
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, Run
 from refundctl.ledger.journal.seals import Seal
 

@@ -8,11 +8,11 @@ from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, plural, progress, report
 from refundctl.domain.basics.errors import ExitCode, UsageError
-from refundctl.ledger.file.connection import Ledger
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.ledger.undo.undone_credits import Spent
 from refundctl.ledger.undo.undone_runs import GOODWILL, PastRun
-from refundctl.operations.books import undo as operation
+from refundctl.operations.undo import undo as operation
 
 CARDS_SHOWN = 20
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from refundctl.ledger.undo.undone_cards import Staying, Withdrawn
-from refundctl.operations.books.undo import NOTHING, NotUndoable, RunUnknown, UndoResult, reopen, undo
+from refundctl.operations.undo.undo import NOTHING, NotUndoable, RunUnknown, UndoResult, reopen, undo
 from support.desks.funded_desk import FundedDesk, at_funded_desk, make_funded_ledger
 
 

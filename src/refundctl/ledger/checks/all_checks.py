@@ -10,8 +10,8 @@ from refundctl.ledger.checks.findings import MOST_OF_ONE_KIND, Finding, broken
 from refundctl.ledger.checks.people_in_order import metadata, people
 from refundctl.ledger.checks.redemptions_in_order import register_days
 from refundctl.ledger.checks.seals_in_order import seals_
-from refundctl.ledger.file import schema
-from refundctl.ledger.file.sql import any_rows
+from refundctl.ledger.database import schema
+from refundctl.ledger.database.sql import any_rows
 from refundctl.ledger.journal import seals
 from refundctl.ledger.journal.salted_digests import register_sha256
 

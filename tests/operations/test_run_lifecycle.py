@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from refundctl.domain.basics.errors import Refused, UsageError, WriteFailed
-from refundctl.ledger.file.connection import Clock, Ledger, closing_ledger, in_memory
+from refundctl.ledger.database.connection import Clock, Ledger, closing_ledger, in_memory
 from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome
-from refundctl.operations.one_run import one_run, recording_refusals, writing_run
+from refundctl.operations.run_lifecycle import one_run, recording_refusals, writing_run
 
 DONE = Outcome({"cards": 2}, {"EUR": {"total": 250}}, partial=True)
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from refundctl.domain.basics.errors import BadInput, Busy, Interrupted, RefundctlError, UsageError, WriteFailed
-from refundctl.ledger.file import schema
+from refundctl.ledger.database import schema
 
 CACHE_KIBIBYTES = 96 * 1024
 TEMPORARY_CACHE_KIBIBYTES = 32 * 1024

@@ -1,6 +1,6 @@
 """The total of a bonus rule is shared out among the lines that are to be funded, in the order of booking and refund ids."""
 
-from refundctl.ledger.funding.bonus_totals import limit_totals
+from refundctl.ledger.funding.bonus_limits import limit_totals
 from support.desks.funding_desk import FundingDesk
 
 ROWS = "booking_id,order_amount\nB3,1000\nB1,1000\nB2,1000\n"
