@@ -3,7 +3,7 @@
 import pytest
 
 from refundctl.domain.basics.errors import UsageError
-from refundctl.domain.cards.redemption_rules import Buckets
+from refundctl.domain.cards.buckets import Buckets
 from refundctl.operations.desk.amounts import amount_of, balance_by_bucket
 from refundctl.operations.desk.refusals import OtherCurrency
 

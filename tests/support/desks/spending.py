@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from refundctl.domain.cards.redemption_rules import Buckets
+from refundctl.domain.cards.buckets import Buckets
 from refundctl.ledger.database.connection import closing_ledger, open_ledger
 from refundctl.ledger.desk.redeeming import NewRedemption, redeem
 from refundctl.ledger.journal.run_journal import Journal, Operator, Outcome

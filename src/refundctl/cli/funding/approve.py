@@ -7,7 +7,7 @@ from refundctl.cli.shell.common import Common, about_campaign, command, reading_
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, reasons, report
 from refundctl.domain.basics.errors import InputMissing, UsageError
 from refundctl.files.campaigns.plan_file import Plan
-from refundctl.ledger.funding.plans import Approved
+from refundctl.ledger.funding.approvals import Approved
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.funding import approval as operation
 from refundctl.operations.run_lifecycle import writing_run

@@ -28,8 +28,7 @@ from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.files.campaigns.plan_file import BEGINNING, Plan, as_json, sha256_of
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, writing_to
 from refundctl.ledger.database.connection import Ledger
-from refundctl.ledger.funding.plans import last_run
-from refundctl.ledger.journal.run_journal import RunFile
+from refundctl.ledger.journal.run_journal import RunFile, last_run
 from refundctl.ledger.journal.seals import ledger_id
 from refundctl.operations.bookings import input_files, rejects_files
 from refundctl.operations.funding import plan as operation

@@ -22,7 +22,7 @@ COMMANDS = {
     "plan": "funding",
     "approve": "funding",
     "apply": "funding",
-    "undo": "books",
+    "undo": "undo",
     "pause": "campaigns",
     "resume": "campaigns",
     "explain": "books",

@@ -1,9 +1,9 @@
-"""When a card may be redeemed, and which of its buckets a purchase is taken from and given back to.
+"""When and by whom a card may be redeemed, as the campaign says it.
 
 Read from the plain values of a stored definition, so that a single redemption needs no validation and no pydantic.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, Self
@@ -94,38 +94,6 @@ class Rules:
         days = [] if self.days is None else [f"on {days_named(self.days)}"]
         hours = [f"at {', '.join(map(str, self.hours))}"] if self.hours else []
         return " ".join([*days, *hours])
-
-
-@dataclass(frozen=True, slots=True)
-class Buckets:
-    """An amount by where on a card it lies: minor units of `paid` and of `bonus`."""
-
-    paid: int = 0
-    bonus: int = 0
-
-    @property
-    def total(self) -> int:
-        """Both together."""
-        return self.paid + self.bonus
-
-    def items(self) -> Sequence[tuple[str, int]]:
-        """The buckets' names with their amounts, empty ones left out."""
-        return [(name, minor) for name, minor in (("paid", self.paid), ("bonus", self.bonus)) if minor]
-
-
-def taken(amount_minor: int, balance: Buckets, *, bonus_first: bool) -> Buckets:
-    """What a purchase takes from each bucket of a card that holds enough."""
-    if bonus_first:
-        bonus = min(amount_minor, balance.bonus)
-        return Buckets(amount_minor - bonus, bonus)
-    paid = min(amount_minor, balance.paid)
-    return Buckets(paid, amount_minor - paid)
-
-
-def given_back(amount_minor: int, redeemed: Buckets, *, bonus_first: bool) -> Buckets:
-    """What each bucket gets back of a redemption: what was taken last comes back first, as had less been bought."""
-    left = taken(redeemed.total - amount_minor, redeemed, bonus_first=bonus_first)
-    return Buckets(redeemed.paid - left.paid, redeemed.bonus - left.bonus)
 
 
 def _hours(keys: Mapping[str, Any]) -> Hours:

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 from refundctl.domain.basics.validity import local_day, local_moment
+from refundctl.domain.cards.buckets import Buckets
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import mask
-from refundctl.domain.cards.redemption_rules import Buckets, Rules
+from refundctl.domain.cards.redemption_rules import Rules
 from refundctl.ledger.campaigns.definitions import Pause, pause_of
 from refundctl.ledger.cards.pins import StoredPin, pin_of
 from refundctl.ledger.cards.state import BOOKING, HAND_OUTS, HAS_PIN, HOLDER, LAST_DAY, STATES, WRONG_PINS, state_of

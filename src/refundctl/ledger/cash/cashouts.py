@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from refundctl.domain.cards.redemption_rules import Buckets
+from refundctl.domain.cards.buckets import Buckets
 
 
 def request(

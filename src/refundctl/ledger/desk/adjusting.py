@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Literal
 
-from refundctl.domain.cards.redemption_rules import Buckets
+from refundctl.domain.cards.buckets import Buckets
 
 ContraAccount = Literal["adjustments", "goodwill"]
 

@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from refundctl.domain.cards.redemption_rules import Buckets
+from refundctl.domain.cards.buckets import Buckets
 
 SALES = "sales"
 #: Why a purchase is refused after others were made.

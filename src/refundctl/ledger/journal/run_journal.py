@@ -1,6 +1,7 @@
 """The run journal: who did what, when, on which host, over which files, and what came out."""
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -148,3 +149,8 @@ class Journal:
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+def last_run(connection: sqlite3.Connection) -> int:
+    """The number of the last run that was kept, 0 where there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()[0])

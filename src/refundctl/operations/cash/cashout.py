@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from refundctl.domain.basics.errors import Refused
+from refundctl.domain.cards.buckets import Buckets
 from refundctl.domain.cards.card_state import CardState
-from refundctl.domain.cards.redemption_rules import Buckets
 from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.cash import cashouts
 from refundctl.ledger.cash import debts as cash_lists

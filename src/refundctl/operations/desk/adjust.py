@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from refundctl.domain.basics.errors import UsageError
+from refundctl.domain.cards.buckets import Buckets, taken
 from refundctl.domain.cards.card_state import CardState
-from refundctl.domain.cards.redemption_rules import Buckets, taken
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import adjusting as posting

@@ -2,7 +2,7 @@
 
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.basics.money import AmountError, amount_for_people, example_amount, is_currency, parse_amount
-from refundctl.domain.cards.redemption_rules import Buckets
+from refundctl.domain.cards.buckets import Buckets
 from refundctl.operations.desk.refusals import OtherCurrency
 
 

@@ -3,7 +3,7 @@ approval."""
 
 from collections.abc import Sequence
 
-from refundctl.domain.cards.redemption_rules import Buckets
+from refundctl.domain.cards.buckets import Buckets
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
 from refundctl.operations.campaigns.terms import Terms, terms_of

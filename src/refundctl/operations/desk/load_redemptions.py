@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.bookings.booking_cells import Fault, RejectCode
+from refundctl.domain.cards.buckets import taken
 from refundctl.domain.cards.codes import code_key, mask
 from refundctl.domain.cards.redemption_columns import is_ahead, moment_of_purchase, other_currency, read_amount
-from refundctl.domain.cards.redemption_rules import taken
 from refundctl.files.desk.redemptions_csv import RedemptionsFile
 from refundctl.ledger.cards.finding_cards import card_number, lookalikes
 from refundctl.ledger.cards.one_card import Card, read_card

@@ -7,10 +7,11 @@ from typing import Any
 
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.basics.payment_card_numbers import holds_card_number
+from refundctl.domain.cards.buckets import Buckets, taken
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import code_key
 from refundctl.domain.cards.pins import hashed, same
-from refundctl.domain.cards.redemption_rules import INVOICE_LENGTH_MAX, Buckets, taken
+from refundctl.domain.cards.redemption_rules import INVOICE_LENGTH_MAX
 from refundctl.ledger.cards.finding_cards import card_number
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.cards.pins import StoredPin, pin_of

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from refundctl.domain.basics.errors import UsageError
+from refundctl.domain.cards.buckets import Buckets, given_back
 from refundctl.domain.cards.card_state import CardState
-from refundctl.domain.cards.redemption_rules import Buckets, given_back
 from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.cards.successors import last_successor
 from refundctl.ledger.database.connection import Ledger

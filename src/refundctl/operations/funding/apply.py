@@ -11,8 +11,8 @@ from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.money import amount_for_people
 from refundctl.files.campaigns.plan_file import Plan
 from refundctl.ledger.database.connection import Ledger
-from refundctl.ledger.funding import plans
-from refundctl.ledger.funding.plans import Approved
+from refundctl.ledger.funding import approvals, plan_warnings
+from refundctl.ledger.funding.approvals import Approved
 from refundctl.ledger.journal.run_journal import Operator
 from refundctl.operations.bookings import input_files, load
 from refundctl.operations.campaigns.create import Creation, CurrencyChanged, DefinitionChanged, creation_of
@@ -81,7 +81,7 @@ class Applying:
     def check_fit(self, ledger: Ledger) -> None:
         """Raise where the plan can't be applied here and now: AppliedAlready, PlanOfOtherLedger, StalePlan,
         ApprovalRefused."""
-        applied = plans.applied_run(ledger.connection, self.plan.digest)
+        applied = approvals.applied_run(ledger.connection, self.plan.digest)
         if applied is not None and applied.undone_by is not None:
             raise StalePlan(
                 f"{self.name} was applied by run {applied.run_id}, which run {applied.undone_by} has undone",
@@ -105,7 +105,7 @@ class Applying:
         """What must hold of the run inside its transaction; it notes that the plan is applied."""
 
         def after(steps: Steps, run_id: int) -> None:
-            given = plans.find_amounts(steps.settled, steps.last_before)
+            given = plan_warnings.find_amounts(steps.settled, steps.last_before)
             found, planned = PlannedAmounts.of(steps, given), PlannedAmounts.planned(self.plan)
             if found != planned:
                 raise self._stale(found, planned)
@@ -114,7 +114,7 @@ class Applying:
                 advice = f"let another person type `refundctl approve {shlex.quote(self.name)}`, then apply it again"
                 approval.refuse_unapproved(ledger, steps.terms, advice)
             approval_id = None if approved is None else approved.approval_id
-            plans.post_applied(ledger.connection, self.plan.digest, approval_id, run_id)
+            approvals.post_applied(ledger.connection, self.plan.digest, approval_id, run_id)
 
         return Guard(before=lambda: self.check_fit(ledger), after=after)
 

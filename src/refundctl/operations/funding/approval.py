@@ -14,8 +14,8 @@ from refundctl.files.campaigns.plan_file import Plan, PlanEdited
 from refundctl.ledger.campaigns.stored_campaigns import campaign_named
 from refundctl.ledger.database.connection import Clock, Ledger
 from refundctl.ledger.database.schema import clock_of
-from refundctl.ledger.funding import plans
-from refundctl.ledger.funding.plans import Approved
+from refundctl.ledger.funding import approvals
+from refundctl.ledger.funding.approvals import Approved
 from refundctl.ledger.journal.run_journal import Operator
 from refundctl.ledger.journal.seals import ledger_id
 from refundctl.operations.campaigns.terms import Terms
@@ -57,7 +57,7 @@ def unapproved(ledger: Ledger, terms: Terms) -> Unapproved | None:
     above = approval_above_minor(stored.terms, stored.currency)
     if above is None:
         return None
-    return Unapproved(plans.unapproved_minor(ledger.connection, stored.campaign_id), above, stored.currency)
+    return Unapproved(approvals.unapproved_minor(ledger.connection, stored.campaign_id), above, stored.currency)
 
 
 def refuse_unapproved(ledger: Ledger, terms: Terms, advice: str) -> None:
@@ -133,12 +133,12 @@ def approve(ledger: Ledger, plan: Plan, name: str, operator: Operator, run_id: i
     """
     refuse_edited(plan, name)
     connection = ledger.connection
-    applied = plans.applied_run(connection, plan.digest)
+    applied = approvals.applied_run(connection, plan.digest)
     if applied is not None:
         raise ApprovalRefused(
             f"{name} was applied already, by run {applied.run_id}", "there is nothing left to approve"
         )
-    earlier = plans.approval_of(connection, plan.digest)
+    earlier = approvals.approval_of(connection, plan.digest)
     if earlier is None:
         refuse_other_ledger(ledger, plan, name)
     if operator.user_id == plan.made_by.user_id:
@@ -147,7 +147,7 @@ def approve(ledger: Ledger, plan: Plan, name: str, operator: Operator, run_id: i
             "let another person approve it",
         )
     if earlier is None:
-        plans.post_approval(connection, plan.digest, plan.campaign, run_id)
+        approvals.post_approval(connection, plan.digest, plan.campaign, run_id)
     return earlier
 
 
@@ -170,7 +170,7 @@ def refuse_own_file(file: os.stat_result, name: str, operator: Operator) -> None
 
 def approval_for(ledger: Ledger, plan: Plan, name: str, applier: Operator) -> Approved | None:
     """Who has approved a plan that is to be applied, or None. Raises ApprovalRefused where the applier has."""
-    approved = plans.approval_of(ledger.connection, plan.digest)
+    approved = approvals.approval_of(ledger.connection, plan.digest)
     if approved is not None and approved.user_id == applier.user_id:
         raise ApprovalRefused(
             f"{name} was approved by {approved.operator} (user {approved.user_id}), which is you",

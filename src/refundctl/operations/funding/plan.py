@@ -13,8 +13,8 @@ from refundctl.files.campaigns.plan_file import BookingAmount, Caution, Counts, 
 from refundctl.ledger.campaigns.definitions import pause_of, post_event
 from refundctl.ledger.campaigns.stored_campaigns import campaign_named
 from refundctl.ledger.database.connection import Clock, Ledger, closing_ledger, in_memory
-from refundctl.ledger.funding import plans
-from refundctl.ledger.funding.plans import GivenAmounts
+from refundctl.ledger.funding import plan_warnings, plans
+from refundctl.ledger.funding.plan_warnings import GivenAmounts
 from refundctl.ledger.journal.run_journal import PROGRAM, Journal, Operator, Outcome, Run
 from refundctl.ledger.journal.seals import Seal
 from refundctl.operations.bookings import input_files
@@ -110,7 +110,7 @@ def rehearse(copy: Ledger, journal: Journal, task: Task, say: Say, write_rejects
         if steps.load.rejected:
             write_rejects(False)
         say("Looking over it")
-        given = plans.find_amounts(steps.settled, steps.last_before)
+        given = plan_warnings.find_amounts(steps.settled, steps.last_before)
         amounts = PlannedAmounts.of(steps, given)
         found = (*_of_bookings(steps, given), *_of_campaign(steps, amounts))
         cautions = [*paused, *(caution for caution in found if caution.count)]
@@ -140,22 +140,22 @@ def _threshold(ledger: Ledger, steps: Steps) -> Threshold | None:
 
 def _of_bookings(steps: Steps, given: GivenAmounts) -> Iterator[Caution]:
     settled = steps.settled
-    far, limit = plans.far_off(given)
+    far, limit = plan_warnings.far_off(given)
     beyond = amount_for_people(limit, steps.terms.stored.currency)
     for code, message, found in (
-        ("same_email", "another customer has the same e-mail address", plans.sharing_an_email(given)),
+        ("same_email", "another customer has the same e-mail address", plan_warnings.sharing_an_email(given)),
         (
             "same_name_and_amount",
             "another customer has the same name and gets the same amount",
-            plans.sharing_name_and_amount(given),
+            plan_warnings.sharing_name_and_amount(given),
         ),
         ("far_off", f"more than {beyond}, far off the rest", far),
-        ("funded_elsewhere", "another campaign has funded it", plans.funded_elsewhere(settled)),
-        ("never_expires", "the card never expires, by the customer's country", plans.never_expiring(settled)),
+        ("funded_elsewhere", "another campaign has funded it", plan_warnings.funded_elsewhere(settled)),
+        ("never_expires", "the card never expires, by the customer's country", plan_warnings.never_expiring(settled)),
         (
             "no_tickets",
             "no number of tickets, so that a fee per ticket takes nothing",
-            plans.without_tickets(settled),
+            plan_warnings.without_tickets(settled),
         ),
     ):
         yield Caution(code, message, found.count, list(found.booking_ids))
