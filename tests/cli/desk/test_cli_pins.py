@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from refundctl.domain.cards.pins import DIGITS_MAX, DIGITS_MIN
 from support.books import read
 from support.command_line import CommandResult, plain_environment
 from support.desks.bookings_desk import booking, only
 from support.desks.till import HOLDER, MAY_DAY, Till
 from support.faults.at_once import all_at_once, error_code
+from support.pages.markdown_pages import page
 
 PIN, OTHER = "73915", "46082"
 TRIES_MAX = 5
@@ -86,6 +88,12 @@ def test_what_it_says(till: Till) -> None:
     answer = till.call("card", "set-pin", "c1", "--pin-file", "pin", "--json").ok().json()
     assert (answer["command"], answer["counts"], answer["card"]["has_pin"]) == ("card set-pin", {"pins_set": 1}, True)
     assert till.call("card", "set-pin", "c1", "--pin-file", "pin").ok().stdout == "Card c1 has the new PIN.\n"
+
+
+def test_how_long_one_is_stands_in_the_help_and_on_the_page(till: Till) -> None:
+    digits = f"a PIN of {DIGITS_MIN} to {DIGITS_MAX} digits"
+    assert digits in " ".join(till.call("card", "set-pin", "--help").ok().stdout.split())
+    assert digits in page("docs/desk.md")
 
 
 @pytest.mark.parametrize("words", [["-"], ["--pin-file", "-"]])

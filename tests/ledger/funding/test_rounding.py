@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refundctl.domain.campaigns.refund_policy import Percentage
-from refundctl.ledger.funding.rounding import percentage_of
+from refundctl.ledger.funding.rounding import bonus_of, fee_of
 
 SQLITE = sqlite3.connect(":memory:")
 
 
 def rounded(percentage: str, minor: int) -> int:
-    found: int = SQLITE.execute(f"SELECT {percentage_of('?1', Percentage.parse(percentage))}", (minor,)).fetchone()[0]
-    return found
+    """What a fee keeps, and a bonus gives: the same."""
+    of = Percentage.parse(percentage)
+    fee, bonus = SQLITE.execute(f"SELECT {fee_of('?1', of)}, {bonus_of('?1', of)}", (minor,)).fetchone()
+    assert fee == bonus
+    return int(fee)
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,14 @@ from refundctl.operations.cash import cashout
 from refundctl.operations.desk.activate import Activate, Assign
 from refundctl.operations.desk.adjust import Adjust
 from refundctl.operations.desk.card_facts import card_facts
-from refundctl.operations.desk.deeds import Answer, CardDeed, on_card
+from refundctl.operations.desk.deeds import CardDeed, on_card
 from refundctl.operations.desk.disable import Deactivate, Disable, Enable
 from refundctl.operations.desk.extend import Extend
 from refundctl.operations.desk.issue import Goodwill, issue
-from refundctl.operations.desk.look import look
-from refundctl.operations.desk.pins import SetPin, Unlock
-from refundctl.operations.desk.redeem import PinTyped, Redeem
+from refundctl.operations.desk.kept_answers import Answer
+from refundctl.operations.desk.looking_at_cards import look
+from refundctl.operations.desk.pins import PinTyped, SetPin, Unlock
+from refundctl.operations.desk.redeem import Redeem
 from refundctl.operations.desk.rollback import rollback
 from refundctl.operations.desk.transfer import Transfer
 from refundctl.operations.desk.validate import validate

@@ -13,7 +13,7 @@ from refundctl.cli.shell.rendering import Report, Screen, amount, number, plural
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
 from refundctl.operations.cash import cashout as operation
-from refundctl.operations.desk.deeds import Answer
+from refundctl.operations.desk.kept_answers import Answer
 
 if TYPE_CHECKING:
     from refundctl.files.cash.accounts_csv import Accounts

@@ -10,8 +10,8 @@ from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen, amount, plural
 from refundctl.domain.cards.codes import without_codes
 from refundctl.operations.desk.adjust import Adjust, bucket_named, reason_needed
-from refundctl.operations.desk.deeds import Answer
 from refundctl.operations.desk.goodwill_limits import Giving
+from refundctl.operations.desk.kept_answers import Answer
 
 Bucket = Literal["paid", "bonus"]
 

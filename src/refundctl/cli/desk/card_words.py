@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from refundctl.cli.shell.rendering import Screen, amount, plural
-from refundctl.operations.desk.deeds import Answer
+from refundctl.operations.desk.kept_answers import Answer
 
 Facts = Mapping[str, Any]
 

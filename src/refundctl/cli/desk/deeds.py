@@ -15,7 +15,8 @@ from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk.redeeming import is_a_code
 from refundctl.ledger.journal.run_journal import Journal, RunFile
 from refundctl.operations.desk import deeds
-from refundctl.operations.desk.deeds import Answer, CardDeed
+from refundctl.operations.desk.deeds import CardDeed
+from refundctl.operations.desk.kept_answers import KEY_LENGTH_MAX, Answer
 
 CARD_HELP = "The card: its card_id (c and digits), its code, or - to read the code from stdin."
 
@@ -102,8 +103,8 @@ def key_given(ledger: Ledger, key: str | None) -> str | None:
     """An idempotency key that can be kept. Raises UsageError for one that can't, such as a card's code."""
     if key is None:
         return None
-    if not 1 <= len(key) <= deeds.KEY_LENGTH_MAX or not key.isprintable():
-        raise UsageError(f"--key takes a text of 1 to {deeds.KEY_LENGTH_MAX} characters that can be printed.")
+    if not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isprintable():
+        raise UsageError(f"--key takes a text of 1 to {KEY_LENGTH_MAX} characters that can be printed.")
     with ledger.reading():
         if is_a_code(ledger.connection, code_key(key)):
             raise UsageError("--key is a card's code: take a text of your own, such as the number of the case.")

@@ -12,8 +12,9 @@ from refundctl.domain.cards.codes import without_codes
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.ledger.people.finding_people import customer_number
-from refundctl.operations.desk.deeds import KEY_LENGTH_MAX, CardDeed
+from refundctl.operations.desk.deeds import CardDeed
 from refundctl.operations.desk.deeds_by_file import Closing, NamedCard, on_cards
+from refundctl.operations.desk.kept_answers import KEY_LENGTH_MAX
 
 if TYPE_CHECKING:
     from refundctl.files.desk.card_rows_csv import CardRows

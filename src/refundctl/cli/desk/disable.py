@@ -6,8 +6,8 @@ from refundctl.cli.desk.deeds_by_file import do_with_reason
 from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen, amount
 from refundctl.cli.shell.wording import in_words
-from refundctl.operations.desk.deeds import Answer
 from refundctl.operations.desk.disable import Deactivate, Disable, Enable
+from refundctl.operations.desk.kept_answers import Answer
 
 
 @command("card disable", writes=True, short="Block a card for now.")

@@ -12,9 +12,9 @@ from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen, amount
 from refundctl.domain.cards.codes import without_codes
 from refundctl.operations.desk.adjust import reason_needed
-from refundctl.operations.desk.deeds import Answer
 from refundctl.operations.desk.issue import Goodwill
 from refundctl.operations.desk.issue import issue as issue_card
+from refundctl.operations.desk.kept_answers import Answer
 
 
 @command("card issue", writes=True, short="Make a goodwill card for a customer.")

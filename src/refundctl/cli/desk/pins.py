@@ -13,7 +13,7 @@ from refundctl.cli.shell.rendering import Screen
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.codes import without_codes
 from refundctl.domain.cards.pins import PinError, parse_pin
-from refundctl.operations.desk.deeds import Answer
+from refundctl.operations.desk.kept_answers import Answer
 from refundctl.operations.desk.pins import SetPin, Unlock
 
 PinFromStdin = Annotated[

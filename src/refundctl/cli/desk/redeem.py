@@ -9,8 +9,10 @@ from refundctl.cli.desk.card_words import bonus_of_it
 from refundctl.cli.desk.typed_secrets import pin_given
 from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen, amount
-from refundctl.operations.desk.deeds import Answer, on_card
-from refundctl.operations.desk.redeem import PinTyped, Redeem, prepare_pin
+from refundctl.operations.desk.deeds import on_card
+from refundctl.operations.desk.kept_answers import Answer
+from refundctl.operations.desk.pins import PinTyped, prepare_pin
+from refundctl.operations.desk.redeem import Redeem
 
 Amount = Annotated[str, typer.Option("--amount", metavar="A", help='How much, such as 12.50 or "EUR 12.50".')]
 Invoice = Annotated[

@@ -10,7 +10,7 @@ from refundctl.cli.shell import arguments as words
 from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen, amount
 from refundctl.operations.desk import rollback as operation
-from refundctl.operations.desk.deeds import Answer
+from refundctl.operations.desk.kept_answers import Answer
 
 
 @command("card rollback", writes=True, short="Give a redemption back, in whole or part.")

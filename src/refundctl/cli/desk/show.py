@@ -10,7 +10,7 @@ from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, report, table
 from refundctl.cli.shell.wording import in_words
 from refundctl.domain.cards.card_state import CardState
-from refundctl.operations.desk.look import look
+from refundctl.operations.desk.looking_at_cards import look
 from refundctl.operations.desk.show import Shown
 from refundctl.operations.desk.show import show as show_card
 

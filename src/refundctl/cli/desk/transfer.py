@@ -11,7 +11,7 @@ from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Screen, amount
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.codes import without_codes
-from refundctl.operations.desk.deeds import Answer
+from refundctl.operations.desk.kept_answers import Answer
 from refundctl.operations.desk.transfer import Transfer
 
 

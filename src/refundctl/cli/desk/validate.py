@@ -9,7 +9,7 @@ from refundctl.cli.desk.card_words import balance, totals
 from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Report, Screen, report
 from refundctl.operations.desk import validate as operation
-from refundctl.operations.desk.look import look
+from refundctl.operations.desk.looking_at_cards import look
 from refundctl.operations.desk.redeem import Redeem
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from refundctl.domain.campaigns.refund_policy import BEST, CASH, FIRST, GIFT_CARD, NONE, Rule
 from refundctl.ledger.funding.considered_lines import RuleBits
 from refundctl.ledger.funding.line_state import IS_OPEN
-from refundctl.ledger.funding.rounding import percentage_of
+from refundctl.ledger.funding.rounding import bonus_of, fee_of
 from refundctl.ledger.funding.settled_lines import SettledTable
 
 #: How a settled table says what a line is offered.
@@ -110,7 +110,7 @@ def _due(rule: Rule, bit: int, *, in_turn: bool) -> str:
     """What a fee takes of a booking, once: of its order amount, and less what it has taken already."""
     parts = [str(rule.fixed_minor)] if rule.fixed_minor else []
     if rule.percentage.numerator:
-        parts.append(percentage_of("now.order_amount_minor", rule.percentage))
+        parts.append(fee_of("now.order_amount_minor", rule.percentage))
     if rule.per_ticket_minor:
         parts.append(f"{rule.per_ticket_minor} * coalesce(now.tickets, 0)")
     due = " + ".join(parts) or "0"
@@ -129,7 +129,7 @@ def _bonus(rule: Rule, at: int, group: PolicyLines) -> str:
         paid = f"max(0, min(paid + kept_paid, refundable - cash{fees}))"
     parts = [str(rule.fixed_minor)] if rule.fixed_minor else []
     if rule.percentage.numerator:
-        parts.append(percentage_of(paid, rule.percentage))
+        parts.append(bonus_of(paid, rule.percentage))
     bonus = " + ".join(parts) or "0"
     if rule.at_most_minor is not None:
         bonus = f"min({bonus}, {rule.at_most_minor})"

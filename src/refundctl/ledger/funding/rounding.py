@@ -7,10 +7,17 @@ whole ones. The rule is SQL, since the ledger works out all lines in one stateme
 from refundctl.domain.campaigns.refund_policy import Percentage
 
 
-def percentage_of(minor: str, percentage: Percentage) -> str:
-    """SQL for this much of `minor` (SQL for an amount of zero or more), half up.
+def fee_of(minor: str, percentage: Percentage) -> str:
+    """SQL for this much of `minor` (SQL for an amount of zero or more), half up, that a fee keeps."""
+    return _half_up(minor, percentage)
 
-    In steps that no amount makes too large for SQLite's integers.
-    """
+
+def bonus_of(minor: str, percentage: Percentage) -> str:
+    """SQL for this much of `minor` (SQL for an amount of zero or more), half up, that a bonus gives on top."""
+    return _half_up(minor, percentage)
+
+
+def _half_up(minor: str, percentage: Percentage) -> str:
+    # In steps that no amount makes too large for SQLite's integers.
     n, d = percentage.numerator, percentage.denominator
     return f"(({minor}) / {d} * {n} + (({minor}) % {d} * {2 * n} + {d}) / {2 * d})"

@@ -19,7 +19,8 @@ from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.campaigns.terms import terms_of
 from refundctl.operations.desk import refusals
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk, on_card_found
+from refundctl.operations.desk.deeds import on_card_found
+from refundctl.operations.desk.kept_answers import Answer, Desk
 from refundctl.operations.desk.refusals import state_in_words
 
 

@@ -12,9 +12,9 @@ from refundctl.ledger.desk import card_events
 from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out_card
 from refundctl.ledger.people.finding_people import CustomersThere, find_customers_in
 from refundctl.operations.campaigns.terms import Terms, terms_of
-from refundctl.operations.desk.card_deeds import done, nothing
-from refundctl.operations.desk.deeds import Answer, Desk
-from refundctl.operations.desk.named import customer_named
+from refundctl.operations.desk.deeds import done, nothing
+from refundctl.operations.desk.kept_answers import Answer, Desk
+from refundctl.operations.desk.named_cards import customer_named
 from refundctl.operations.desk.refusals import CardExpired, WrongCustomer, refuse_blocked, refuse_dead, refuse_paused
 from refundctl.operations.funding.budget import check_cards
 

@@ -13,8 +13,8 @@ from refundctl.ledger.desk import adjusting as posting
 from refundctl.operations.desk import refusals
 from refundctl.operations.desk.amounts import amount_of, balance_by_bucket, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.goodwill_limits import BONUS, PAID, Giving, in_bucket
+from refundctl.operations.desk.kept_answers import Answer, Desk
 from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
 
 

@@ -1,63 +1,24 @@
-"""What every deed at the desk has in common: one transaction, one run, a record of what was refused, and repeats.
+"""What every deed at the desk has in common: one transaction, one run, and a record of what was refused.
 
 A deed is done whole or not at all. What a rule refuses is recorded in the very transaction that has decided it, so that
 two clerks who guess a PIN at the same moment can't both have the last try.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
 from refundctl.domain.basics.errors import Refused
+from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import is_card_id
-from refundctl.ledger.cards.one_card import Card, read_card
+from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
-from refundctl.ledger.journal import idempotency_keys as answers
-from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
-from refundctl.operations.desk.named import find_card
-from refundctl.operations.desk.refusals import KeyConflict, PinWrong
-from refundctl.operations.run_lifecycle import one_run
-
-KEY_LENGTH_MAX = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of a deed: the same whenever it is asked for again under its key, so it holds no code and no person.
-
-    `facts` are fields of the JSON answer besides counts and totals; people's words are made from them too. `changed` is
-    False where there was nothing to do. Totals are in minor units under their currency.
-    """
-
-    campaign: str | None
-    counts: Mapping[str, int]
-    totals: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    changed: bool = True
-    run_id: int | None = None
-    repeated: bool = False
-    warnings: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Where a deed is done: inside the open transaction, in the run `run_id`, at one moment."""
-
-    ledger: Ledger
-    run_id: int
-
-    @property
-    def now(self) -> datetime:
-        """The moment of the command."""
-        return self.ledger.clock.now
-
-    def card(self, number: int) -> Card:
-        """A card as it stands now."""
-        return read_card(self.ledger.connection, number, self.now)
+from refundctl.ledger.journal.run_journal import Journal
+from refundctl.operations.desk.card_facts import card_facts
+from refundctl.operations.desk.kept_answers import Answer, Desk, once
+from refundctl.operations.desk.named_cards import find_card
+from refundctl.operations.desk.refusals import PinWrong
 
 
 @dataclass(slots=True)
@@ -85,6 +46,28 @@ class CardDeed(Protocol):
 
     def do(self, desk: Desk, card: Card) -> Answer:
         """Do it; raises Refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithReason:
+    """A deed of which nothing but the reason is asked; it holds no code."""
+
+    reason: str | None = None
+
+    def arguments(self, ledger: Ledger, card: Card) -> Mapping[str, Any]:
+        """See CardDeed."""
+        return {"reason": self.reason}
+
+
+def done(desk: Desk, card: Card, count: str, *, state: CardState | None = None, warnings: Sequence[str] = ()) -> Answer:
+    """What came of it; the card is read again unless its `state` is known."""
+    now = desk.card(card.number) if state is None else replace(card, state=state)
+    return Answer(card.campaign_name, {count: 1}, facts={"card": card_facts(now)}, warnings=tuple(warnings))
+
+
+def nothing(card: Card, count: str) -> Answer:
+    """There was nothing to do."""
+    return Answer(card.campaign_name, {count: 0}, facts={"card": card_facts(card)}, changed=False)
 
 
 def on_card(
@@ -171,56 +154,3 @@ def in_one_transaction(
     if refused is not None:
         raise refused
     return answer
-
-
-def once(
-    ledger: Ledger,
-    journal: Journal,
-    key: str | None,
-    campaign: str | None,
-    do: Callable[[Desk], Answer],
-    files: Sequence[RunFile] = (),
-) -> Answer:
-    """Do it in a run of its own; under a key that was used for the same before, give that answer. Raises
-    KeyConflict."""
-    digest = _digest(journal)
-    if key is not None:
-        earlier = answers.answer_under(ledger.connection, key)
-        if earlier is not None:
-            return _earlier(earlier, key, digest)
-    with one_run(journal, campaign=campaign) as run:
-        answer = do(Desk(ledger, run.run_id))
-        # Under a key, a deed that changes nothing is remembered too: its key must not do something later.
-        if answer.changed or key is not None:
-            answer = replace(answer, changed=True, run_id=run.run_id)
-            run.outcome = Outcome(dict(answer.counts), answer.totals, files)
-        if key is not None:
-            answers.keep(ledger.connection, key, digest, _as_text(answer), run.run_id)
-    return answer
-
-
-def _earlier(earlier: answers.Kept, key: str, digest: str) -> Answer:
-    if earlier.arguments != digest:
-        raise KeyConflict(
-            f"The key {key!r} was used for something else by run {earlier.run_id}: use a key of its own for each deed."
-        )
-    found = json.loads(earlier.answer)
-    return Answer(**found, run_id=earlier.run_id, repeated=True)
-
-
-def _as_text(answer: Answer) -> str:
-    kept = {
-        "campaign": answer.campaign,
-        "counts": answer.counts,
-        "totals": answer.totals,
-        "facts": answer.facts,
-        "warnings": list(answer.warnings),
-    }
-    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
-
-
-def _digest(journal: Journal) -> str:
-    """SHA-256 of the command and what it asks for; of a file what it holds counts, not its name."""
-    asked = {name: value for name, value in journal.arguments.items() if name != "from"}
-    text = json.dumps([journal.command, asked], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from refundctl.domain.basics.errors import Refused, RowProblem, UsageError
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, RunFile
-from refundctl.operations.desk.deeds import Answer, CardDeed, Desk, Refusal, in_one_transaction, once
-from refundctl.operations.desk.named import find_card
+from refundctl.operations.desk.deeds import CardDeed, Refusal, in_one_transaction
+from refundctl.operations.desk.kept_answers import Answer, Desk, once
+from refundctl.operations.desk.named_cards import find_card
 from refundctl.operations.desk.refusals import BulkMalformed, BulkRefused
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.desk.card_events import post_event
-from refundctl.operations.desk.card_deeds import WithReason, done, nothing
-from refundctl.operations.desk.deeds import Answer, Desk
+from refundctl.operations.desk.deeds import WithReason, done, nothing
+from refundctl.operations.desk.kept_answers import Answer, Desk
 from refundctl.operations.desk.refusals import refuse_dead, refuse_frozen
 
 

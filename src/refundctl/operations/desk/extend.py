@@ -13,8 +13,8 @@ from refundctl.domain.cards.codes import looks_like_code, mask
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import card_events
-from refundctl.operations.desk.card_deeds import done, nothing
-from refundctl.operations.desk.deeds import Answer, Desk
+from refundctl.operations.desk.deeds import done, nothing
+from refundctl.operations.desk.kept_answers import Answer, Desk
 from refundctl.operations.desk.refusals import CardExpired, NotActive, refuse_dead, refuse_frozen, state_in_words
 
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")  # date.fromisoformat() takes weeks and other digits too

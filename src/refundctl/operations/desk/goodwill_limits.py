@@ -7,7 +7,7 @@ from refundctl.domain.cards.buckets import Buckets
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
 from refundctl.operations.campaigns.terms import Terms, terms_of
-from refundctl.operations.desk.deeds import Desk
+from refundctl.operations.desk.kept_answers import Desk
 from refundctl.operations.funding.budget import check_amounts
 
 PAID, BONUS = "paid", "bonus"

@@ -18,9 +18,10 @@ from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.campaigns.terms import Terms, terms_of
 from refundctl.operations.desk.amounts import amount_of, money
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk, without_card
+from refundctl.operations.desk.deeds import without_card
 from refundctl.operations.desk.goodwill_limits import BONUS, hold_given, in_bucket
-from refundctl.operations.desk.named import customer_named
+from refundctl.operations.desk.kept_answers import Answer, Desk
+from refundctl.operations.desk.named_cards import customer_named
 from refundctl.operations.desk.refusals import PoolEmpty
 from refundctl.operations.funding.budget import BudgetExceeded, check_cards
 

@@ -30,7 +30,8 @@ from refundctl.operations.bookings.input_files import (
     without_collector,
 )
 from refundctl.operations.desk.amounts import money
-from refundctl.operations.desk.redeem import Purchase, buyer, refuse_redeeming
+from refundctl.operations.desk.redeem import buyer
+from refundctl.operations.desk.redemption_refusals import Purchase, refuse_redeeming
 from refundctl.operations.desk.refusals import CardUnknown, CustomerMissing, InvoiceUsed, OrderTotalMissing
 
 Staged = StagedFiles[StagedRedemptions]

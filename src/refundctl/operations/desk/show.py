@@ -10,8 +10,8 @@ from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import card_details
 from refundctl.operations.desk.card_facts import card_facts
-from refundctl.operations.desk.look import Look
-from refundctl.operations.desk.redeem import Purchase, refuse_redeeming
+from refundctl.operations.desk.looking_at_cards import Look
+from refundctl.operations.desk.redemption_refusals import Purchase, refuse_redeeming
 
 ATTEMPTS_DAYS = 30  # how far back refused attempts are counted
 UNKNOWN_PURCHASE = Purchase(None, None, None, None)

@@ -13,9 +13,9 @@ from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out_card
 from refundctl.operations.campaigns.terms import terms_of
 from refundctl.operations.desk import refusals
 from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import Answer, Desk
 from refundctl.operations.desk.issue import new_card
-from refundctl.operations.desk.named import find_card
+from refundctl.operations.desk.kept_answers import Answer, Desk
+from refundctl.operations.desk.named_cards import find_card
 from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from refundctl.ledger.cards.one_card import Card
 from refundctl.operations.desk.card_facts import card_facts
-from refundctl.operations.desk.look import Look
-from refundctl.operations.desk.redeem import Redeem, refuse_redeeming
+from refundctl.operations.desk.looking_at_cards import Look
+from refundctl.operations.desk.redeem import Redeem
+from refundctl.operations.desk.redemption_refusals import refuse_redeeming
 
 
 @dataclass(frozen=True, slots=True)

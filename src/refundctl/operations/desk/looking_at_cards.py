@@ -10,7 +10,7 @@ from refundctl.domain.cards.codes import is_card_id
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
-from refundctl.operations.desk.named import find_card
+from refundctl.operations.desk.named_cards import find_card
 
 Seen = TypeVar("Seen")
 
