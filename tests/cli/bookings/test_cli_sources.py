@@ -293,7 +293,7 @@ def test_one_column(run_in_process: CommandLine, tmp_path: Path) -> None:
 
 NUL = (
     ", line 3: there is a NUL byte, which no CSV file has; if the file is in UTF-16, add `--encoding utf-16-le`, otherwise "
-    "export it anew."
+    "export it again."
 )
 NO_CSV = {
     "empty": (b"", "empty_file", "is empty; the first line of a file of bookings names its columns."),

@@ -339,7 +339,7 @@ def test_settling_is_told_to_a_person(desk: CashDesk) -> None:
         "3 statements: EUR 20.00 paid, EUR 70.00 reopened.",
         "Of them 1 rejected.",
         "1 debt rejected by the bank: open again, for the next `refundctl cashout export`.",
-        "Fix the rejected rows in answer.rejects.csv and settle that file.",
+        "Fix the rejected rows in answer.rejects.csv and load that file with `refundctl cashout settle`.",
     ]
 
 

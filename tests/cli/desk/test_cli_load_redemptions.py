@@ -512,7 +512,11 @@ def test_a_code_is_masked_in_every_reason(till: Till) -> None:
     """The row itself carries it, in the file's own column."""
     wrong = f"{till.code()[:-1]}{'2' if till.code()[-1] == '3' else '3'}"
     reject = row(till, card_id="", code=wrong)
-    assert reject == ("code", "resource_not_found", f"code ****{wrong[-4:]} is no card's; check it sign by sign")
+    assert reject == (
+        "code",
+        "resource_not_found",
+        f"code ****{wrong[-4:]} is not the code of a card; check each character",
+    )
     assert row(till, card_id="c2", code=till.code()) == (
         "card_id",
         "contradiction",
@@ -538,7 +542,7 @@ def test_a_code_that_looks_like_one_says_so(tmp_path: Path) -> None:
     assert row(till, card_id="", code="ABO0-1IL7") == (
         "code",
         "resource_not_found",
-        "code ****1IL7 is no card's, but one looks like it; check whether each 0 is an O, each 1 an I or L",
+        "code ****1IL7 is not the code of a card, but one looks like it; check whether each 0 is an O, each 1 an I or L",
     )
 
 

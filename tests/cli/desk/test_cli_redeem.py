@@ -342,7 +342,7 @@ def test_a_misspelt_code_is_shown_and_kept_by_its_last_four_signs(till: Till) ->
     message = till.refused("resource_not_found", card=wrong.lower(), on=None)
 
     assert message == (
-        f"There is no card with the code ****{wrong.lower()[-4:]} in refunds.db: check it sign by sign, or find the card "
+        f"There is no card with the code ****{wrong.lower()[-4:]} in refunds.db: check each character, or find the card "
         "with `refundctl card find`."
     )
     assert last_arguments(till) == {"card": None}
@@ -445,10 +445,10 @@ def test_an_invoice_number_has_up_to_100_characters(till: Till) -> None:
     ("invoice", "message"),
     [
         ("   ", "--invoice takes a number of 1 to 100 characters, this one has 0: check it."),
-        ("INV\t1", "--invoice has a character that can't be printed: type it anew."),
-        ("INV\x1b[31m", "--invoice has a character that can't be printed: type it anew."),
-        ("INV\n1", "--invoice has a character that can't be printed: type it anew."),
-        ("INV\u202e1", "--invoice has a character that can't be printed: type it anew."),
+        ("INV\t1", "--invoice has a character that can't be printed: type it again."),
+        ("INV\x1b[31m", "--invoice has a character that can't be printed: type it again."),
+        ("INV\n1", "--invoice has a character that can't be printed: type it again."),
+        ("INV\u202e1", "--invoice has a character that can't be printed: type it again."),
         (
             "4111 1111 1111 1111",
             "--invoice holds the number of a payment card, which must not be kept: give the number of the invoice.",
@@ -987,7 +987,7 @@ def test_a_card_of_the_pool_is_not_alive_yet(till: Till) -> None:
 
     assert till.refused("voucher_not_active") == (
         "Card c1 waits in the pool, neither activated nor given to a customer: `refundctl card activate` or `refundctl "
-        "card assign` brings it to life."
+        "card assign` activates it."
     )
 
 

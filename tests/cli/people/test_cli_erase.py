@@ -214,7 +214,7 @@ def warned(result: CommandResult) -> list[str]:
 
 def test_money_on_cards_is_told(desk: CommandLine) -> None:
     assert warned(desk("customer", "erase", ID, now=LATER)) == [
-        "EUR 100.00 stays on the person's cards, which go on working: nobody can be told of it any more."
+        "EUR 100.00 stays on the person's cards, which go on working: they can't be mailed about it any more."
     ]
 
 
@@ -231,7 +231,7 @@ def test_what_waits_to_be_paid_or_mailed_is_told(run_in_process: CommandLine, tm
         run_in_process(command, CAMPAIGN, "--where", "booking_id=B1", now=NOW).ok()
     result = run_in_process("customer", "erase", ID, now=LATER)
     assert warned(result) == [
-        "EUR 70.00 stays on the person's cards, which go on working: nobody can be told of it any more.",
+        "EUR 70.00 stays on the person's cards, which go on working: they can't be mailed about it any more.",
         "EUR 30.00 is still owed in cash: to pay it, name the account of the customer's new id in --accounts.",
         "EUR 70.00 was not handed over to a mail tool yet, and will not be.",
         "1 refund line will still be funded, on a card that nobody can be told of: undo the load otherwise.",

@@ -303,7 +303,7 @@ def hours(**keys: object) -> dict[str, object]:
         ((), (), "names no day: write days from 0 (Sunday) to 6 (Saturday), or null for each day"),
         ((1, 7), (1,), "`7` is no day of the week: write 0 for Sunday, 1 for Monday ... 6 for Saturday"),
         ((-1,), (0,), "`-1` is no day of the week: write 0 for Sunday, 1 for Monday ... 6 for Saturday"),
-        ((1, 5, 1), (2,), "1 stands here twice: remove one"),
+        ((1, 5, 1), (2,), "1 is here twice: remove one"),
         (("1",), (0,), "Input should be a valid integer"),
         ((True,), (0,), "Input should be a valid integer"),
         (1, (), "Input should be a valid tuple"),

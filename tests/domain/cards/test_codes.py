@@ -176,7 +176,7 @@ def test_a_charset_has_at_least_two_signs(charset: str) -> None:
 def test_a_charset_has_each_sign_once_in_one_case(charset: str, twice: str) -> None:
     assert fault(charset=charset) == (
         "charset",
-        f"{twice!r} stands in the charset twice (codes match without regard to case); keep one of them",
+        f"{twice!r} is in the charset twice (codes match without regard to case); keep one of them",
     )
 
 

@@ -375,7 +375,7 @@ campaigns.yaml:21:14: campaigns.flight-refunds.invoice: `always` is not allowed 
 campaigns.yaml:22:19: campaigns.flight-refunds.metadata.a: takes text, not a list
 campaigns.yaml:23:3: campaigns.Rooms: `Rooms` can't be a campaign's name: write at most 63 small letters a-z, digits, - and _, a letter or digit first, such as flight-refunds
 campaigns.yaml:24:15: campaigns.Rooms.currency: `eur` is no currency of ISO 4217; did you mean `EUR`?
-campaigns.yaml:25:5: campaigns.Rooms.currency: `currency` stands here twice, first in line 24: remove one
+campaigns.yaml:25:5: campaigns.Rooms.currency: `currency` is here twice, first in line 24: remove one
 campaigns.yaml:26:12: campaigns.goodwill: takes keys with values, not null: write {} for nothing
 """
 
@@ -457,7 +457,7 @@ def test_a_mistake_above_the_campaigns(text: str, line: str) -> None:
         (
             "voucher: {code_config: {charset: AA}}",
             (
-                "5: campaigns.a.voucher.code_config.charset: 'A' stands in the charset twice (codes match without "
+                "5: campaigns.a.voucher.code_config.charset: 'A' is in the charset twice (codes match without "
                 "regard to case); keep one of them"
             ),
         ),

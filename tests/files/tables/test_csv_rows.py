@@ -107,7 +107,7 @@ def test_nul_bytes() -> None:
     assert (error.code, error.details["line"]) == ("nul_bytes", 3)
     assert error.message == (
         "rows.csv, line 3: there is a NUL byte, which no CSV file has; if the file is in UTF-16, add "
-        "`--encoding utf-16-le`, otherwise export it anew."
+        "`--encoding utf-16-le`, otherwise export it again."
     )
 
 

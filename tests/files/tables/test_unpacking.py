@@ -102,7 +102,7 @@ def test_an_archive_of_several_files() -> None:
 
 @pytest.mark.parametrize("raw", [zipped({}), zipped({"april/": b"", ".DS_Store": b"x"})], ids=["empty", "folders"])
 def test_an_archive_without_a_file(raw: bytes) -> None:
-    sentence = "april.zip is an archive without a file in it: pack it anew."
+    sentence = "april.zip is an archive without a file in it: pack it again."
     assert refusal(raw, "april.zip") == ("archive_empty", sentence)
 
 

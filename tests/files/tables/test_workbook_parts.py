@@ -11,7 +11,7 @@ SHEET = "xl/worksheets/sheet1.xml"
 ROWS = [["id", "amount"], ["R-1", 12.5], ["R-2", 99]]
 WHOLE = workbook(ROWS)
 CSV = b"id,amount\nR-1,12.5\nR-2,99\n"
-DAMAGED = "a.xlsx is a damaged workbook: open it in a spreadsheet program, and save it anew."
+DAMAGED = "a.xlsx is a damaged workbook: open it in a spreadsheet program, and save it again."
 
 
 @pytest.mark.parametrize(

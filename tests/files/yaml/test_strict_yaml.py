@@ -60,9 +60,9 @@ def test_line_ends_and_a_byte_order_mark_make_no_difference(line_end: str, mark:
 
 def test_a_key_stands_once() -> None:
     assert faults("a: 1\nb: {c: 1, c: 2, c: 3}\na: 2\n") == [
-        (2, 11, ("b", "c"), "`c` stands here twice, first in line 2: remove one"),
-        (2, 17, ("b", "c"), "`c` stands here twice, first in line 2: remove one"),
-        (3, 1, ("a",), "`a` stands here twice, first in line 1: remove one"),
+        (2, 11, ("b", "c"), "`c` is here twice, first in line 2: remove one"),
+        (2, 17, ("b", "c"), "`c` is here twice, first in line 2: remove one"),
+        (3, 1, ("a",), "`a` is here twice, first in line 1: remove one"),
     ]
 
 

@@ -11,12 +11,12 @@ from refundctl.operations.books import status as operation
 from refundctl.operations.funding.budget import Limit
 
 
-@command("status", short="Show where each campaign stands.")
+@command("status", short="Show the state of each campaign.")
 def status(
     common: Common,
     campaign: Annotated[str | None, typer.Argument(metavar="CAMPAIGN", help="Only this campaign.")] = None,
 ) -> int:
-    """Show where each campaign stands: bookings, cards, money paid and outstanding, next expiry."""
+    """Show the state of each campaign: bookings, cards, money paid and outstanding, next expiry."""
     with reading_ledger(common) as ledger:
         found = operation.status(ledger, campaign)
     return report(

@@ -331,4 +331,4 @@ def _tell_settled(out: Screen, result: "SettleResult", written: "list[RunFile]")
     for row in [] if written else result.rejected[:MOST_TOLD]:
         out.print(f"Not taken: {row.reason}.")
     for file in written:
-        out.print(f"Fix the rejected rows in {file.path} and settle that file.")
+        out.print(f"Fix the rejected rows in {file.path} and load that file with `refundctl cashout settle`.")

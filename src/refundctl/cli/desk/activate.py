@@ -7,7 +7,7 @@ from refundctl.cli.shell.common import Common, command
 from refundctl.operations.desk.activate import Activate, Assign, Handout
 
 
-@command("card activate", writes=True, short="Bring a printed card to life, for whoever has it or a customer.")
+@command("card activate", writes=True, short="Activate a printed card, for whoever has it or a customer.")
 def activate(
     common: Common,
     card: take.CardOrFile = None,
@@ -15,7 +15,7 @@ def activate(
     from_file: take.FromFile = None,
     key: take.Key = None,
 ) -> int:
-    """Bring a card of the pool to life, as when it is sold or handed over: its validity begins today.
+    """Activate a card of the pool, as when it is sold or handed over: its validity begins today.
 
     With --customer it gets a holder too. A file may have a column customer_id, blank for cards of whoever has them.
     """

@@ -18,7 +18,7 @@ Amount = Annotated[str, typer.Option("--amount", metavar="A", help='How much, su
 Invoice = Annotated[
     str | None, typer.Option("--invoice", metavar="N", help="The invoice's number; each is used once per card.")
 ]
-OrderTotal = Annotated[str | None, typer.Option("--order-total", metavar="T", help="What the whole order comes to.")]
+OrderTotal = Annotated[str | None, typer.Option("--order-total", metavar="T", help="The total of the whole order.")]
 
 
 @command("card redeem", writes=True, short="Take a purchase off a card.")

@@ -24,7 +24,7 @@ def validate(
     ] = None,
     invoice: Annotated[str | None, typer.Option("--invoice", metavar="N", help="The invoice's number.")] = None,
     order_total: Annotated[
-        str | None, typer.Option("--order-total", metavar="T", help="What the whole order comes to.")
+        str | None, typer.Option("--order-total", metavar="T", help="The total of the whole order.")
     ] = None,
 ) -> int:
     """Say whether a card could be redeemed now, and why not; what is not known yet is not looked at.

@@ -172,7 +172,7 @@ def _clear_remains(common: Common, result: operation.ErasedCustomer) -> None:
 def _warnings(left: operation.OutOfReach) -> list[str]:
     """What the erased person can't be told of or paid any more, in sentences."""
     found = [
-        (left.on_cards, "stays on the person's cards, which go on working: nobody can be told of it any more."),
+        (left.on_cards, "stays on the person's cards, which go on working: they can't be mailed about it any more."),
         (left.cash, "is still owed in cash: to pay it, name the account of the customer's new id in --accounts."),
         (left.unmailed, "was not handed over to a mail tool yet, and will not be."),
     ]

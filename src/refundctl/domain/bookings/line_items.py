@@ -272,7 +272,7 @@ def _too_low(name: str, units: int, total: str) -> Fault | None:
     if units > 0 or (units == 0 and name in ZERO_OR_MORE):
         return None
     limit = "is below zero" if name in ZERO_OR_MORE else "is not above zero"
-    return Fault(RejectCode.AMOUNT_NOT_POSITIVE, f"{limit}: the rows of the booking come to {total}; check them")
+    return Fault(RejectCode.AMOUNT_NOT_POSITIVE, f"{limit}: the rows of the booking add up to {total}; check them")
 
 
 _DIFFERS = Fault(RejectCode.CONTRADICTION, "is not the same in all rows of the booking; keep the right one")

@@ -176,9 +176,7 @@ def _days_of_week(days: tuple[int, ...]) -> tuple[int, ...]:
     if not days:
         sentence = "names no day: write days from 0 (Sunday) to 6 (Saturday), or null for each day"
         raise ValueError(sentence)
-    repeated = [
-        Mistake((at,), f"{day} stands here twice: remove one") for at, day in enumerate(days) if day in days[:at]
-    ]
+    repeated = [Mistake((at,), f"{day} is here twice: remove one") for at, day in enumerate(days) if day in days[:at]]
     if repeated:
         raise placed(repeated)
     return tuple(sorted(days))

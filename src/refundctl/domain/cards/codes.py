@@ -218,7 +218,7 @@ def _check_charset(charset: str) -> None:
         raise CodeConfigError(sentence, key="charset")
     twice = [sign for sign in charset if charset.upper().count(sign.upper()) > 1]
     if twice:
-        sentence = f"{twice[0]!r} stands in the charset twice (codes match without regard to case); keep one of them"
+        sentence = f"{twice[0]!r} is in the charset twice (codes match without regard to case); keep one of them"
         raise CodeConfigError(sentence, key="charset")
     if len(charset) < 2:
         sentence = "a charset has at least two letters or digits; leave it out to have the default"

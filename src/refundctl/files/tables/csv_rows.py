@@ -236,7 +236,7 @@ class CsvRows:
         message = f"{name}, line {line}: there is a NUL byte, which no CSV file has"
         hint = "save the file as UTF-8"
         if self._told_encoding:
-            hint = "if the file is in UTF-16, add `--encoding utf-16-le`, otherwise export it anew"
+            hint = "if the file is in UTF-16, add `--encoding utf-16-le`, otherwise export it again"
         return BadInput(f"{message}; {hint}.", code="nul_bytes", path=name, line=line)
 
     def _too_long(self) -> BadInput:

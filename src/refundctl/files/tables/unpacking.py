@@ -134,7 +134,7 @@ def _sheet_of(archive: ZipArchive, notation: Notation) -> BinaryIO:
 def _only_entry(archive: ZipArchive) -> ZipInfo:
     entries = archive.entries()
     if not entries:
-        message = f"{archive.name} is an archive without a file in it: pack it anew."
+        message = f"{archive.name} is an archive without a file in it: pack it again."
         raise BadInput(message, code="archive_empty", path=archive.name)
     if len(entries) > 1:
         names = listed([entry.filename for entry in entries])

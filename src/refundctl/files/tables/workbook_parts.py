@@ -224,5 +224,5 @@ def _column_number(letters: bytes) -> int:
 
 def corrupt_workbook(name: str) -> BadInput:
     """The refusal of a workbook that can't be read, or not safely."""
-    message = f"{name} is a damaged workbook: open it in a spreadsheet program, and save it anew."
+    message = f"{name} is a damaged workbook: open it in a spreadsheet program, and save it again."
     return BadInput(message, code="spreadsheet_corrupt", path=name)

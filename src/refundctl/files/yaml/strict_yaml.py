@@ -214,7 +214,7 @@ class _Composer:
                 self._fault(key.mark, "a key is a text, not a list or keys")
             elif key.text in first_lines:
                 line = first_lines[key.text]
-                self._fault(key.mark, f"{shown(key.text)} stands here twice, first in line {line}: remove one")
+                self._fault(key.mark, f"{shown(key.text)} is here twice, first in line {line}: remove one")
             else:
                 first_lines[key.text] = key.mark.line
                 yield Entry(key.text, key.mark, value)

@@ -60,7 +60,7 @@ def _find_repeats(connection: sqlite3.Connection) -> None:
         INSERT OR IGNORE INTO set_aside
         SELECT
             staged.id, 'refund_id', 'contradiction',
-            'this refund line of booking ' || staged.booking_id || ' stands here more than once, with different values; '
+            'this refund line of booking ' || staged.booking_id || ' is here more than once, with different values; '
                 || 'keep the right one, or give each partial refund its own refund_id'
         FROM staged JOIN repeated_lines AS line
             ON line.booking_id = staged.booking_id AND line.refund_id = coalesce(staged.refund_id, '')

@@ -31,7 +31,7 @@ def seals_(connection: sqlite3.Connection) -> Iterator[Finding]:
     for expected, (number, run_id, encoding, digest) in enumerate(chain, start=1):
         sealed.add(run_id)
         if number != expected or encoding != seals.ENCODING:
-            yield Finding("seal_broken", f"Seal {expected} is missing or out of order (seal {number} stands there).")
+            yield Finding("seal_broken", f"Seal {expected} is missing or out of order (seal {number} is there).")
         digests = {table: rows[run_id] for table, rows in found.items() if run_id in rows}
         if seals.chained(connection, run_id, previous, digests) != digest:
             yield Finding("seal_broken", f"Run {run_id} is not as it was sealed: a row was changed, added or removed.")

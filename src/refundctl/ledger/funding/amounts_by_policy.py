@@ -145,4 +145,4 @@ def _note(connection: sqlite3.Connection, group: PolicyLines) -> None:
         """
     )
     if group.policy.bonuses and any_rows(connection, f"{group.name} WHERE typeof(back + {bonuses}) <> 'integer'"):
-        raise BadInput("A bonus comes to more than can be counted: look for a wrong amount or rule.", code="overflow")
+        raise BadInput("A bonus is more than can be counted: look for a wrong amount or rule.", code="overflow")

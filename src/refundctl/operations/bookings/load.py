@@ -73,7 +73,7 @@ def check_expected(staged: Staged, result: LoadResult, expected: Expected) -> No
     if expected.count is not None and said != expected.count:
         raise ControlTotalMismatch(
             f"Expected {expected.count} rows, but the files hold {said} (and {result.rejected} rejected, "
-            f"{result.filtered} filtered): nothing was loaded; check the export, or the expectation."
+            f"{result.filtered} filtered): nothing was loaded; check the export, or the number you expected."
         )
     if not expected.totals:
         return
@@ -83,5 +83,5 @@ def check_expected(staged: Staged, result: LoadResult, expected: Expected) -> No
             raise ControlTotalMismatch(
                 f"Expected {currency} {format_amount(wanted, currency)}, but the files hold {currency} "
                 f"{format_amount(found.get(currency, 0), currency)}: nothing was loaded; check the export, or the "
-                "expectation."
+                "number you expected."
             )

@@ -137,7 +137,7 @@ def _capped(terms: Terms, name: str, limit_minor: int, would_be_minor: int) -> B
     who = "The card" if name == "per_card" else "This customer"
     would_be, limit = (money(minor, terms.stored.currency) for minor in (would_be_minor, limit_minor))
     return BudgetExceeded(
-        f"{who} would come to {would_be} and budget.{name} of {terms.stored.name} is {limit}: give less, or raise the "
+        f"{who} would reach {would_be} and budget.{name} of {terms.stored.name} is {limit}: give less, or raise the "
         f"budget and store it with `refundctl create {terms.stored.name}`.",
         limit=limit_minor,
         would_be=would_be_minor,

@@ -136,13 +136,11 @@ class _CellsByCard:
         if number is not None:
             return number
         if column == "card_id":
-            reason = f"{named} is no card of this ledger; check which card it was"
+            reason = f"{named} is not a card of this ledger; check which card it was"
         elif lookalikes(self._connection, named):
-            reason = (
-                f"{mask(named)} is no card's, but one looks like it; check whether each 0 is an O, each 1 an I or L"
-            )
+            reason = f"{mask(named)} is not the code of a card, but one looks like it; check whether each 0 is an O, each 1 an I or L"
         else:
-            reason = f"{mask(named)} is no card's; check it sign by sign"
+            reason = f"{mask(named)} is not the code of a card; check each character"
         raise _Wrong(column, CardUnknown.code, f"{column} {reason}")
 
     def _notation(self, card: int) -> tuple[str, str]:

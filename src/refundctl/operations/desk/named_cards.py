@@ -23,7 +23,7 @@ def _unknown(ledger: Ledger, named: str) -> CardUnknown:
             "booking."
         )
     alike = lookalikes(ledger.connection, named)
-    hint = "check it sign by sign, or find the card with `refundctl card find`"
+    hint = "check each character, or find the card with `refundctl card find`"
     if alike:
         cards = "a card has" if alike == 1 else f"{alike} cards have"
         hint = f"{cards} one that looks like it, so check whether each 0 is an O, and each 1 an I or L"

@@ -114,7 +114,7 @@ def invoice_given(ledger: Ledger, text: str | None) -> str | None:
             code="invoice_malformed",
         )
     if not invoice.isprintable():
-        raise UsageError("--invoice has a character that can't be printed: type it anew.", code="invoice_malformed")
+        raise UsageError("--invoice has a character that can't be printed: type it again.", code="invoice_malformed")
     if holds_card_number(invoice):
         raise UsageError(
             "--invoice holds the number of a payment card, which must not be kept: give the number of the invoice.",

@@ -73,7 +73,7 @@ _WHAT_NEXT = {
     CardState.DISABLED: (refusals.Disabled, "`refundctl card enable` lets it be used again"),
     CardState.UNASSIGNED: (
         refusals.NotActive,
-        "`refundctl card activate` or `refundctl card assign` brings it to life",
+        "`refundctl card activate` or `refundctl card assign` activates it",
     ),
     CardState.EXPIRED: (
         refusals.CardExpired,

@@ -97,7 +97,7 @@ def _check(ledger: Ledger, terms: Terms, names: set[str], *, asked: bool) -> lis
     for limit in found:
         if limit.exceeded:
             raise BudgetExceeded(
-                f"{limit.campaign} would come to {limit.shown(limit.used)} and its budget.{limit.name} is "
+                f"{limit.campaign} would reach {limit.shown(limit.used)} and its budget.{limit.name} is "
                 f"{limit.shown(limit.limit)}",
                 "nothing was posted; take fewer bookings or cards, or raise the budget and store it with "
                 f"`refundctl create {limit.campaign}`",
