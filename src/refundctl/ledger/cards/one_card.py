@@ -14,8 +14,9 @@ from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import mask
 from refundctl.domain.cards.redemption_rules import Rules
 from refundctl.ledger.campaigns.definitions import Pause, pause_of
+from refundctl.ledger.cards.last_days import LAST_DAY
 from refundctl.ledger.cards.pins import StoredPin, pin_of
-from refundctl.ledger.cards.state import BOOKING, HAND_OUTS, HAS_PIN, HOLDER, LAST_DAY, STATES, WRONG_PINS, state_of
+from refundctl.ledger.cards.state import BOOKING, HAND_OUTS, HAS_PIN, HOLDER, STATES, WRONG_PINS, state_of
 from refundctl.ledger.cards.successors import replaced_by
 
 

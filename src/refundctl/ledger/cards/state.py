@@ -1,4 +1,4 @@
-"""What a card is, told once: its state, its holder, its last valid day, and whether it is live.
+"""What a card is, told once: its state, its holder, and whether it is live.
 
 All of it is SQL for statements of others. `{card}` is the number of a card there; fragments without it tell of a row
 that is called `cards`. One card (one_card.py) and many are asked for the same fragments, of which the first in the
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.domain.cards.card_state import CardState
+from refundctl.ledger.cards.last_days import VALID, last_day_of_many
 from refundctl.ledger.database.sql import any_rows
 
 #: Wrong PINs in a row that lock a card until it is unlocked.
@@ -66,7 +67,7 @@ WRONG_PINS = """
 """
 HAS_PIN = "EXISTS (SELECT 1 FROM pins WHERE pins.card = {card})"
 
-# What each state takes, and the rows without which no card is in it: EXPIRED is told by LAST_DAY, ACTIVE is what is
+# What each state takes, and the rows without which no card is in it: EXPIRED is told by its last day, ACTIVE is what is
 # left.
 _TAKES = {
     CardState.DEACTIVATED: ("card_events", DEACTIVATED),
@@ -97,29 +98,8 @@ CARDS_OF_CUSTOMER = """
     SELECT id FROM cards WHERE customer {is_asked} UNION SELECT card FROM assignments WHERE customer {is_asked}
 """
 
-_EXTENDED_TO = "(SELECT max(expires_on) FROM extensions WHERE extensions.card = {cards}.id)"
-#: The last valid day of a card that has a holder, read from `cards` with the day on which it was handed out.
-LAST_DAY_HELD = f"coalesce({_EXTENDED_TO}, {{cards}}.expires_on)"
-# Where a card's last valid day may stand, the first that is there counts; and the rows without which it is not there.
-_LAST_DAYS = (
-    ("extensions", _EXTENDED_TO.format(cards="cards")),
-    ("cards", "cards.expires_on"),
-    (
-        "cards WHERE customer IS NULL",
-        f"""
-        CASE WHEN cards.customer IS NULL THEN iif(
-            {_ASSIGNED.format(card="cards.id")},
-            (SELECT expires_on FROM assignments WHERE assignments.card = cards.id),
-            (SELECT expires_on FROM activations WHERE activations.card = cards.id)
-        ) END
-        """,
-    ),
-)
-
 # One card
 
-#: SQL for the last valid day of `cards`, NULL for none. The view card_expiries would be written out for all of them.
-LAST_DAY = f"coalesce({', '.join(day for _, day in _LAST_DAYS)})"
 #: SQL for state_of(): whether each state holds that is not told by the day.
 STATES = ", ".join(sql.format(card="cards.id") for _, sql in _TAKES.values())
 
@@ -146,8 +126,7 @@ class ManyCards:
 def many_cards(connection: sqlite3.Connection) -> ManyCards:
     """The same as state_of() tells of one; what this ledger has no rows for is left out, as a million cards are
     asked."""
-    days = [day for rows, day in _LAST_DAYS if any_rows(connection, rows)]
-    last_day = f"coalesce({', '.join([*days, 'NULL', 'NULL'])})"
+    last_day = last_day_of_many(connection)
     takes = {state: sql for state, (rows, sql) in _TAKES.items() if any_rows(connection, rows)}
     takes[CardState.EXPIRED] = f"{last_day} < :today"
     whens = [f"WHEN {takes[state].format(card='cards.id')} THEN '{state}'" for state in CardState if state in takes]
@@ -178,16 +157,7 @@ def live(connection: sqlite3.Connection, cards: str = "cards") -> str:
 
     They are read with the day on which they were handed out, as held_cards has it.
     """
-    return " AND ".join([_VALID.format(cards=cards), *(f"NOT {ended}" for ended in endings(connection, f"{cards}.id"))])
-
-
-# A card is valid through the end of its last day; extensions are rare, so they are looked at last.
-_VALID = """
-    (
-        {cards}.expires_on IS NULL OR {cards}.expires_on >= :today
-        OR EXISTS (SELECT 1 FROM extensions WHERE extensions.card = {cards}.id AND extensions.expires_on >= :today)
-    )
-"""
+    return " AND ".join([VALID.format(cards=cards), *(f"NOT {ended}" for ended in endings(connection, f"{cards}.id"))])
 
 
 def waiting(connection: sqlite3.Connection) -> str:

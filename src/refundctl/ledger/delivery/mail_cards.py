@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_numbered
-from refundctl.ledger.cards.state import LAST_DAY_HELD
+from refundctl.ledger.cards.last_days import LAST_DAY_HELD
 from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.delivery.hand_overs import HANDED, find_unreachable, untold
 
