@@ -6,6 +6,24 @@ from dataclasses import dataclass
 from refundctl.ledger.database.sql import any_rows
 
 
+def with_replaced(cards: str) -> str:
+    """SQL for a table `lineage` (card): the cards of the query `cards`, and those whose balance has moved to them."""
+    return f"""
+        WITH RECURSIVE lineage (card) AS (
+            {cards} UNION SELECT transfers.card FROM lineage CROSS JOIN transfers ON transfers.successor = lineage.card
+        )
+    """
+
+
+def with_successors(cards: str) -> str:
+    """SQL for a table `moved_to` (card): the cards of the query `cards`, and those to which their balance has moved."""
+    return f"""
+        WITH RECURSIVE moved_to (card) AS (
+            {cards} UNION SELECT successor FROM moved_to CROSS JOIN transfers ON transfers.card = moved_to.card
+        )
+    """
+
+
 def replaced_by(connection: sqlite3.Connection, number: int) -> list[int]:
     """The cards whose balance has moved to this one, the nearest first."""
     rows = connection.execute(

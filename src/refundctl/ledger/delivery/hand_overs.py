@@ -12,6 +12,7 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Busy
 from refundctl.ledger.cards.state import BEARERS, endings
+from refundctl.ledger.cards.successors import with_replaced, with_successors
 from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.line_state import LineState
@@ -183,21 +184,12 @@ def _mailed(connection: sqlite3.Connection, campaign: int) -> str:
 
 
 # All credits of a card, and of those whose successor it is, were undone, and nothing is left on it.
-_NOTHING_LEFT = """
+_NOTHING_LEFT = f"""
     (
-        NOT EXISTS (
-            SELECT 1 FROM transactions AS own
-            WHERE own.card = {card} AND own.type = 'CREDITS_ADDITION' AND own.contra_account <> 'transfers'
-                AND own.run_id NOT IN (SELECT undone_run FROM undoings)
-        )
-        AND (SELECT coalesce(sum(amount_minor), 0) FROM transactions AS own WHERE own.card = {card}) = 0
+        (SELECT coalesce(sum(amount_minor), 0) FROM transactions AS own WHERE own.card = {{card}}) = 0
         AND NOT EXISTS (
-            WITH RECURSIVE replaced (card) AS (
-                SELECT card FROM transfers WHERE successor = {card}
-                UNION
-                SELECT transfers.card FROM replaced CROSS JOIN transfers ON transfers.successor = replaced.card
-            )
-            SELECT 1 FROM replaced CROSS JOIN transactions AS own ON own.card = replaced.card
+            {with_replaced("SELECT {card}")}
+            SELECT 1 FROM lineage CROSS JOIN transactions AS own ON own.card = lineage.card
             WHERE own.type = 'CREDITS_ADDITION' AND own.contra_account <> 'transfers'
                 AND own.run_id NOT IN (SELECT undone_run FROM undoings)
         )
@@ -249,11 +241,7 @@ _CREDIT = "campaign = :campaign AND type = 'CREDITS_ADDITION' AND card IS NOT NU
 
 def _asked_for(connection: sqlite3.Connection) -> str:
     """SQL for the cards that a run mails: those of its refund lines, and those of which nobody was told by the desk."""
-    successors = _SUCCESSORS if any_rows(connection, "transfers") else ""
-    return f"""
-        WITH RECURSIVE asked (card) AS ({_ASKED_FOR} {successors})
-        SELECT card FROM asked
-    """
+    return f"{with_successors(_ASKED_FOR)} SELECT card FROM moved_to"
 
 
 _ASKED_FOR = f"""
@@ -266,7 +254,6 @@ _ASKED_FOR = f"""
     UNION
     SELECT card FROM transactions WHERE entry IS NULL AND {_CREDIT} AND id <= :after AND NOT ({HANDED})
 """
-_SUCCESSORS = "UNION SELECT successor FROM asked CROSS JOIN transfers ON transfers.card = asked.card"
 
 
 def _collect(connection: sqlite3.Connection, parameters: Mapping[str, Any], wanted: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_numbered
 from refundctl.ledger.cards.last_days import LAST_DAY_HELD
+from refundctl.ledger.cards.successors import with_replaced
 from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.delivery.hand_overs import HANDED, find_unreachable, untold
 
@@ -136,16 +137,12 @@ def find_mail_cards(connection: sqlite3.Connection, hand_over_id: int) -> MailCa
 _MAILED_BOOKINGS = "group_concat(bookings.booking_id, ';')"
 _TAKEN_SINCE = "transactions.type = 'CREDITS_REMOVAL' AND transactions.related_transaction <= :last"
 # Of a card that others were replaced by, the bookings whose credits were theirs; where nothing has moved, its own.
-_MAILED_BOOKINGS_MOVED = """
+_MAILED_BOOKINGS_MOVED = f"""
     coalesce(
         iif(
             EXISTS (SELECT 1 FROM transfers WHERE successor = cards.id),
             (
-                WITH RECURSIVE lineage (card) AS (
-                    SELECT cards.id
-                    UNION
-                    SELECT transfers.card FROM lineage CROSS JOIN transfers ON transfers.successor = lineage.card
-                )
+                {with_replaced("SELECT cards.id")}
                 SELECT group_concat(booking_id, ';') FROM (
                     SELECT credited.booking_id
                     FROM lineage

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.ledger.cards.one_card import Card
+from refundctl.ledger.cards.successors import with_successors
 
 BALANCE_AFTER = """
     (
@@ -180,7 +181,7 @@ def failed_attempts(connection: sqlite3.Connection, card: Card, since: str) -> F
 
 # Money that a card lost by a transfer is spent from its successor, so a later purchase there settles it too. What is
 # refused for an invoice that stands with another amount is settled by none of the purchases before it.
-_REFUSED_OPEN = """
+_REFUSED_OPEN = f"""
     SELECT
         'c' || refused.card, campaigns.name, refused.invoice, refused.amount_minor, campaigns.currency,
         refused.error_code, refused.run_id, runs.started_at
@@ -188,13 +189,9 @@ _REFUSED_OPEN = """
     CROSS JOIN cards ON cards.id = refused.card
     CROSS JOIN campaigns ON campaigns.id = cards.campaign
     CROSS JOIN runs ON runs.id = refused.run_id
-    WHERE {wanted} AND NOT EXISTS (
-        WITH RECURSIVE successors (card) AS (
-            SELECT refused.card
-            UNION
-            SELECT successor FROM successors CROSS JOIN transfers ON transfers.card = successors.card
-        )
-        SELECT 1 FROM successors CROSS JOIN redemptions ON redemptions.card = successors.card
+    WHERE {{wanted}} AND NOT EXISTS (
+        {with_successors("SELECT refused.card")}
+        SELECT 1 FROM moved_to CROSS JOIN redemptions ON redemptions.card = moved_to.card
             AND redemptions.invoice = refused.invoice
         WHERE redemptions.run_id > refused.run_id
             OR (redemptions.run_id = refused.run_id AND refused.error_code <> 'invoice_already_used')

@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.cards.buckets import Buckets
+from refundctl.ledger.cards.successors import with_replaced
 
 SALES = "sales"
 #: Why a purchase is refused after others were made.
@@ -145,19 +146,15 @@ def purchases_for(connection: sqlite3.Connection, card: int, invoice: str) -> li
     """The redemptions of a card, or of one that it replaces, with this invoice number: their ids and minor units
     taken."""
     rows = connection.execute(
-        """
-        WITH RECURSIVE counting (card) AS (
-            SELECT ?
-            UNION
-            SELECT transfers.card FROM counting CROSS JOIN transfers ON transfers.successor = counting.card
-        )
+        f"""
+        {with_replaced("SELECT ?")}
         SELECT redemptions.id, (
             SELECT -sum(amount_minor) FROM transactions
             WHERE type = 'CREDITS_REDEMPTION' AND (
                 transactions.id = redemptions.id OR related_transaction = redemptions.id
             )
         )
-        FROM counting CROSS JOIN redemptions ON redemptions.card = counting.card AND redemptions.invoice = ?
+        FROM lineage CROSS JOIN redemptions ON redemptions.card = lineage.card AND redemptions.invoice = ?
         ORDER BY redemptions.id
         """,
         (card, invoice),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from refundctl.ledger.bookings.staged_rows import StagedTexts
+from refundctl.ledger.cards.successors import with_replaced
 
 _STAGED = ("card_id", "code", "amount", "invoice", "currency", "customer_id", "order_total", "redeemed_at")
 _TABLES = f"""
@@ -114,14 +115,10 @@ def made_at(connection: sqlite3.Connection, card: int) -> str:
     """When a card was made, or the first of those that it replaces (RFC 3339)."""
     return str(
         connection.execute(
-            """
-            WITH RECURSIVE replaced (card) AS (
-                SELECT ?
-                UNION
-                SELECT transfers.card FROM replaced CROSS JOIN transfers ON transfers.successor = replaced.card
-            )
+            f"""
+            {with_replaced("SELECT ?")}
             SELECT min(started_at)
-            FROM replaced CROSS JOIN cards ON cards.id = replaced.card CROSS JOIN runs ON runs.id = cards.run_id
+            FROM lineage CROSS JOIN cards ON cards.id = lineage.card CROSS JOIN runs ON runs.id = cards.run_id
             """,
             (card,),
         ).fetchone()[0]

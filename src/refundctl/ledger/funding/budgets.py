@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from refundctl.domain.campaigns.refund_policy import Budget
 from refundctl.ledger.cards.state import BEARERS_CARDS, DEACTIVATED_CARDS, TRANSFERRED_CARDS, UNASSIGNED, live
-from refundctl.ledger.cards.successors import find_last_successors
+from refundctl.ledger.cards.successors import find_last_successors, with_replaced
 from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.holders import Holding
@@ -57,13 +57,9 @@ def given_to(connection: sqlite3.Connection, campaign: int, customer: int) -> in
     return int(
         connection.execute(
             f"""
-            WITH RECURSIVE own (card) AS (
-                SELECT id FROM held_cards WHERE campaign = :campaign AND customer = :customer
-                UNION
-                SELECT transfers.card FROM own CROSS JOIN transfers ON transfers.successor = own.card
-            )
+            {with_replaced("SELECT id FROM held_cards WHERE campaign = :campaign AND customer = :customer")}
             SELECT coalesce(sum(amount_minor), 0)
-            FROM own CROSS JOIN transactions ON transactions.card = own.card
+            FROM lineage CROSS JOIN transactions ON transactions.card = lineage.card
             WHERE {GIVEN}
             """,
             {"campaign": campaign, "customer": customer},

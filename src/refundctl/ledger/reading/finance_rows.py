@@ -6,6 +6,7 @@ from typing import Any
 
 from refundctl.ledger.cards.one_card import REDEMPTIONS
 from refundctl.ledger.cards.state import BOOKING, HAND_OUTS, HOLDER, many_cards
+from refundctl.ledger.cards.successors import with_replaced
 from refundctl.ledger.database.sql import any_rows, make_temporary
 from refundctl.ledger.desk.card_details import BALANCE_AFTER, INVOICE
 from refundctl.ledger.funding.considered_lines import Considered
@@ -18,14 +19,7 @@ def _booking_ids(connection: sqlite3.Connection, card: str) -> str:
     """
     cards = f"= {card}"
     if any_rows(connection, "transfers"):
-        cards = f"""IN (
-            WITH RECURSIVE before (card) AS (
-                SELECT {card}
-                UNION
-                SELECT transfers.card FROM before CROSS JOIN transfers ON transfers.successor = before.card
-            )
-            SELECT card FROM before
-        )"""
+        cards = f"IN ({with_replaced(f'SELECT {card}')} SELECT card FROM lineage)"
     return f"""
         coalesce(
             bookings.booking_id,
