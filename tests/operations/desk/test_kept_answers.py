@@ -25,6 +25,8 @@ def test_a_key_is_for_one_deed_on_one_card() -> None:
     for deed, card in ((Redeem("30.01", "INV-1", "ana"), "c1"), (BOUGHT, "c2"), (Disable(), "c1")):
         message = desk.refuses(KeyConflict, "idempotency_conflict", deed, card, "k")
         assert message.startswith("The key 'k' was used for something else by run ")
+    desk.do(Disable(), key="other")
+    desk.refuses(KeyConflict, "idempotency_conflict", Enable(), "c1", "other")
 
 
 def test_what_changed_nothing_is_remembered_under_its_key_and_so_does_nothing_later() -> None:

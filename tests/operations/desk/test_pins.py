@@ -79,4 +79,7 @@ def test_a_pin_is_hashed_before_anything_is_locked_and_only_where_there_is_one_t
         prepare_pin(desk.ledger, named, typed)
     assert typed._hashes == {}
     prepare_pin(desk.ledger, desk.card().code, typed)
-    assert list(typed._hashes) == [(QUICK, SALT)]
+    [(way, kept)] = typed._hashes.items()
+    assert way == (QUICK, SALT)
+    prepare_pin(desk.ledger, "c1", typed)
+    assert typed._hashes[way] is kept, "once, as it takes long"
