@@ -13,6 +13,8 @@ from refundctl.domain.campaigns.campaign import Campaign
 from refundctl.domain.cards.pins import SALT_BYTES, hashed
 from refundctl.ledger.cards import pins
 from refundctl.ledger.cards.one_card import Card, read_card
+from refundctl.ledger.cash import bank_files
+from refundctl.ledger.cash.debts import DebtState, debts
 from refundctl.ledger.database.connection import Clock
 from refundctl.ledger.journal.run_journal import Journal, Operator
 from refundctl.operations.campaigns import create, pause
@@ -26,6 +28,8 @@ from support.desks.staging_desk import StagingDesk
 QUICK, SALT = "scrypt:16:8:1", b"s" * SALT_BYTES
 #: A 4 % bonus is easily told from what was paid.
 BONUS = {"refund": {"bonuses": [{"name": "gold", "percentage": "4"}]}}
+#: Of what ben is owed, 20.00 are owed in cash.
+WITH_CASH = "booking_id,customer_id,order_amount,cash_amount\nB1,ana,10000,0\nB2,ben,5000,2000\n"
 ROWS = "booking_id,customer_id,order_amount\nB1,ana,10000\nB2,ben,5000\n"
 #: Ledgers as a desk finds them: many tests begin with the same.
 _OPENED: dict[str, bytes] = {}
@@ -87,6 +91,19 @@ class ClerkDesk(FundingDesk):
         """A PIN by a method that takes no time."""
         with self.run() as run_id:
             pins.post_pin(self.ledger.connection, card, QUICK, SALT, hashed(pin, SALT, QUICK), run_id)
+
+    def debts(self) -> dict[int, str]:
+        """What has become of everything that is owed in cash, by its number."""
+        return {debt.debt_id: str(debt.state) for debt in debts(self.ledger.connection, None, list(DebtState))}
+
+    def order(self, *owed: int, path: str = "/pay/may.csv", delivered: bool = True) -> bank_files.CashFile:
+        """A file for the bank with these debts in it."""
+        connection, now = self.ledger.connection, self.ledger.clock.stamp
+        with self.run() as run_id:
+            file = bank_files.reserve(connection, path=path, format_="csv", debts=owed, run_id=run_id, now=now)
+            if delivered:
+                bank_files.mark_delivered(connection, file, [], run_id)
+        return file
 
     def card(self, number: int = 1) -> Card:
         """A card as it stands now."""
