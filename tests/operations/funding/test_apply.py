@@ -144,7 +144,7 @@ def test_files_are_those_that_were_planned_for(tmp_path: Path) -> None:
     same, other = (Input(planned.path, io.BytesIO(text.encode())) for text in (ROWS, ROWS.replace("50", "51")))
     refuse_changed_files([same], plan, "plan.json")
     assert same.stream.read() == ROWS.encode(), "it is still to be read"
-    with pytest.raises(StalePlan, match="is not what it was when plan.json was made"):
+    with pytest.raises(StalePlan, match="is not what it was when"):
         refuse_changed_files([other], plan, "plan.json")
     there = sealed(replace(plan, files=[replace(planned, path=str(tmp_path / "bookings.csv"))]))
     refuse_devices(there, "plan.json")  # that it is missing is told by who opens it
