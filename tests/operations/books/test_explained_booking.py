@@ -16,8 +16,14 @@ FIRST = Version(
     withdrawn=False,
     metadata_digest=b"one",
     run=RUN,
-    values={"currency": "EUR", "order_amount": 100_00, "refund_amount": 100_00, "cash_amount": None}
-    | {"bonus_amount": None, "status": "cancelled"},
+    values={
+        "currency": "EUR",
+        "order_amount": 100_00,
+        "refund_amount": 100_00,
+        "cash_amount": None,
+        "bonus_amount": None,
+        "status": "cancelled",
+    },
 )
 # Of 100.00, 20.00 are owed in cash and 15.00 kept; 3.00 of bonus come back, and a rule gives 10.00.
 AMOUNTS = Amounts(

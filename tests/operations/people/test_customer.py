@@ -111,6 +111,13 @@ def test_what_can_still_be_spent_or_is_owed_is_told_before_nobody_can_be_written
     }
 
 
+def test_what_is_with_the_bank_is_not_out_of_reach() -> None:
+    desk = ClerkDesk(ROWS)
+    [(debt,)] = desk.read("SELECT id FROM transactions WHERE bucket = 'cash'")
+    desk.order(debt)
+    assert (erased(desk, "ana").left.cash, erased(desk, "ben").left.cash) == ({}, {})
+
+
 def test_a_person_is_erased_once_and_the_journal_keeps_their_number() -> None:
     desk = ClerkDesk(ROWS)
     found = erased(desk, "ana@example.com", "letter of 9 May")
