@@ -10,7 +10,6 @@ from refundctl.cli.bookings.input_files import (
 from refundctl.cli.bookings.loaded_rows import describe_load, erased_rows, load_outcome, load_report, warn_erased
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import report
 from refundctl.operations.bookings import load as operation
 from refundctl.operations.run_lifecycle import writing_run
 
@@ -49,4 +48,4 @@ def load(
                 run.outcome = load_outcome(result, written)
     warn_erased(common, result)
     told = {"withdrawn": result.withdrawn, **erased_rows(result), "sources": staged.sources}
-    return report(common, load_report(describe_load, result, run, written, **told))
+    return load_report(describe_load, result, run, written, **told).tell(common)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, report
+from refundctl.cli.shell.rendering import Report, Screen
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Outcome
@@ -33,16 +33,13 @@ def switch(common: Common, campaign: str, reason: str | None, turn: Switch, desc
         result = turn(ledger, terms_of(ledger, campaign), reason, run.run_id)
         if result.changed:
             run.outcome = Outcome(result.counts)
-    return report(
-        common,
-        Report(
-            human=lambda out: describe(out, campaign, result),
-            run_id=run.kept_id,
-            campaign=campaign,
-            counts=result.counts,
-            extra={"pause": None if result.pause is None else result.pause.as_json()},
-        ),
-    )
+    return Report(
+        human=lambda out: describe(out, campaign, result),
+        run_id=run.kept_id,
+        campaign=campaign,
+        counts=result.counts,
+        extra={"pause": None if result.pause is None else result.pause.as_json()},
+    ).tell(common)
 
 
 def _describe(out: Screen, campaign: str, result: operation.Switched) -> None:

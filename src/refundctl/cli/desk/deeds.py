@@ -8,7 +8,7 @@ import typer
 
 from refundctl.cli.desk.typed_secrets import STDIN, one_line
 from refundctl.cli.shell.common import Common, existing_ledger, operator
-from refundctl.cli.shell.rendering import Report, Screen, report, warn
+from refundctl.cli.shell.rendering import Report, Screen, warn
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.domain.cards.codes import code_key
 from refundctl.ledger.database.connection import Ledger
@@ -79,19 +79,16 @@ def tell_answer(
         warn(common, f"{before}: this is its answer, and nothing was done now; {again}.")
     elif answer.repeated:
         warn(common, f"This key was used before, by run {answer.run_id}: this is its answer, and nothing was done now.")
-    return report(
-        common,
-        Report(
-            human=lambda out: tell(out, answer),
-            run_id=answer.run_id,
-            campaign=answer.campaign,
-            counts=answer.counts,
-            totals=answer.totals,
-            files=[file.as_json() for file in files],
-            extra={**answer.facts, **({"warnings": list(answer.warnings)} if answer.warnings else {})},
-            exit_code=ExitCode.OK,
-        ),
-    )
+    return Report(
+        human=lambda out: tell(out, answer),
+        run_id=answer.run_id,
+        campaign=answer.campaign,
+        counts=answer.counts,
+        totals=answer.totals,
+        files=[file.as_json() for file in files],
+        extra={**answer.facts, **({"warnings": list(answer.warnings)} if answer.warnings else {})},
+        exit_code=ExitCode.OK,
+    ).tell(common)
 
 
 def card_named(text: str) -> str:

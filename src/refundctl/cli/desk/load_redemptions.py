@@ -6,7 +6,7 @@ from refundctl.cli.bookings.input_files import check_rejects_option, places_of_r
 from refundctl.cli.bookings.loaded_rows import load_outcome, load_report
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, existing_ledger, operator
-from refundctl.cli.shell.rendering import Screen, amount, figures, number, reasons, report
+from refundctl.cli.shell.rendering import Screen, amount, figures, number, reasons
 from refundctl.ledger.journal.run_journal import Journal, RunFile
 from refundctl.operations.bookings.input_files import LoadResult, plain, read_plainly
 from refundctl.operations.desk import load_redemptions as operation
@@ -43,7 +43,7 @@ def load_redemptions(
             written = write_rejects(common, staged, paths, result, strict=strict)
             if result.changed:
                 run.outcome = load_outcome(result, written)
-    return report(common, load_report(_describe, result, run, written))
+    return load_report(_describe, result, run, written).tell(common)
 
 
 def _describe(out: Screen, result: LoadResult, rejects: Sequence[RunFile]) -> None:

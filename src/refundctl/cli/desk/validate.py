@@ -7,7 +7,7 @@ import typer
 from refundctl.cli.desk import deeds as take
 from refundctl.cli.desk.card_words import balance, totals
 from refundctl.cli.shell.common import Common, command
-from refundctl.cli.shell.rendering import Report, Screen, report
+from refundctl.cli.shell.rendering import Report, Screen
 from refundctl.operations.desk import validate as operation
 from refundctl.operations.desk.looking_at_cards import look
 from refundctl.operations.desk.redeem import Redeem
@@ -35,15 +35,12 @@ def validate(
     intended = Redeem(value, invoice, customer, order_total)
     with take.desk_ledger(common) as (ledger, journal):
         found = look(ledger, journal, named, lambda seen: operation.validate(seen, intended))
-    return report(
-        common,
-        Report(
-            human=lambda out: _tell_valid(out, found),
-            campaign=found.card.campaign_name,
-            totals=totals(found.facts),
-            extra={"valid": True, "needs": list(found.needs), "card": found.facts},
-        ),
-    )
+    return Report(
+        human=lambda out: _tell_valid(out, found),
+        campaign=found.card.campaign_name,
+        totals=totals(found.facts),
+        extra={"valid": True, "needs": list(found.needs), "card": found.facts},
+    ).tell(common)
 
 
 _NEEDS = {

@@ -23,7 +23,7 @@ from refundctl.cli.shell.common import (
     reading_ledger,
     refuse_ledger,
 )
-from refundctl.cli.shell.rendering import Report, Screen, figures, progress, report
+from refundctl.cli.shell.rendering import Report, Screen, figures, progress
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.files.campaigns.plan_file import BEGINNING, Plan, as_json, sha256_of
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, writing_to
@@ -88,7 +88,7 @@ def plan(
     exit_code = ExitCode.PARTIAL if found.steps.partial else ExitCode.OK
     if output == STDOUT:  # with the plan itself on stdout there is no room for a report
         return exit_code
-    return report(common, _report(done, found.steps, output, [written, *rejected], exit_code))
+    return _report(done, found.steps, output, [written, *rejected], exit_code).tell(common)
 
 
 def _check_places(common: Common, files: Sequence[str], output: str, rejects: str | None, *, force: bool) -> None:

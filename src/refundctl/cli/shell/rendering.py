@@ -36,20 +36,19 @@ class Report:
     exit_code: ExitCode = ExitCode.OK
     errors: Sequence[Mapping[str, Any]] = ()
 
-
-def report(common: Common, found: Report) -> ExitCode:
-    """Print a result on stdout, its warnings on stderr, and return its exit code."""
-    for warning in found.extra.get("warnings", ()):
-        warn(common, warning)
-    if common.json:
-        extra = {**found.extra, **({"dry_run": True} if common.dry_run else {})}
-        _print_json(common.command, replace(found, run_id=None if common.dry_run else found.run_id, extra=extra))
-    elif not common.quiet or found.exit_code is not ExitCode.OK:
-        out = Screen()
-        found.human(out)
-        if common.dry_run:
-            out.print("Dry run: nothing was kept.")
-    return found.exit_code
+    def tell(self, common: Common) -> ExitCode:
+        """Print it on stdout, its warnings on stderr, and return its exit code."""
+        for warning in self.extra.get("warnings", ()):
+            warn(common, warning)
+        if common.json:
+            extra = {**self.extra, **({"dry_run": True} if common.dry_run else {})}
+            _print_json(common.command, replace(self, run_id=None if common.dry_run else self.run_id, extra=extra))
+        elif not common.quiet or self.exit_code is not ExitCode.OK:
+            out = Screen()
+            self.human(out)
+            if common.dry_run:
+                out.print("Dry run: nothing was kept.")
+        return self.exit_code
 
 
 def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
