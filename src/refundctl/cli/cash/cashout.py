@@ -256,6 +256,7 @@ def settle(
     """
     from refundctl.files.cash.bank_answers import read_answer
     from refundctl.files.tables.unpacking import unpack
+    from refundctl.operations.bookings.rejects_files import write_rejects_file
     from refundctl.operations.cash import cashout_settle
 
     arguments = {"file": file, "rejects": rejects}
@@ -266,8 +267,9 @@ def settle(
         with ledger.writing() as writing:
             result = cashout_settle.settle(ledger, journal, answer)
             written = []
-            if place is not None and result.rejected and not common.dry_run:
-                written.append(cashout_settle.write_rejects_file(answer, unpacked.stream, result, place))
+            if answer.csv is not None and place is not None and result.rejected and not common.dry_run:
+                unpacked.stream.seek(0)
+                written.append(write_rejects_file(place, unpacked.stream, answer.csv, result.rejected))
             writing.keep = result.changed and not common.dry_run
     return _report_settled(common, answer, result, written)
 
