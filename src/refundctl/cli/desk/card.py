@@ -34,8 +34,7 @@ def card(common: Common) -> int:
 
 
 def load_below(words: Sequence[str]) -> None:
-    """Import the module of the command that comes first in these words, or else all: see
-    refundctl.cli.shell.app.load()."""
+    """Import the module of the command that these words begin with, or else all: see refundctl.cli.shell.app.load()."""
     meant = words[0] if words else ""
     for name in [COMMANDS[meant]] if meant in COMMANDS else dict.fromkeys(COMMANDS.values()):
         import_module(f"refundctl.cli.desk.{name}")

@@ -20,14 +20,8 @@ from refundctl.operations.desk.kept_answers import KEY_LENGTH_MAX, Answer
 
 CARD_HELP = "The card: its card_id (c and digits), its code, or - to read the code from stdin."
 
-CardName = Annotated[
-    str,
-    typer.Argument(metavar="CARD", help=CARD_HELP),
-]
-CardOrFile = Annotated[
-    str | None,
-    typer.Argument(metavar="CARD", show_default=False, help=CARD_HELP),
-]
+CardName = Annotated[str, typer.Argument(metavar="CARD", help=CARD_HELP)]
+CardOrFile = Annotated[str | None, typer.Argument(metavar="CARD", show_default=False, help=CARD_HELP)]
 FromFile = Annotated[
     str | None,
     typer.Option(
@@ -43,10 +37,10 @@ Key = Annotated[
 Customer = Annotated[
     str | None, typer.Option("--customer", metavar="ID", help="The customer's id, as in the bookings' files.")
 ]
+OrderTotal = Annotated[str | None, typer.Option("--order-total", metavar="T", help="The total of the whole order.")]
 PinFile = Annotated[
     str | None, typer.Option("--pin-file", metavar="FILE", help="The file that holds the PIN; - is stdin.")
 ]
-
 Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Why, for those who read the journal later.")
 ]
@@ -72,8 +66,7 @@ def desk_ledger(common: Common, arguments: Mapping[str, Any] | None = None) -> I
 def tell_answer(
     common: Common, answer: Answer, tell: Tell, *, files: Sequence[RunFile] = (), again: str | None = None
 ) -> int:
-    """Print an answer, the first time and again; `again` says how to do the same file once more, where no key was
-    given."""
+    """Print an answer, the first time and again; `again` says how to do a file once more, where no key was given."""
     if answer.repeated and again is not None:
         before = f"This file was done before, by run {answer.run_id}"
         warn(common, f"{before}: this is its answer, and nothing was done now; {again}.")

@@ -19,13 +19,10 @@ def validate(
     card: take.CardName,
     customer: take.Customer = None,
     value: Annotated[
-        str | None,
-        typer.Option("--amount", metavar="A", help='How much is to be taken, such as 12.50 or "EUR 12.50".'),
+        str | None, typer.Option("--amount", metavar="A", help='How much is to be taken, such as 12.50 or "EUR 12.50".')
     ] = None,
     invoice: Annotated[str | None, typer.Option("--invoice", metavar="N", help="The invoice's number.")] = None,
-    order_total: Annotated[
-        str | None, typer.Option("--order-total", metavar="T", help="The total of the whole order.")
-    ] = None,
+    order_total: take.OrderTotal = None,
 ) -> int:
     """Say whether a card could be redeemed now, and why not; what is not known yet is not looked at.
 
@@ -37,7 +34,7 @@ def validate(
         found = look(ledger, journal, named, lambda seen: operation.validate(seen, intended))
     return Report(
         human=lambda out: _tell_valid(out, found),
-        campaign=found.card.campaign_name,
+        campaign=found.facts["campaign"],
         totals=totals(found.facts),
         extra={"valid": True, "needs": list(found.needs), "card": found.facts},
     ).tell(common)
