@@ -1,9 +1,7 @@
 """refundctl apply"""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
-
-import typer
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from refundctl.cli.bookings.input_files import staged_bookings
 from refundctl.cli.funding.shown_plan import PlanName, plan_json, read_named
@@ -31,9 +29,7 @@ if TYPE_CHECKING:
 def apply(
     common: Common,
     plan: PlanName,
-    out: Annotated[
-        str, typer.Option("--out", metavar="DIR", help="Where mail.csv, summary.json and manifest.json go.")
-    ],
+    out: take.Out,
     tool: take.Tool = "generic",
     force: take.Force = False,
 ) -> int:

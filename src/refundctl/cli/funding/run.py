@@ -1,9 +1,5 @@
 """refundctl run"""
 
-from typing import Annotated
-
-import typer
-
 from refundctl.cli.bookings.input_files import check_rejects_option, source_chooser, staged_bookings
 from refundctl.cli.funding.whole_run import resume_hand_over, run_and_hand_over, run_report
 from refundctl.cli.shell import arguments as take
@@ -19,9 +15,7 @@ def run(
     common: Common,
     campaign: take.Campaign,
     files: take.Files,
-    out: Annotated[
-        str, typer.Option("--out", metavar="DIR", help="Where mail.csv, summary.json and manifest.json go.")
-    ],
+    out: take.Out,
     tool: take.Tool = "generic",
     source: take.Source = None,
     rejects: take.Rejects = None,

@@ -4,7 +4,6 @@ import inspect
 import os
 import re
 import socket
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -265,8 +264,3 @@ def campaign_in_file(common: Common, name: str) -> "Campaign":
         error.campaign = name
         raise error
     return campaign
-
-
-def is_terminal() -> bool:
-    """Whether a person watches stderr."""
-    return sys.stderr.isatty()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from refundctl.cli.shell.common import Common, command_named, is_terminal
+from refundctl.cli.shell.common import Common, command_named
 from refundctl.cli.shell.wording import in_words
 from refundctl.domain.basics.errors import BadCampaigns, ExitCode, RefundctlError
 from refundctl.domain.basics.money import amount_for_people
@@ -125,9 +125,7 @@ def _can_show(text: str) -> bool:
     return True
 
 
-def amount(minor: int, currency: str) -> str:
-    """An amount for people: `EUR 21,967.91`."""
-    return amount_for_people(minor, currency)
+amount = amount_for_people  # `EUR 21,967.91`
 
 
 def number(count: int) -> str:
@@ -185,7 +183,7 @@ class Progress:
 @contextmanager
 def progress(common: Common, title: str) -> Iterator[Progress]:
     """A bar on stderr, on a terminal only."""
-    if common.quiet or not is_terminal():
+    if common.quiet or not sys.stderr.isatty():
         yield Progress(lambda **_: None)
         return
     from rich import progress as bars
