@@ -58,7 +58,7 @@ def show(common: Common, customer: CustomerName) -> int:
         found = operation.view(ledger, operation.find(ledger, customer))
     return Report(
         human=lambda out: _describe(out, found),
-        counts=_counts(found),
+        counts={name: len(listed) for name, listed in found.lists().items()},
         totals=_totals(found),
         extra=found.as_json(),
     ).tell(common)
@@ -197,11 +197,6 @@ def _tell_erased(out: Screen, common: Common, result: operation.ErasedCustomer) 
         ],
     )
     out.print("Bookings, cards and money stay. Files and backups made before still name the person.")
-
-
-def _counts(found: operation.View) -> dict[str, int]:
-    names = ("bookings", "cards", "transactions", "cash", "messages", "redemptions", "attempts")
-    return {name: len(getattr(found, name)) for name in names}
 
 
 def _totals(found: operation.View) -> dict[str, dict[str, int]]:

@@ -40,11 +40,7 @@ def undo(
 
 
 def _undo(common: Common, ledger: Ledger, journal: Journal, run_id: int, reason: str | None) -> Report:
-    with (
-        operation.quiet_folders(ledger, run_id),
-        progress(common, "Taking back"),
-        ledger.writing(bulk=True) as writing,
-    ):
+    with operation.quiet_folders(ledger, run_id), progress(common, "Taking back"), ledger.writing(bulk=True) as writing:
         result = operation.undo(ledger, journal, run_id, reason)
         writing.keep = result.run_id is not None and not common.dry_run
     return Report(
