@@ -204,7 +204,7 @@ def test_a_budget_refuses_it(till: Till, budget: dict[str, object], told: str) -
 def test_a_card_alone_is_held_to_the_cap_of_one(till: Till) -> None:
     till.open(paid="15.00", budget={"per_card": "15.00", "warn_at": "80", "total": "40.00"})
     error = (
-        "The card would come to EUR 20.00 and budget.per_card of flight-refunds is EUR 15.00: give less, or raise the "
+        "The card would reach EUR 20.00 and budget.per_card of flight-refunds is EUR 15.00: give less, or raise the "
     )
     assert refused(till, "budget_exceeded").startswith(error)
 

@@ -20,7 +20,7 @@ def test_counts_and_progress_go_on_from_file_to_file(tmp_path: Path) -> None:
     for given in inputs:
         given.stream.close()
     assert told[-1] == (sum(map(len, contents)), 3)
-    assert [(file.number, file.read.rows, file.source) for file in staged.files] == [
+    assert [(file.number, file.read.rows, file.source_name) for file in staged.files] == [
         (1, 2, "default"),
         (2, 1, "default"),
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from refundctl.operations.campaigns.pause import CampaignPaused, pause, resume
+from refundctl.operations.campaigns.pause import CampaignPaused, switch
 from support.desks.funding_desk import FundingDesk
 
 
@@ -10,14 +10,14 @@ def test_a_switch_is_thrown_once_each_way() -> None:
     desk = FundingDesk()
     desk.load("booking_id,order_amount\nB1,100\n")
     with desk.run() as run_id:
-        switched = pause(desk.ledger, desk.terms, "wrong amounts", run_id)
-        again = pause(desk.ledger, desk.terms, "really", run_id)
+        switched = switch(desk.ledger, desk.terms, "paused", "wrong amounts", run_id)
+        again = switch(desk.ledger, desk.terms, "paused", "really", run_id)
     assert (switched.counts, again.counts) == ({"paused": 1}, {"paused": 0})
     assert again.pause == switched.pause
     for step in (desk.publish, desk.top_up):
         with pytest.raises(CampaignPaused, match="wrong amounts"):
             step()
     with desk.run() as run_id:
-        assert resume(desk.ledger, desk.terms, None, run_id).counts == {"resumed": 1}
-        assert resume(desk.ledger, desk.terms, None, run_id).counts == {"resumed": 0}
+        assert switch(desk.ledger, desk.terms, "resumed", None, run_id).counts == {"resumed": 1}
+        assert switch(desk.ledger, desk.terms, "resumed", None, run_id).counts == {"resumed": 0}
     assert (desk.publish().published, desk.top_up().funded) == (1, 1)

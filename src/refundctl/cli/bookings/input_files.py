@@ -10,7 +10,6 @@ from refundctl.cli.shell.rendering import progress, warn
 from refundctl.domain.basics.errors import UsageError
 from refundctl.ledger.bookings.staged_rows import StagedRows
 from refundctl.ledger.database.connection import Ledger
-from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.operations.bookings import input_files, load, rejects_files
 
 if TYPE_CHECKING:
@@ -46,8 +45,7 @@ def source_chooser(
 ) -> input_files.Choose:
     """By which source to read each file: the one named, or else the one that its header shows, which is said on stderr.
 
-    Files `of_people` need less than those of bookings: none is refused for what it lacks. Raises UsageError for an
-    unknown source.
+    None `of_people` is refused for columns that it lacks. Raises UsageError for an unknown source.
     """
     sources = known_sources(common, name)
 
@@ -63,12 +61,7 @@ def source_chooser(
 
 
 def recognised_source(
-    path: str,
-    stream: BinaryIO,
-    sources: "Mapping[str, Source]",
-    encoding: str | None,
-    *,
-    of_people: bool = False,
+    path: str, stream: BinaryIO, sources: "Mapping[str, Source]", encoding: str | None, *, of_people: bool = False
 ) -> str:
     """The source that the header of a file shows, or else the default one.
 
@@ -125,18 +118,3 @@ def places_of_rejects(staged: input_files.StagedFiles[StagedRows], named: str | 
                 "load them one by one."
             )
     return paths
-
-
-def write_rejects(
-    common: Common,
-    staged: input_files.StagedFiles[StagedRows],
-    paths: Mapping[int, Path],
-    result: input_files.LoadResult,
-    *,
-    strict: bool,
-) -> list[RunFile]:
-    """Write the rejected rows, but in a dry run; give the files. Raises StrictReject for any in a strict load."""
-    written = [] if common.dry_run else rejects_files.write_rejects_files(staged, paths)
-    if strict:
-        rejects_files.check_strict(result, [file.path for file in written])
-    return written

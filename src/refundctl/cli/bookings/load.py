@@ -1,18 +1,14 @@
 """refundctl load"""
 
-from refundctl.cli.bookings.input_files import (
-    check_rejects_option,
-    places_of_rejects,
-    source_chooser,
-    staged_bookings,
-    write_rejects,
-)
-from refundctl.cli.bookings.loaded_rows import describe_load, erased_rows, load_outcome, load_report, warn_erased
+from typing import Any
+
+from refundctl.cli.bookings.input_files import check_rejects_option, source_chooser, staged_bookings
+from refundctl.cli.bookings.loaded_rows import describe_load, erased_rows, load_staged
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import report
+from refundctl.ledger.journal.run_journal import Run
 from refundctl.operations.bookings import load as operation
-from refundctl.operations.run_lifecycle import writing_run
+from refundctl.operations.bookings.input_files import LoadResult
 
 
 @command("load", writes=True, short="Load files of bookings.")
@@ -39,14 +35,15 @@ def load(
         take.opened(files) as inputs,
         staged_bookings(common, ledger, inputs, choose, encoding) as staged,
     ):
-        paths = places_of_rejects(staged, rejects)
-        with writing_run(ledger, journal, keep=not common.dry_run, bulk=True) as run:
-            result = operation.load(ledger, staged, run.begun)
+
+        def post(run: Run) -> LoadResult:
+            result = operation.load(ledger, staged, run)
             if not (strict and result.rejected):
                 operation.check_expected(staged, result, wanted)
-            written = write_rejects(common, staged, paths, result, strict=strict)
-            if result.changed:
-                run.outcome = load_outcome(result, written)
-    warn_erased(common, result)
-    told = {"withdrawn": result.withdrawn, **erased_rows(result), "sources": staged.sources}
-    return report(common, load_report(describe_load, result, run, written, **told))
+            return result
+
+        def told(result: LoadResult) -> dict[str, Any]:
+            return {"withdrawn": result.withdrawn, **erased_rows(result), "sources": staged.sources}
+
+        found = load_staged(common, ledger, journal, staged, post, describe_load, told, rejects=rejects, strict=strict)
+    return found.tell(common)

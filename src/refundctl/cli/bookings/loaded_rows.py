@@ -1,34 +1,56 @@
-"""What became of the rows of files: for the journal, as JSON, and in words."""
+"""What becomes of the rows of files: loaded in a run, for the journal, as JSON, and in words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from refundctl.cli.bookings.input_files import places_of_rejects
 from refundctl.cli.shell.common import Common
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, reasons, warn
 from refundctl.domain.basics.errors import ExitCode
-from refundctl.ledger.journal.run_journal import Outcome, RunFile
-from refundctl.operations.bookings.input_files import LoadResult
-from refundctl.operations.run_lifecycle import OpenRun
+from refundctl.ledger.bookings.staged_rows import StagedRows
+from refundctl.ledger.database.connection import Ledger
+from refundctl.ledger.journal.run_journal import Journal, Outcome, Run, RunFile
+from refundctl.operations.bookings.input_files import LoadResult, StagedFiles
+from refundctl.operations.bookings.rejects_files import check_strict, write_rejects_files
+from refundctl.operations.run_lifecycle import writing_run
 
 Describe = Callable[[Screen, LoadResult, Sequence[RunFile]], None]
 
 
-def load_outcome(result: LoadResult, rejects: Sequence[RunFile]) -> Outcome:
-    """What the journal keeps of a load."""
-    return Outcome(result.counts, result.totals, [*result.files, *rejects], bool(result.rejected))
-
-
-def load_report(
-    describe: Describe, result: LoadResult, run: OpenRun, rejects: Sequence[RunFile], **extra: Any
+def load_staged(
+    common: Common,
+    ledger: Ledger,
+    journal: Journal,
+    staged: StagedFiles[StagedRows],
+    load: Callable[[Run], LoadResult],
+    describe: Describe,
+    told: Callable[[LoadResult], Mapping[str, Any]],
+    *,
+    rejects: str | None,
+    strict: bool,
 ) -> Report:
-    """What is told of a load; `extra` are fields of JSON that only some loads have."""
+    """Load staged rows in a run of their own, and write those that can't be taken where they can be fixed.
+
+    `told` are fields of JSON that only some loads have. Raises UsageError where two rejects files would be one, and
+    StrictReject for any reject of a strict load.
+    """
+    paths = places_of_rejects(staged, rejects)
+    with writing_run(ledger, journal, keep=not common.dry_run, bulk=True) as run:
+        result = load(run.begun)
+        written = [] if common.dry_run else write_rejects_files(staged, paths)
+        if strict:
+            check_strict(result, [file.path for file in written])
+        files = [*result.files, *written]
+        if result.changed:
+            run.outcome = Outcome(result.counts, result.totals, files, bool(result.rejected))
+    warn_erased(common, result)
     return Report(
-        human=lambda out: describe(out, result, rejects),
+        human=lambda out: describe(out, result, written),
         run_id=run.kept_id,
         counts=result.counts,
         totals=result.totals,
-        files=[file.as_json() for file in (*result.files, *rejects)],
-        extra={"rejected_by_code": result.rejected_by_code, **extra},
+        files=[file.as_json() for file in files],
+        extra={"rejected_by_code": result.rejected_by_code, **told(result)},
         exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
     )
 

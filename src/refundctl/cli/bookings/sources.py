@@ -8,7 +8,7 @@ import typer
 from refundctl.cli.bookings.input_files import DEFAULT, known_sources, recognised_source
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group
-from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural, report
+from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural
 from refundctl.domain.basics.errors import BadInput, ExitCode
 from refundctl.operations.bookings import input_files
 from refundctl.operations.bookings import sources as operation
@@ -37,10 +37,8 @@ def sources(common: Common) -> int:
         }
         for name, source in known.items()
     ]
-    return report(
-        common,
-        Report(human=lambda out: _list(out, known, listed), counts={"sources": len(known)}, extra={"sources": listed}),
-    )
+    counts = {"sources": len(known)}
+    return Report(lambda out: _list(out, known, listed), counts=counts, extra={"sources": listed}).tell(common)
 
 
 @command("sources check", short="Show how a file would be read, without loading it.")
@@ -66,24 +64,18 @@ def check(
     with take.opened([file]) as inputs, input_files.plain(inputs, choose) as plain:
         found = _check(plain[0], known, source, encoding)
     if isinstance(found, operation.Unknown):
-        return report(
-            common,
-            Report(
-                human=lambda out: _describe_unknown(out, file, found),
-                extra={"source": None, "header": list(found.header), "yaml": found.yaml},
-                errors=found.refusal.listed(),
-                exit_code=ExitCode.BAD_INPUT,
-            ),
-        )
-    return report(
-        common,
-        Report(
-            human=lambda out: _describe(out, file, found, known[found.source]),
-            counts=found.counts,
-            files=[{"path": file, "rows": found.counts["rows"], "sha256": plain[0].sha256 or found.sha256}],
-            extra=_as_json(found, known[found.source]),
-        ),
-    )
+        return Report(
+            human=lambda out: _describe_unknown(out, file, found),
+            extra={"source": None, "header": list(found.header), "yaml": found.yaml},
+            errors=found.refusal.listed(),
+            exit_code=ExitCode.BAD_INPUT,
+        ).tell(common)
+    return Report(
+        human=lambda out: _describe(out, file, found, known[found.source]),
+        counts=found.counts,
+        files=[{"path": file, "rows": found.counts["rows"], "sha256": plain[0].sha256 or found.sha256}],
+        extra=_as_json(found, known[found.source]),
+    ).tell(common)
 
 
 def _check(

@@ -10,7 +10,7 @@ import typer
 
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, existing_ledger, refuse_ledger
-from refundctl.cli.shell.rendering import Report, report
+from refundctl.cli.shell.rendering import Report
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.files.safe_write import STDOUT, writing_to
 from refundctl.operations.books.backup import back_up
@@ -28,10 +28,7 @@ def backup(
     refuse_ledger(common, file)
     with existing_ledger(common) as ledger:
         written = back_up(ledger, file, force=force)
-    return report(
-        common,
-        Report(human=lambda out: out.print(f"Wrote {file}: {written.sha256}"), files=[written.as_json()]),
-    )
+    return Report(lambda out: out.print(f"Wrote {file}: {written.sha256}"), files=[written.as_json()]).tell(common)
 
 
 def _backup_to_stdout(common: Common) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from refundctl.cli.shell.common import Common, command, existing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, plural, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, plural
 from refundctl.cli.shell.wording import in_words
 from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS
 from refundctl.domain.campaigns.refund_policy import GIFT_CARD
@@ -37,7 +37,7 @@ def explain(
     """Show how a booking's amount came about, line by line, with the names of the rules; and what is the case now."""
     with existing_ledger(common) as ledger, ledger.reading():
         found = operation.explain(ledger, booking, refund)
-    return report(common, Report(human=lambda out: _describe(out, found), extra={"booking": found.as_json()}))
+    return Report(human=lambda out: _describe(out, found), extra={"booking": found.as_json()}).tell(common)
 
 
 def _describe(out: Screen, found: Explanation) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, existing_ledger, refuse_ledger, writing_ledger
-from refundctl.cli.shell.rendering import Report, amount, number, plural, progress, report
+from refundctl.cli.shell.rendering import Report, amount, number, plural, progress
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.campaigns.conditions import Condition
 from refundctl.exports.books.finance import COLUMNS
@@ -85,7 +85,7 @@ def _export_rows(common: Common, kind: str, campaign: str, output: str, where: C
         files=[] if output == STDOUT else [written.as_json()],
     )
     # With the CSV itself on stdout there is no room for a report.
-    return 0 if output == STDOUT and not common.dry_run else report(common, found)
+    return 0 if output == STDOUT and not common.dry_run else found.tell(common)
 
 
 def _export_mail(
@@ -127,8 +127,8 @@ def _export_mail(
         nothing = Report(
             human=lambda out: out.print("Nothing new to hand over."), campaign=campaign, counts={"rows": 0}
         )
-        return report(common, nothing)
-    return report(common, _mail_report(campaign, handed))
+        return nothing.tell(common)
+    return _mail_report(campaign, handed).tell(common)
 
 
 def _finish(

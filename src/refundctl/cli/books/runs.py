@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from refundctl.cli.shell.common import Common, command, reading_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, number, report, table
+from refundctl.cli.shell.rendering import Report, Screen, amount, number, table
 from refundctl.domain.basics.errors import Refused
 from refundctl.ledger.journal.journal_entries import journal
 
@@ -25,9 +25,7 @@ def runs(
                 entries = journal(ledger.connection, run_id)
     if run_id is not None and not entries:
         raise Refused(f"{common.ledger} has no run {run_id}: `refundctl runs` lists them.", code="resource_not_found")
-    return report(
-        common, Report(human=lambda out: _describe(out, entries, run_id), run_id=run_id, extra={"runs": entries})
-    )
+    return Report(lambda out: _describe(out, entries, run_id), run_id=run_id, extra={"runs": entries}).tell(common)
 
 
 COLUMNS = ("run", "of", "when", "who", "command", "campaign", "status", "outcome")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from refundctl.cli.shell.common import Common, command, reading_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number
 from refundctl.cli.shell.wording import in_words
 from refundctl.operations.books import status as operation
 from refundctl.operations.funding.budget import Limit
@@ -19,14 +19,11 @@ def status(
     """Show the state of each campaign: bookings, cards, money paid and outstanding, next expiry."""
     with reading_ledger(common) as ledger:
         found = operation.status(ledger, campaign)
-    return report(
-        common,
-        Report(
-            human=lambda out: _describe(out, common, found),
-            campaign=campaign,
-            extra={"ledger": found.as_json(), "campaigns": [standing.as_json() for standing in found.campaigns]},
-        ),
-    )
+    return Report(
+        human=lambda out: _describe(out, common, found),
+        campaign=campaign,
+        extra={"ledger": found.as_json(), "campaigns": [standing.as_json() for standing in found.campaigns]},
+    ).tell(common)
 
 
 def _describe(out: Screen, common: Common, found: operation.Status) -> None:

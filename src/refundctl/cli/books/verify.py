@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from refundctl.cli.shell.common import Common, command, existing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, report
+from refundctl.cli.shell.rendering import Report, Screen
 from refundctl.domain.basics.errors import ExitCode, InputMissing
 from refundctl.ledger.database.connection import LedgerDamaged
 from refundctl.ledger.journal.seals import Seal, parse_seal
@@ -34,17 +34,14 @@ def verify(
             found = operation.verify(ledger, kept)
     except LedgerDamaged as error:
         found = operation.unreadable(error)
-    return report(
-        common,
-        Report(
-            human=lambda out: _describe(out, found),
-            extra={
-                "findings": [finding.as_json() for finding in found.findings],
-                "seal": None if found.seal is None else str(found.seal),
-            },
-            exit_code=ExitCode.FINDINGS if found.findings else ExitCode.OK,
-        ),
-    )
+    return Report(
+        human=lambda out: _describe(out, found),
+        extra={
+            "findings": [finding.as_json() for finding in found.findings],
+            "seal": None if found.seal is None else str(found.seal),
+        },
+        exit_code=ExitCode.FINDINGS if found.findings else ExitCode.OK,
+    ).tell(common)
 
 
 def _read_seal(path: Path) -> Seal:

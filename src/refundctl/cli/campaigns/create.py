@@ -6,7 +6,7 @@ import typer
 
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, campaign_in_file, command, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, figures, number, report
+from refundctl.cli.shell.rendering import Report, Screen, figures, number
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns import create as operation
 from refundctl.operations.run_lifecycle import writing_run
@@ -45,16 +45,13 @@ def create(
             result = operation.create(ledger, definition, run.run_id, printed[0] if printed else None)
             if result.changed:
                 run.outcome = Outcome(result.counts, files=[file.file for file in printed])
-    return report(
-        common,
-        Report(
-            human=lambda out: _describe(out, campaign, result),
-            run_id=run.kept_id,
-            campaign=campaign,
-            counts=result.counts,
-            files=[file.file.as_json() for file in printed],
-        ),
-    )
+    return Report(
+        human=lambda out: _describe(out, campaign, result),
+        run_id=run.kept_id,
+        campaign=campaign,
+        counts=result.counts,
+        files=[file.file.as_json() for file in printed],
+    ).tell(common)
 
 
 def _describe(out: Screen, campaign: str, result: operation.CreateResult) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, report
+from refundctl.cli.shell.rendering import Report, Screen
 from refundctl.domain.basics.errors import UsageError
 from refundctl.files.safe_write import write_whole
 from refundctl.ledger.journal.run_journal import Outcome
@@ -37,7 +37,7 @@ def init(
             # Before the commit: where there is no room for it, there is no ledger either.
             _place_files(common, group_id, starter=starter)
     made = {"ledgers": int(not there), "campaigns_files": int(starter)}
-    return report(common, Report(human=lambda out: _describe(out, common, made), run_id=run.kept_id, counts=made))
+    return Report(human=lambda out: _describe(out, common, made), run_id=run.kept_id, counts=made).tell(common)
 
 
 def _place_files(common: Common, group_id: int | None, *, starter: bool) -> None:

@@ -10,7 +10,7 @@ from refundctl.operations.campaigns import pause as operation
 @command("resume", writes=True, short="Let a paused campaign go on.")
 def resume(common: Common, campaign: take.Campaign, reason: take.Reason = None) -> int:
     """Let a campaign go on that `refundctl pause` has stopped."""
-    return switch(common, campaign, reason, operation.resume, _describe)
+    return switch(common, campaign, reason, "resumed", _describe)
 
 
 def _describe(out: Screen, campaign: str, result: operation.Switched) -> None:

@@ -9,7 +9,7 @@ from refundctl.cli.desk import deeds
 from refundctl.cli.desk.typed_secrets import STDIN
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, command_group, existing_ledger, refuse_ledger, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, number, plural, report, table
+from refundctl.cli.shell.rendering import Report, Screen, amount, number, plural, table
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
 from refundctl.operations.cash import cashout as operation
@@ -32,7 +32,7 @@ def cashout(common: Common) -> int:
 
     `request` freezes a card, `export` writes the file for the bank, `settle` takes its answer.
     """
-    return report(common, Report(human=lambda out: out.print("`refundctl cashout --help` lists the commands.")))
+    return Report(human=lambda out: out.print("`refundctl cashout --help` lists the commands.")).tell(common)
 
 
 # Requests
@@ -109,16 +109,13 @@ def list_(
     states = list(DebtState) if state == ALL else [DebtState(state)]
     with existing_ledger(common) as ledger, ledger.reading():
         found = operation.listed(ledger, campaign, states)
-    return report(
-        common,
-        Report(
-            human=lambda out: _tell_list(out, found, state),
-            campaign=campaign,
-            counts=found.counts,
-            totals=found.totals,
-            extra={"cashouts": found.as_json()},
-        ),
-    )
+    return Report(
+        human=lambda out: _tell_list(out, found, state),
+        campaign=campaign,
+        counts=found.counts,
+        totals=found.totals,
+        extra={"cashouts": found.as_json()},
+    ).tell(common)
 
 
 def _tell_list(out: Screen, found: operation.CashoutList, state: str) -> None:
@@ -200,20 +197,17 @@ def export(
         pass
     with writing_ledger(common, given, campaign) as (ledger, journal):
         found = cashout_export.export(ledger, journal, wanted, keep=not common.dry_run)
-    return report(
-        common,
-        Report(
-            human=lambda out: _tell_export(out, found),
-            run_id=None if found.file is None else found.file.run_id,
-            campaign=campaign,
-            counts=found.counts,
-            totals=found.totals,
-            files=[] if found.written is None else [found.written.as_json()],
-            extra={"finished": found.finished},
-            errors=cashout_export.listed(found, accounts),
-            exit_code=ExitCode.PARTIAL if found.partial else ExitCode.OK,
-        ),
-    )
+    return Report(
+        human=lambda out: _tell_export(out, found),
+        run_id=None if found.file is None else found.file.run_id,
+        campaign=campaign,
+        counts=found.counts,
+        totals=found.totals,
+        files=[] if found.written is None else [found.written.as_json()],
+        extra={"finished": found.finished},
+        errors=cashout_export.listed(found, accounts),
+        exit_code=ExitCode.PARTIAL if found.partial else ExitCode.OK,
+    ).tell(common)
 
 
 def _read_accounts(name: str, target: Path) -> "Accounts":
@@ -262,6 +256,7 @@ def settle(
     """
     from refundctl.files.cash.bank_answers import read_answer
     from refundctl.files.tables.unpacking import unpack
+    from refundctl.operations.bookings.rejects_files import write_rejects_file
     from refundctl.operations.cash import cashout_settle
 
     arguments = {"file": file, "rejects": rejects}
@@ -272,8 +267,9 @@ def settle(
         with ledger.writing() as writing:
             result = cashout_settle.settle(ledger, journal, answer)
             written = []
-            if place is not None and result.rejected and not common.dry_run:
-                written.append(cashout_settle.write_rejects_file(answer, unpacked.stream, result, place))
+            if answer.csv is not None and place is not None and result.rejected and not common.dry_run:
+                unpacked.stream.seek(0)
+                written.append(write_rejects_file(place, unpacked.stream, answer.csv, result.rejected))
             writing.keep = result.changed and not common.dry_run
     return _report_settled(common, answer, result, written)
 
@@ -296,21 +292,18 @@ def _rejects_place(answer: "BankAnswer", named: str | None) -> Path | None:
 def _report_settled(common: Common, answer: "BankAnswer", result: "SettleResult", written: "list[RunFile]") -> ExitCode:
     from refundctl.operations.cash import cashout_settle
 
-    return report(
-        common,
-        Report(
-            human=lambda out: _tell_settled(out, result, written),
-            run_id=result.run_id,
-            counts=result.counts,
-            totals=result.totals,
-            files=[
-                {"path": answer.name, "rows": result.counts["rows"], "sha256": answer.sha256},
-                *(file.as_json() for file in written),
-            ],
-            errors=cashout_settle.listed(answer, result),
-            exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
-        ),
-    )
+    return Report(
+        human=lambda out: _tell_settled(out, result, written),
+        run_id=result.run_id,
+        counts=result.counts,
+        totals=result.totals,
+        files=[
+            {"path": answer.name, "rows": result.counts["rows"], "sha256": answer.sha256},
+            *(file.as_json() for file in written),
+        ],
+        errors=cashout_settle.listed(answer, result),
+        exit_code=ExitCode.PARTIAL if result.rejected else ExitCode.OK,
+    ).tell(common)
 
 
 def _tell_settled(out: Screen, result: "SettleResult", written: "list[RunFile]") -> None:

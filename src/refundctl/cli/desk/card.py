@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from refundctl.cli.shell.common import Common, command_group
-from refundctl.cli.shell.rendering import Report, report
+from refundctl.cli.shell.rendering import Report
 
 #: The modules of the commands, in the order in which help lists them.
 COMMANDS = {
@@ -30,12 +30,11 @@ COMMANDS = {
 @command_group("card", short="Look at, redeem, block, move or correct single cards.", order=tuple(COMMANDS))
 def card(common: Common) -> int:
     """Look at, redeem, block, move or correct single cards: `refundctl card COMMAND --help` tells about each."""
-    return report(common, Report(human=lambda out: out.print("`refundctl card --help` lists the commands.")))
+    return Report(human=lambda out: out.print("`refundctl card --help` lists the commands.")).tell(common)
 
 
 def load_below(words: Sequence[str]) -> None:
-    """Import the module of the command that comes first in these words, or else all: see
-    refundctl.cli.shell.app.load()."""
+    """Import the module of the command that these words begin with, or else all: see refundctl.cli.shell.app.load()."""
     meant = words[0] if words else ""
     for name in [COMMANDS[meant]] if meant in COMMANDS else dict.fromkeys(COMMANDS.values()):
         import_module(f"refundctl.cli.desk.{name}")

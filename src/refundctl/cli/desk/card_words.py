@@ -26,8 +26,7 @@ def totals(facts: Facts) -> dict[str, dict[str, int]]:
 
 
 def tell_done(out: Screen, answer: Answer, count: str, so_already: str, now: str = "") -> None:
-    """Say what was done: `count` names what was done, `so_already` why there may have been nothing to do; `now` is how
-    one card stands."""
+    """Say what was done: `count` names it, `so_already` why there may be nothing to do; `now` how one card stands."""
     done = answer.counts.get(count, 0)  # a file may have no rows
     if "cards" not in answer.facts:
         card_id = answer.facts["card"]["card_id"]

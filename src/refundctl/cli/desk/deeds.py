@@ -8,7 +8,7 @@ import typer
 
 from refundctl.cli.desk.typed_secrets import STDIN, one_line
 from refundctl.cli.shell.common import Common, existing_ledger, operator
-from refundctl.cli.shell.rendering import Report, Screen, report, warn
+from refundctl.cli.shell.rendering import Report, Screen, warn
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.domain.cards.codes import code_key
 from refundctl.ledger.database.connection import Ledger
@@ -20,14 +20,8 @@ from refundctl.operations.desk.kept_answers import KEY_LENGTH_MAX, Answer
 
 CARD_HELP = "The card: its card_id (c and digits), its code, or - to read the code from stdin."
 
-CardName = Annotated[
-    str,
-    typer.Argument(metavar="CARD", help=CARD_HELP),
-]
-CardOrFile = Annotated[
-    str | None,
-    typer.Argument(metavar="CARD", show_default=False, help=CARD_HELP),
-]
+CardName = Annotated[str, typer.Argument(metavar="CARD", help=CARD_HELP)]
+CardOrFile = Annotated[str | None, typer.Argument(metavar="CARD", show_default=False, help=CARD_HELP)]
 FromFile = Annotated[
     str | None,
     typer.Option(
@@ -43,10 +37,10 @@ Key = Annotated[
 Customer = Annotated[
     str | None, typer.Option("--customer", metavar="ID", help="The customer's id, as in the bookings' files.")
 ]
+OrderTotal = Annotated[str | None, typer.Option("--order-total", metavar="T", help="The total of the whole order.")]
 PinFile = Annotated[
     str | None, typer.Option("--pin-file", metavar="FILE", help="The file that holds the PIN; - is stdin.")
 ]
-
 Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Why, for those who read the journal later.")
 ]
@@ -72,26 +66,22 @@ def desk_ledger(common: Common, arguments: Mapping[str, Any] | None = None) -> I
 def tell_answer(
     common: Common, answer: Answer, tell: Tell, *, files: Sequence[RunFile] = (), again: str | None = None
 ) -> int:
-    """Print an answer, the first time and again; `again` says how to do the same file once more, where no key was
-    given."""
+    """Print an answer, the first time and again; `again` says how to do a file once more, where no key was given."""
     if answer.repeated and again is not None:
         before = f"This file was done before, by run {answer.run_id}"
         warn(common, f"{before}: this is its answer, and nothing was done now; {again}.")
     elif answer.repeated:
         warn(common, f"This key was used before, by run {answer.run_id}: this is its answer, and nothing was done now.")
-    return report(
-        common,
-        Report(
-            human=lambda out: tell(out, answer),
-            run_id=answer.run_id,
-            campaign=answer.campaign,
-            counts=answer.counts,
-            totals=answer.totals,
-            files=[file.as_json() for file in files],
-            extra={**answer.facts, **({"warnings": list(answer.warnings)} if answer.warnings else {})},
-            exit_code=ExitCode.OK,
-        ),
-    )
+    return Report(
+        human=lambda out: tell(out, answer),
+        run_id=answer.run_id,
+        campaign=answer.campaign,
+        counts=answer.counts,
+        totals=answer.totals,
+        files=[file.as_json() for file in files],
+        extra={**answer.facts, **({"warnings": list(answer.warnings)} if answer.warnings else {})},
+        exit_code=ExitCode.OK,
+    ).tell(common)
 
 
 def card_named(text: str) -> str:

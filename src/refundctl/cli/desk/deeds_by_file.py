@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from refundctl.cli.desk.deeds import Tell, desk_ledger, do_to_card, key_given, tell_answer
 from refundctl.cli.shell.common import Common
 from refundctl.domain.basics.errors import RowProblem, UsageError
-from refundctl.domain.cards.codes import without_codes
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.ledger.people.finding_people import customer_number
@@ -44,8 +43,7 @@ def do_to_card_or_file(
     once_per_file: bool = False,
     closing: Closing | None = None,
 ) -> int:
-    """Do a deed to one card, or to each card of a file; `deed_of` makes it of the words by their columns, blank for
-    none.
+    """Do a deed to one card, or to each of a file; `deed_of` makes it of the words by their columns, blank for none.
 
     In a file, an option counts for the rows in which its column is blank. `closing` is for files only: see on_cards().
     Where the deed would be done once more by the same file, `once_per_file` takes what the file holds for the key,
@@ -55,63 +53,28 @@ def do_to_card_or_file(
     given = {word.column: word.given or "" for word in words}
     if (card is None) == (path is None):
         raise UsageError("Name one card, or a file of cards with --from FILE: one of the two.")
-    if path is not None:
-        return _do_to_file(common, path, words, deed_of, tell, key=key, once_per_file=once_per_file, closing=closing)
-    missing = next((word.option for word in words if word.required and not word.given), None)
-    if missing is not None:
-        raise UsageError(f"{missing} is missing: give it, or --from FILE with a column for it.")
-    return do_to_card(common, card or "", deed_of(given), tell, key=key)
-
-
-def do_with_reason(
-    common: Common,
-    card: str | None,
-    path: str | None,
-    reason: str | None,
-    deed_of: Callable[[str | None], CardDeed],
-    tell: Tell,
-    *,
-    key: str | None,
-) -> int:
-    """The same for a deed of which only the reason is asked."""
-    words = [Word("reason", "--reason", without_codes(reason))]
-    return do_to_card_or_file(
-        common, card, path, words, lambda said: deed_of(without_codes(said["reason"])), tell, key=key
-    )
-
-
-def _do_to_file(
-    common: Common,
-    path: str,
-    words: Sequence[Word],
-    deed_of: DeedOf,
-    tell: Tell,
-    *,
-    key: str | None,
-    once_per_file: bool,
-    closing: Closing | None,
-) -> int:
+    if path is None:
+        _refuse_missing(words)
+        return do_to_card(common, card or "", deed_of(given), tell, key=key)
     found, file = _rows_in(path, words)
-    rows, malformed = _deeds_in(found, words, deed_of)
+    rows, malformed = _deeds_in(found, given, deed_of)
     options = {word.column: word.given for word in words if word.given}
     with desk_ledger(common) as (ledger, journal):
         arguments = {"from": file.path, "sha256": file.sha256, **_without_people(ledger, options)}
+        asked = replace(journal, arguments=arguments)
         own_key = key_given(ledger, key)
         if own_key is None and once_per_file:
             own_key = " ".join((common.command, file.sha256, *options.values()))[:KEY_LENGTH_MAX]
-        answer = on_cards(
-            ledger,
-            replace(journal, arguments=arguments),
-            file.path,
-            rows,
-            malformed,
-            key=own_key,
-            keep=not common.dry_run,
-            files=[file],
-            closing=closing,
-        )
+        keep = not common.dry_run
+        answer = on_cards(ledger, asked, file, rows, malformed, key=own_key, keep=keep, closing=closing)
     again = None if key is not None else "give it a --key of its own to do it once more"
     return tell_answer(common, answer, tell, files=[file], again=again)
+
+
+def _refuse_missing(words: Sequence[Word]) -> None:
+    for word in words:
+        if word.required and not word.given:
+            raise UsageError(f"{word.option} is missing: give it, or --from FILE with a column for it.")
 
 
 def _rows_in(path: str, words: Sequence[Word]) -> tuple["CardRows", RunFile]:
@@ -129,9 +92,8 @@ def _rows_in(path: str, words: Sequence[Word]) -> tuple["CardRows", RunFile]:
         return found, RunFile(given.name, found.count, unpacked.sha256 or found.sha256)
 
 
-def _deeds_in(found: "CardRows", words: Sequence[Word], deed_of: DeedOf) -> tuple[list[NamedCard], list[RowProblem]]:
+def _deeds_in(found: "CardRows", given: Mapping[str, str], deed_of: DeedOf) -> tuple[list[NamedCard], list[RowProblem]]:
     """What each row asks for; a row of which `deed_of` raises UsageError is malformed."""
-    given = {word.column: word.given or "" for word in words}
     rows, malformed = [], [*found.faults]
     for row in found.rows:
         try:

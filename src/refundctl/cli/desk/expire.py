@@ -7,7 +7,7 @@ import typer
 
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, existing_ledger, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, plural, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, plural
 from refundctl.operations.desk import expire as operation
 
 
@@ -32,17 +32,14 @@ def expire(
         found = operation.expire(ledger, journal, campaign, reason)
         writing.keep = bool(found) and not common.dry_run
     counts, totals = operation.summed(found)
-    return report(
-        common,
-        Report(
-            human=lambda out: _describe(out, found),
-            run_id=found[0].run_id if len(found) == 1 else None,
-            campaign=found[0].campaign if len(found) == 1 else campaign,
-            counts=counts,
-            totals=totals,
-            extra={"campaigns": [_as_json(common, one) for one in found]},
-        ),
-    )
+    return Report(
+        human=lambda out: _describe(out, found),
+        run_id=found[0].run_id if len(found) == 1 else None,
+        campaign=found[0].campaign if len(found) == 1 else campaign,
+        counts=counts,
+        totals=totals,
+        extra={"campaigns": [_as_json(common, one) for one in found]},
+    ).tell(common)
 
 
 def _as_json(common: Common, one: operation.CampaignExpiry) -> dict[str, object]:

@@ -8,7 +8,7 @@ from refundctl.cli.desk import deeds as take
 from refundctl.cli.desk.card_words import Facts
 from refundctl.cli.shell.arguments import Where, where_condition
 from refundctl.cli.shell.common import Common, command, existing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, plural, report, table
+from refundctl.cli.shell.rendering import Report, Screen, amount, plural, table
 from refundctl.cli.shell.wording import in_words
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
@@ -45,15 +45,12 @@ def find(
         raise UsageError("Say which cards: name --customer, --booking, --email, --state, --campaign or --where.")
     with existing_ledger(common) as ledger, ledger.reading():
         found = operation.find(ledger, search, limit)
-    return report(
-        common,
-        Report(
-            human=lambda out: _list(out, found),
-            campaign=campaign,
-            counts={"cards": len(found.cards)},
-            extra={"cards": found.cards, "more": found.more},
-        ),
-    )
+    return Report(
+        human=lambda out: _list(out, found),
+        campaign=campaign,
+        counts={"cards": len(found.cards)},
+        extra={"cards": found.cards, "more": found.more},
+    ).tell(common)
 
 
 _CARD_COLUMNS = ("card", "code", "campaign", "state", "balance", "last day", "customer", "booking")

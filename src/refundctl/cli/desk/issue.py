@@ -27,8 +27,7 @@ def issue(
     amount: Annotated[str, typer.Option("--amount", metavar="A", help='How much, such as 12.50 or "EUR 12.50".')],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for those who read the books later.")],
     bucket: Annotated[
-        Bucket,
-        typer.Option("--bucket", help="As what: bonus is never paid out in cash, paid can be."),
+        Bucket, typer.Option("--bucket", help="As what: bonus is never paid out in cash, paid can be.")
     ] = "bonus",
     key: take.Key = None,
 ) -> int:

@@ -1,16 +1,17 @@
 """refundctl load-redemptions"""
 
 from collections.abc import Sequence
+from functools import partial
 
-from refundctl.cli.bookings.input_files import check_rejects_option, places_of_rejects, stage_with_bar, write_rejects
-from refundctl.cli.bookings.loaded_rows import load_outcome, load_report
+from refundctl.cli.bookings.input_files import check_rejects_option, stage_with_bar
+from refundctl.cli.bookings.loaded_rows import load_staged
+from refundctl.cli.desk.deeds import desk_ledger
 from refundctl.cli.shell import arguments as take
-from refundctl.cli.shell.common import Common, command, existing_ledger, operator
-from refundctl.cli.shell.rendering import Screen, amount, figures, number, reasons, report
-from refundctl.ledger.journal.run_journal import Journal, RunFile
+from refundctl.cli.shell.common import Common, command
+from refundctl.cli.shell.rendering import Screen, amount, figures, number, reasons
+from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.operations.bookings.input_files import LoadResult, plain, read_plainly
 from refundctl.operations.desk import load_redemptions as operation
-from refundctl.operations.run_lifecycle import writing_run
 
 
 @command("load-redemptions", writes=True, short="Load files of what a till has redeemed.")
@@ -29,21 +30,18 @@ def load_redemptions(
     check_rejects_option(files, rejects)
     given = {"files": list(files), "strict": strict, "encoding": encoding}
     with (
-        existing_ledger(common) as ledger,
+        desk_ledger(common, given) as (ledger, journal),
         take.opened(files) as inputs,
         plain(inputs, read_plainly) as unpacked,
     ):
-        journal = Journal(ledger, operator(), common.command, given)
         staged = stage_with_bar(
             common, "Reading redemptions", unpacked, lambda tick: operation.stage(ledger, unpacked, encoding, tick)
         )
-        paths = places_of_rejects(staged, rejects)
-        with writing_run(ledger, journal, keep=not common.dry_run, bulk=True) as run:
-            result = operation.load(ledger, staged, run.begun)
-            written = write_rejects(common, staged, paths, result, strict=strict)
-            if result.changed:
-                run.outcome = load_outcome(result, written)
-    return report(common, load_report(_describe, result, run, written))
+        load = partial(operation.load, ledger, staged)
+        found = load_staged(
+            common, ledger, journal, staged, load, _describe, lambda _: {}, rejects=rejects, strict=strict
+        )
+    return found.tell(common)
 
 
 def _describe(out: Screen, result: LoadResult, rejects: Sequence[RunFile]) -> None:

@@ -17,18 +17,13 @@ from refundctl.operations.desk.kept_answers import Answer
 from refundctl.operations.desk.pins import SetPin, Unlock
 
 PinFromStdin = Annotated[
-    str | None,
-    typer.Argument(metavar="-", show_default=False, help="Read the PIN from stdin, as --pin-file - does."),
+    str | None, typer.Argument(metavar="-", show_default=False, help="Read the PIN from stdin, as --pin-file - does.")
 ]
 
 
 @command("card set-pin", writes=True, short="Give a card a PIN, which is asked for when it is redeemed.")
 def set_pin(
-    common: Common,
-    card: take.CardName,
-    stdin: PinFromStdin = None,
-    pin_file: take.PinFile = None,
-    key: take.Key = None,
+    common: Common, card: take.CardName, stdin: PinFromStdin = None, pin_file: take.PinFile = None, key: take.Key = None
 ) -> int:
     """Give a card a PIN of 4 to 12 digits, in the place of an earlier one; it unlocks the card too.
 
@@ -51,8 +46,7 @@ def unlock(common: Common, card: take.CardName, reason: take.Reason = None, key:
 
 
 def _prompted(common: Common) -> str:
-    """The PIN typed twice on a terminal, unseen. Raises UsageError where there is no terminal, or nobody is to be
-    asked."""
+    """The PIN typed twice on a terminal, unseen. Raises UsageError where there is none, or nobody is to be asked."""
     if common.no_input or not sys.stdin.isatty():
         raise UsageError("No PIN was given: use --pin-file FILE, or - for stdin.", code="pin_required")
     try:

@@ -18,7 +18,6 @@ Amount = Annotated[str, typer.Option("--amount", metavar="A", help='How much, su
 Invoice = Annotated[
     str | None, typer.Option("--invoice", metavar="N", help="The invoice's number; each is used once per card.")
 ]
-OrderTotal = Annotated[str | None, typer.Option("--order-total", metavar="T", help="The total of the whole order.")]
 
 
 @command("card redeem", writes=True, short="Take a purchase off a card.")
@@ -28,7 +27,7 @@ def redeem(
     amount: Amount,
     invoice: Invoice = None,
     customer: take.Customer = None,
-    order_total: OrderTotal = None,
+    order_total: take.OrderTotal = None,
     pin_file: take.PinFile = None,
     key: take.Key = None,
 ) -> int:

@@ -7,7 +7,7 @@ import typer
 from refundctl.cli.desk import deeds as take
 from refundctl.cli.desk.card_words import Facts, balance, totals
 from refundctl.cli.shell.common import Common, command
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, report, table
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, table
 from refundctl.cli.shell.wording import in_words
 from refundctl.domain.cards.card_state import CardState
 from refundctl.operations.desk.looking_at_cards import look
@@ -27,15 +27,12 @@ def show(
     named = take.card_named(card)
     with take.desk_ledger(common) as (ledger, journal):
         found = look(ledger, journal, named, lambda seen: show_card(seen, reveal=reveal))
-    return report(
-        common,
-        Report(
-            human=lambda out: _describe(out, found),
-            campaign=found.card.campaign_name,
-            totals=totals(found.facts),
-            extra={"card": found.facts, "transactions": found.transactions},
-        ),
-    )
+    return Report(
+        human=lambda out: _describe(out, found),
+        campaign=found.card.campaign_name,
+        totals=totals(found.facts),
+        extra={"card": found.facts, "transactions": found.transactions},
+    ).tell(common)
 
 
 def _describe(out: Screen, found: Shown) -> None:

@@ -7,7 +7,7 @@ import typer
 from refundctl.cli.desk import deeds as take
 from refundctl.cli.desk.card_words import balance, totals
 from refundctl.cli.shell.common import Common, command
-from refundctl.cli.shell.rendering import Report, Screen, report
+from refundctl.cli.shell.rendering import Report, Screen
 from refundctl.operations.desk import validate as operation
 from refundctl.operations.desk.looking_at_cards import look
 from refundctl.operations.desk.redeem import Redeem
@@ -19,13 +19,10 @@ def validate(
     card: take.CardName,
     customer: take.Customer = None,
     value: Annotated[
-        str | None,
-        typer.Option("--amount", metavar="A", help='How much is to be taken, such as 12.50 or "EUR 12.50".'),
+        str | None, typer.Option("--amount", metavar="A", help='How much is to be taken, such as 12.50 or "EUR 12.50".')
     ] = None,
     invoice: Annotated[str | None, typer.Option("--invoice", metavar="N", help="The invoice's number.")] = None,
-    order_total: Annotated[
-        str | None, typer.Option("--order-total", metavar="T", help="The total of the whole order.")
-    ] = None,
+    order_total: take.OrderTotal = None,
 ) -> int:
     """Say whether a card could be redeemed now, and why not; what is not known yet is not looked at.
 
@@ -35,15 +32,12 @@ def validate(
     intended = Redeem(value, invoice, customer, order_total)
     with take.desk_ledger(common) as (ledger, journal):
         found = look(ledger, journal, named, lambda seen: operation.validate(seen, intended))
-    return report(
-        common,
-        Report(
-            human=lambda out: _tell_valid(out, found),
-            campaign=found.card.campaign_name,
-            totals=totals(found.facts),
-            extra={"valid": True, "needs": list(found.needs), "card": found.facts},
-        ),
-    )
+    return Report(
+        human=lambda out: _tell_valid(out, found),
+        campaign=found.facts["campaign"],
+        totals=totals(found.facts),
+        extra={"valid": True, "needs": list(found.needs), "card": found.facts},
+    ).tell(common)
 
 
 _NEEDS = {

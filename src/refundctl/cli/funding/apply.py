@@ -1,16 +1,14 @@
 """refundctl apply"""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
-
-import typer
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from refundctl.cli.bookings.input_files import staged_bookings
 from refundctl.cli.funding.shown_plan import PlanName, plan_json, read_named
 from refundctl.cli.funding.whole_run import mail_json, resume_hand_over, run_and_hand_over, run_report
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, about_campaign, clock, command, operator, reading_ledger, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, report
+from refundctl.cli.shell.rendering import Report, Screen
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.files.campaigns.plan_file import Plan, campaign_of, source_of
 from refundctl.ledger.database.connection import Ledger
@@ -31,9 +29,7 @@ if TYPE_CHECKING:
 def apply(
     common: Common,
     plan: PlanName,
-    out: Annotated[
-        str, typer.Option("--out", metavar="DIR", help="Where mail.csv, summary.json and manifest.json go.")
-    ],
+    out: take.Out,
     tool: take.Tool = "generic",
     force: take.Force = False,
 ) -> int:
@@ -53,7 +49,7 @@ def apply(
         except operation.AppliedAlready as already:
             handed = resume_hand_over(common, ledger, journal, found.campaign, place)
             done = _nothing(applying, already, handed)
-    return report(common, done)
+    return done.tell(common)
 
 
 def _refuse_wrong_place(common: Common, plan: Plan, name: str) -> None:

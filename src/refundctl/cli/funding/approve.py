@@ -4,7 +4,7 @@ from pathlib import Path
 
 from refundctl.cli.funding.shown_plan import PlanName, describe_amounts, plan_json, read_named, totals_json
 from refundctl.cli.shell.common import Common, about_campaign, command, reading_ledger, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, reasons, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, reasons
 from refundctl.domain.basics.errors import InputMissing, UsageError
 from refundctl.files.campaigns.plan_file import Plan
 from refundctl.ledger.funding.approvals import Approved
@@ -34,18 +34,15 @@ def approve(common: Common, plan: PlanName) -> int:
         counts = {"approved": int(earlier is None)}
         if earlier is None:
             run.outcome = Outcome(counts, totals, [file])
-    return report(
-        common,
-        Report(
-            human=lambda out: _describe(out, found, plan, earlier),
-            run_id=run.kept_id,
-            campaign=found.campaign,
-            counts=counts,
-            totals=totals,
-            files=[file.as_json()],
-            extra={"plan": plan_json(found)},
-        ),
-    )
+    return Report(
+        human=lambda out: _describe(out, found, plan, earlier),
+        run_id=run.kept_id,
+        campaign=found.campaign,
+        counts=counts,
+        totals=totals,
+        files=[file.as_json()],
+        extra={"plan": plan_json(found)},
+    ).tell(common)
 
 
 def _refuse_pipes(name: str) -> None:

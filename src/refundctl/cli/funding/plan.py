@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
@@ -23,19 +23,16 @@ from refundctl.cli.shell.common import (
     reading_ledger,
     refuse_ledger,
 )
-from refundctl.cli.shell.rendering import Report, Screen, figures, progress, report
+from refundctl.cli.shell.rendering import Report, Screen, figures, progress
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.files.campaigns.plan_file import BEGINNING, Plan, as_json, sha256_of
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, writing_to
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile, last_run
 from refundctl.ledger.journal.seals import ledger_id
-from refundctl.operations.bookings import input_files, rejects_files
+from refundctl.operations.bookings import rejects_files
 from refundctl.operations.funding import plan as operation
 from refundctl.operations.funding.run import Steps, Task
-
-if TYPE_CHECKING:
-    from refundctl.domain.bookings.source import Source
 
 FOR_ALL = 0o644  # another person is to read it: it holds no codes and no people
 
@@ -65,8 +62,7 @@ def plan(
     wanted = take.expected(expect_count, expect_total)
     _check_places(common, files, output, rejects, force=force)
     definition = campaign_in_file(common, campaign)
-    sources: dict[str, Source] = {}
-    choose = _remembering(source_chooser(common, source, encoding), sources)
+    choose = source_chooser(common, source, encoding)
     with about_campaign(campaign), take.opened(files) as inputs, _rehearsal(common) as (copy, own_id, after_run):
         with staged_bookings(common, copy, inputs, choose, encoding) as staged:
             task = Task(definition, staged, wanted, strict)
@@ -82,13 +78,13 @@ def plan(
 
             with progress(common, "Trying it") as bar, _telling_of_rejects(files, rejects):
                 found = operation.rehearse(copy, journal, task, bar.say, write_rejects)
-        made = operation.Made(operator(), copy.clock, own_id, common.ledger, after_run, sources, encoding)
+        made = operation.Made(operator(), copy.clock, own_id, common.ledger, after_run, encoding)
         done = operation.plan_of(task, found, made)
     written = _write(output, done, force=force)
     exit_code = ExitCode.PARTIAL if found.steps.partial else ExitCode.OK
     if output == STDOUT:  # with the plan itself on stdout there is no room for a report
         return exit_code
-    return report(common, _report(done, found.steps, output, [written, *rejected], exit_code))
+    return _report(done, found.steps, output, [written, *rejected], exit_code).tell(common)
 
 
 def _check_places(common: Common, files: Sequence[str], output: str, rejects: str | None, *, force: bool) -> None:
@@ -115,16 +111,6 @@ def _check_output(common: Common, files: Sequence[str], output: str, *, force: b
         if target.exists() and Path(name).exists() and target.samefile(name):
             raise UsageError(f"{output} is an input of the plan: name another file.", code="file_exists")
     refuse_existing(target, force=force, own=BEGINNING)
-
-
-def _remembering(choose: input_files.Choose, sources: "dict[str, Source]") -> input_files.Choose:
-    """The same choice, of which it is remembered by which source each file is read."""
-
-    def chosen(path: str, stream: BinaryIO) -> "tuple[str, Source]":
-        name, sources[path] = choose(path, stream)
-        return name, sources[path]
-
-    return chosen
 
 
 @contextmanager

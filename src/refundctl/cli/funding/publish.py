@@ -8,7 +8,7 @@ import typer
 from refundctl.cli.funding.outcome_words import left_out, not_eligible_rows
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural, reasons, report
+from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural, reasons
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
@@ -39,18 +39,15 @@ def publish(
         if result.published:
             run.outcome = Outcome(result.counts, partial=bool(result.short or result.capped))
     left = left_out(campaign, result.short, result.capped, result.skipped_by_reason)
-    return report(
-        common,
-        Report(
-            human=lambda out: _describe(out, campaign, result, left),
-            run_id=run.kept_id,
-            campaign=campaign,
-            counts=result.counts,
-            extra={"not_eligible": result.not_eligible, "warnings": [limit.warning for limit in result.nearly_used]},
-            exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
-            errors=left,
-        ),
-    )
+    return Report(
+        human=lambda out: _describe(out, campaign, result, left),
+        run_id=run.kept_id,
+        campaign=campaign,
+        counts=result.counts,
+        extra={"not_eligible": result.not_eligible, "warnings": [limit.warning for limit in result.nearly_used]},
+        exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
+        errors=left,
+    ).tell(common)
 
 
 def _describe(out: Screen, campaign: str, result: operation.PublishResult, left: Sequence[Mapping[str, str]]) -> None:

@@ -1,14 +1,9 @@
 """refundctl run"""
 
-from typing import Annotated
-
-import typer
-
 from refundctl.cli.bookings.input_files import check_rejects_option, source_chooser, staged_bookings
 from refundctl.cli.funding.whole_run import resume_hand_over, run_and_hand_over, run_report
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, campaign_in_file, command, writing_ledger
-from refundctl.cli.shell.rendering import report
 from refundctl.ledger.database.connection import Ledger
 from refundctl.operations.delivery import hand_over as handover
 from refundctl.operations.funding import run as operation
@@ -20,9 +15,7 @@ def run(
     common: Common,
     campaign: take.Campaign,
     files: take.Files,
-    out: Annotated[
-        str, typer.Option("--out", metavar="DIR", help="Where mail.csv, summary.json and manifest.json go.")
-    ],
+    out: take.Out,
     tool: take.Tool = "generic",
     source: take.Source = None,
     rejects: take.Rejects = None,
@@ -49,7 +42,7 @@ def run(
             target = operation.Target(place, force, None if resumed is None else resumed.batch)
             guard = _approval_guard(ledger, campaign, files)
             result, handed = run_and_hand_over(common, ledger, journal, task, target, guard, rejects=rejects)
-    return report(common, run_report(common, campaign, result, handed or resumed, staged.sources))
+    return run_report(common, campaign, result, handed or resumed, staged.sources).tell(common)
 
 
 def _approval_guard(ledger: Ledger, campaign: str, files: list[str]) -> operation.Guard:

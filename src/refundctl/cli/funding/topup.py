@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from refundctl.cli.funding.outcome_words import left_out, owed_otherwise
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, plural, reasons, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, plural, reasons
 from refundctl.domain.basics.errors import ExitCode
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
@@ -31,19 +31,16 @@ def topup(common: Common, campaign: take.Campaign, where: take.Where = None) -> 
         if result.posted:
             run.outcome = Outcome(result.counts, result.totals, partial=bool(result.short or result.capped))
     left = left_out(campaign, result.short, result.capped, result.skipped_by_reason, "refund line")
-    return report(
-        common,
-        Report(
-            human=lambda out: _describe(out, campaign, result, left),
-            run_id=run.kept_id,
-            campaign=campaign,
-            counts=result.counts,
-            totals=result.totals,
-            extra={"warnings": [limit.warning for limit in result.nearly_used]},
-            exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
-            errors=left,
-        ),
-    )
+    return Report(
+        human=lambda out: _describe(out, campaign, result, left),
+        run_id=run.kept_id,
+        campaign=campaign,
+        counts=result.counts,
+        totals=result.totals,
+        extra={"warnings": [limit.warning for limit in result.nearly_used]},
+        exit_code=ExitCode.PARTIAL if left else ExitCode.OK,
+        errors=left,
+    ).tell(common)
 
 
 def _describe(out: Screen, campaign: str, result: operation.TopUpResult, left: Sequence[Mapping[str, str]]) -> None:

@@ -20,7 +20,6 @@ from refundctl.cli.shell.rendering import (
     in_a_column,
     number,
     plural,
-    report,
     table,
     warn,
 )
@@ -46,7 +45,7 @@ CustomerName = Annotated[
 @command_group("customer", short="Show, export or erase what is held on a person.")
 def customer(common: Common) -> int:
     """Show, export or erase what is held on a person: `refundctl customer COMMAND --help` tells about each."""
-    return report(common, Report(human=lambda out: out.print("`refundctl customer --help` lists the commands.")))
+    return Report(human=lambda out: out.print("`refundctl customer --help` lists the commands.")).tell(common)
 
 
 @command("customer show", short="Show a person: bookings, cards, transactions, messages, consent.")
@@ -57,15 +56,12 @@ def show(common: Common, customer: CustomerName) -> int:
     """
     with _desk(common) as (ledger, _), ledger.reading():
         found = operation.view(ledger, operation.find(ledger, customer))
-    return report(
-        common,
-        Report(
-            human=lambda out: _describe(out, found),
-            counts=_counts(found),
-            totals=_totals(found),
-            extra=found.as_json(),
-        ),
-    )
+    return Report(
+        human=lambda out: _describe(out, found),
+        counts={name: len(listed) for name, listed in found.lists().items()},
+        totals=_totals(found),
+        extra=found.as_json(),
+    ).tell(common)
 
 
 @command("customer export", short="Write all that is held on a person as JSON.")
@@ -95,15 +91,12 @@ def export(
     if output != STDOUT:
         written = write_whole(Path(output), _document(held).encode())
         files = [{"path": output, "rows": len(held["booking_versions"]), "sha256": written.sha256, "output": True}]
-    return report(
-        common,
-        Report(
-            human=lambda out: out.print(f"Wrote what is held on the customer to {output}."),
-            counts={name: len(part) for name, part in held.items() if isinstance(part, list)},
-            files=files,
-            extra={} if files else held,
-        ),
-    )
+    return Report(
+        human=lambda out: out.print(f"Wrote what is held on the customer to {output}."),
+        counts={name: len(part) for name, part in held.items() if isinstance(part, list)},
+        files=files,
+        extra={} if files else held,
+    ).tell(common)
 
 
 def _document(held: Facts) -> str:
@@ -128,19 +121,16 @@ def erase(common: Common, customer: CustomerName, reason: take.Reason = None) ->
         writing.keep = result.run_id is not None and not common.dry_run
     if writing.keep:
         _clear_remains(common, result)
-    return report(
-        common,
-        Report(
-            human=lambda out: _tell_erased(out, common, result),
-            run_id=result.run_id,
-            counts=result.counts,
-            extra={
-                "customer": operation.customer_facts(result.customer),
-                "out_of_reach": result.left.as_json(),
-                "warnings": _warnings(result.left),
-            },
-        ),
-    )
+    return Report(
+        human=lambda out: _tell_erased(out, common, result),
+        run_id=result.run_id,
+        counts=result.counts,
+        extra={
+            "customer": operation.customer_facts(result.customer),
+            "out_of_reach": result.left.as_json(),
+            "warnings": _warnings(result.left),
+        },
+    ).tell(common)
 
 
 @contextmanager
@@ -207,11 +197,6 @@ def _tell_erased(out: Screen, common: Common, result: operation.ErasedCustomer) 
         ],
     )
     out.print("Bookings, cards and money stay. Files and backups made before still name the person.")
-
-
-def _counts(found: operation.View) -> dict[str, int]:
-    names = ("bookings", "cards", "transactions", "cash", "messages", "redemptions", "attempts")
-    return {name: len(getattr(found, name)) for name in names}
 
 
 def _totals(found: operation.View) -> dict[str, dict[str, int]]:

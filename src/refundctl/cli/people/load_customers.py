@@ -1,19 +1,14 @@
 """refundctl load-customers"""
 
-from refundctl.cli.bookings.input_files import (
-    check_rejects_option,
-    places_of_rejects,
-    source_chooser,
-    stage_with_bar,
-    write_rejects,
-)
-from refundctl.cli.bookings.loaded_rows import describe_load, erased_rows, load_outcome, load_report, warn_erased
+from functools import partial
+from typing import Any
+
+from refundctl.cli.bookings.input_files import check_rejects_option, source_chooser, stage_with_bar
+from refundctl.cli.bookings.loaded_rows import describe_load, erased_rows, load_staged
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import report
-from refundctl.operations.bookings.input_files import plain
+from refundctl.operations.bookings.input_files import LoadResult, plain
 from refundctl.operations.people import load_customers as operation
-from refundctl.operations.run_lifecycle import writing_run
 
 
 @command("load-customers", writes=True, short="Load files of people, as from a CRM.")
@@ -41,12 +36,12 @@ def load_customers(
         found = stage_with_bar(
             common, "Reading people", unpacked, lambda tick: operation.stage(ledger, unpacked, encoding, tick)
         )
-        paths = places_of_rejects(found.staged, rejects)
-        with writing_run(ledger, journal, keep=not common.dry_run, bulk=True) as run:
-            result = operation.load(found, run.begun)
-            written = write_rejects(common, found.staged, paths, result, strict=strict)
-            if result.changed:
-                run.outcome = load_outcome(result, written)
-    warn_erased(common, result)
-    told = {**erased_rows(result), "sources": found.staged.sources}
-    return report(common, load_report(describe_load, result, run, written, **told))
+
+        def told(result: LoadResult) -> dict[str, Any]:
+            return {**erased_rows(result), "sources": found.staged.sources}
+
+        load = partial(operation.load, found)
+        done = load_staged(
+            common, ledger, journal, found.staged, load, describe_load, told, rejects=rejects, strict=strict
+        )
+    return done.tell(common)

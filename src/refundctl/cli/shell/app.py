@@ -70,8 +70,7 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _refundctl(
     version: Annotated[
-        bool,
-        typer.Option(VERSION, callback=_print_version, is_eager=True, help="Print the version and leave."),
+        bool, typer.Option(VERSION, callback=_print_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:
     """Turn a file of cancelled bookings into funded gift cards, and prove every cent."""
@@ -80,8 +79,7 @@ def _refundctl(
 def load(words: Sequence[str]) -> None:
     """Import the module of the command that these words of the command line mean, or else all: each registers its own.
 
-    Only one, as a single card's redemption must not wait for the others; none where only the version is asked for. A
-    group of commands does so once more.
+    Only one, as a single card's redemption must not wait for the others; none for the version. A group does so again.
     """
     if words[:1] == [VERSION]:  # read first, whatever follows
         return

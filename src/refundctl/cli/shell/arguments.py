@@ -24,16 +24,10 @@ PERSONAL_FIELDS = ("customer_id", "email")
 MASKED = "****"
 
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
-Files = Annotated[
-    list[str], typer.Argument(metavar="FILE", help="Files of bookings: CSV, xlsx, gzip or zip; - is stdin.")
-]
-PeopleFiles = Annotated[
-    list[str], typer.Argument(metavar="FILE", help="Files of people: CSV, xlsx, gzip or zip; - is stdin.")
-]
-RedemptionFiles = Annotated[
-    list[str],
-    typer.Argument(metavar="FILE", help="Files of redemptions: CSV, xlsx, gzip or zip; - is stdin."),
-]
+_FILES = "Files of {}: CSV, xlsx, gzip or zip; - is stdin."
+Files = Annotated[list[str], typer.Argument(metavar="FILE", help=_FILES.format("bookings"))]
+PeopleFiles = Annotated[list[str], typer.Argument(metavar="FILE", help=_FILES.format("people"))]
+RedemptionFiles = Annotated[list[str], typer.Argument(metavar="FILE", help=_FILES.format("redemptions"))]
 Source = Annotated[
     str | None,
     typer.Option(
@@ -68,6 +62,7 @@ ExpectTotal = Annotated[
 Tool = Annotated[
     Literal["generic"], typer.Option("--tool", metavar="NAME", help="The mail tool that the file is for: generic.")
 ]
+Out = Annotated[str, typer.Option("--out", metavar="DIR", help="Where mail.csv, summary.json and manifest.json go.")]
 Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -129,9 +124,8 @@ def _without_person(text: str) -> tuple[str, str]:
     return key, MASKED if key.strip() in PERSONAL_FIELDS else value
 
 
-def reason_given(text: str | None) -> str | None:
-    """The operator's words on one line, or None. What may be a card's code is masked: the journal never holds one."""
-    return without_codes(text)
+#: The operator's words on one line, or None. What may be a card's code is masked: the journal never holds one.
+reason_given = without_codes
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import inspect
 import os
 import re
 import socket
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -25,45 +24,6 @@ if TYPE_CHECKING:
     from refundctl.domain.campaigns.campaign import Campaign
     from refundctl.files.campaigns.campaigns_yaml import CampaignsFile
 
-_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "ledger": (
-        Annotated[
-            Path,
-            # Typer would refuse a file that it may not read, also where the command doesn't need it.
-            typer.Option(
-                "--ledger", metavar="FILE", envvar="REFUNDCTL_LEDGER", readable=False, help="The ledger's file."
-            ),
-        ],
-        Path("refunds.db"),
-    ),
-    "campaigns": (
-        Annotated[
-            Path,
-            typer.Option(
-                "--campaigns", metavar="FILE", envvar="REFUNDCTL_CAMPAIGNS", readable=False, help="The campaigns file."
-            ),
-        ],
-        Path("campaigns.yaml"),
-    ),
-    "json": (Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")], False),
-    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing on success.")], False),
-    "no_input": (Annotated[bool, typer.Option("--no-input", help="Never ask; refuse instead.")], False),
-    "wait": (
-        Annotated[
-            float,
-            typer.Option(
-                "--wait", metavar="SECONDS", min=0, help="How long to wait for another process that is writing."
-            ),
-        ],
-        30.0,
-    ),
-    "dry_run": (
-        Annotated[bool, typer.Option("--dry-run", "-n", help="Do the same work and show it, but keep nothing.")],
-        False,
-    ),
-}
-
-
 FIRST_YEAR, LAST_YEAR = 2000, 9000  # of rehearsals: what comes before or after can't be counted with
 LONGEST_WAIT_SECONDS = 86_400.0
 
@@ -74,25 +34,40 @@ class Common:
 
     command: str
     given: Mapping[str, Any]
-    ledger: Path
-    campaigns: Path
-    json: bool
-    quiet: bool
-    no_input: bool
-    wait: float
-    dry_run: bool = False
+    # Typer would refuse a file that it may not read, also where the command doesn't need it.
+    ledger: Annotated[
+        Path,
+        typer.Option("--ledger", metavar="FILE", envvar="REFUNDCTL_LEDGER", readable=False, help="The ledger's file."),
+    ] = Path("refunds.db")
+    campaigns: Annotated[
+        Path,
+        typer.Option(
+            "--campaigns", metavar="FILE", envvar="REFUNDCTL_CAMPAIGNS", readable=False, help="The campaigns file."
+        ),
+    ] = Path("campaigns.yaml")
+    json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing on success.")] = False
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; refuse instead.")] = False
+    wait: Annotated[
+        float,
+        typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for another process that is writing."),
+    ] = 30.0
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Do the same work and show it, but keep nothing.")
+    ] = False
 
 
-def command(
-    name: str, *, short: str, writes: bool = False
-) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+Function = Callable[..., int | None]
+
+
+def command(name: str, *, short: str, writes: bool = False) -> Callable[[Function], Function]:
     """Register a function as a command; it takes `common` first, and gets the common options added after its own.
 
     `short` stands in the list of commands, where a longer sentence would be cut off. A name of two words is a command
     within a group, which command_group() has made.
     """
 
-    def register(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    def register(function: Function) -> Function:
         group, _, own_name = name.rpartition(" ")
         where = _GROUPS[group] if group else app
         where.command(own_name, short_help=short)(_with_common(name, function, writes=writes))
@@ -101,15 +76,13 @@ def command(
     return register
 
 
-def command_group(
-    name: str, *, short: str, order: Sequence[str] = ()
-) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+def command_group(name: str, *, short: str, order: Sequence[str] = ()) -> Callable[[Function], Function]:
     """Register a function as a command that has commands below it; it runs where none of those is named.
 
     `order` is the one in which help lists them, where it isn't that in which they are registered.
     """
 
-    def register(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    def register(function: Function) -> Function:
         group = typer.Typer(cls=in_order(order) if order else None, rich_markup_mode=None, invoke_without_command=True)
         called = _with_common(name, function, writes=False)
 
@@ -153,12 +126,13 @@ def command_named(words: Sequence[str]) -> str | None:
     return names[0] if names else None
 
 
-def _with_common(name: str, function: Callable[..., int | None], *, writes: bool) -> Callable[..., int | None]:
+def _with_common(name: str, function: Function, *, writes: bool) -> Function:
     own = list(inspect.signature(function).parameters.values())[1:]
-    names = [field.name for field in fields(Common) if field.name in _OPTIONS and (writes or field.name != "dry_run")]
+    # All but `command` and `given`.
+    options = [field for field in fields(Common)[2:] if writes or field.name != "dry_run"]
 
     def called(**values: Any) -> int | None:
-        given = {option: values.pop(option) for option in names}
+        given = {option.name: values.pop(option.name) for option in options}
         # Also where it is infinite, or no number.
         given["wait"] = given["wait"] if given["wait"] < LONGEST_WAIT_SECONDS else LONGEST_WAIT_SECONDS
         common = Common(name, values, **given)
@@ -166,14 +140,10 @@ def _with_common(name: str, function: Callable[..., int | None], *, writes: bool
             raise UsageError("The ledger is a file, not stdin or stdout: name it with --ledger.")
         return function(common, **values)
 
-    added = [
-        inspect.Parameter(
-            option, inspect.Parameter.KEYWORD_ONLY, default=_OPTIONS[option][1], annotation=_OPTIONS[option][0]
-        )
-        for option in names
-    ]
+    by_name = inspect.Parameter.KEYWORD_ONLY
+    added = [inspect.Parameter(one.name, by_name, default=one.default, annotation=one.type) for one in options]
     called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *added]
+        [*(parameter.replace(kind=by_name) for parameter in own), *added]
     )
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
     called.__doc__ = function.__doc__
@@ -294,8 +264,3 @@ def campaign_in_file(common: Common, name: str) -> "Campaign":
         error.campaign = name
         raise error
     return campaign
-
-
-def is_terminal() -> bool:
-    """Whether a person watches stderr."""
-    return sys.stderr.isatty()

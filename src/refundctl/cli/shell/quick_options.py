@@ -1,8 +1,7 @@
 """Reading plain options without pydantic, which Typer would load for every option of every command.
 
-A value that is one already, such as a default, or a text where a text or a path is wanted, needs no validation; all
-else is left to Typer. A cold `refundctl status` starts in two thirds of the time. This works inside Typer, and so its
-version is capped.
+A default, or a text where a text or a path is wanted, needs no validation; all else is left to Typer. A cold `refundctl
+status` starts in two thirds of the time. This works inside Typer, and so its version is capped.
 """
 
 import types

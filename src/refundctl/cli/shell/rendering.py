@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from refundctl.cli.shell.common import Common, command_named, is_terminal
+from refundctl.cli.shell.common import Common, command_named
 from refundctl.cli.shell.wording import in_words
 from refundctl.domain.basics.errors import BadCampaigns, ExitCode, RefundctlError
 from refundctl.domain.basics.money import amount_for_people
@@ -36,20 +36,19 @@ class Report:
     exit_code: ExitCode = ExitCode.OK
     errors: Sequence[Mapping[str, Any]] = ()
 
-
-def report(common: Common, found: Report) -> ExitCode:
-    """Print a result on stdout, its warnings on stderr, and return its exit code."""
-    for warning in found.extra.get("warnings", ()):
-        warn(common, warning)
-    if common.json:
-        extra = {**found.extra, **({"dry_run": True} if common.dry_run else {})}
-        _print_json(common.command, replace(found, run_id=None if common.dry_run else found.run_id, extra=extra))
-    elif not common.quiet or found.exit_code is not ExitCode.OK:
-        out = Screen()
-        found.human(out)
-        if common.dry_run:
-            out.print("Dry run: nothing was kept.")
-    return found.exit_code
+    def tell(self, common: Common) -> ExitCode:
+        """Print it on stdout, its warnings on stderr, and return its exit code."""
+        for warning in self.extra.get("warnings", ()):
+            warn(common, warning)
+        if common.json:
+            extra = {**self.extra, **({"dry_run": True} if common.dry_run else {})}
+            _print_json(common.command, replace(self, run_id=None if common.dry_run else self.run_id, extra=extra))
+        elif not common.quiet or self.exit_code is not ExitCode.OK:
+            out = Screen()
+            self.human(out)
+            if common.dry_run:
+                out.print("Dry run: nothing was kept.")
+        return self.exit_code
 
 
 def print_error(error: RefundctlError, words: Sequence[str]) -> ExitCode:
@@ -126,9 +125,7 @@ def _can_show(text: str) -> bool:
     return True
 
 
-def amount(minor: int, currency: str) -> str:
-    """An amount for people: `EUR 21,967.91`."""
-    return amount_for_people(minor, currency)
+amount = amount_for_people  # `EUR 21,967.91`
 
 
 def number(count: int) -> str:
@@ -186,7 +183,7 @@ class Progress:
 @contextmanager
 def progress(common: Common, title: str) -> Iterator[Progress]:
     """A bar on stderr, on a terminal only."""
-    if common.quiet or not is_terminal():
+    if common.quiet or not sys.stderr.isatty():
         yield Progress(lambda **_: None)
         return
     from rich import progress as bars

@@ -6,7 +6,7 @@ import typer
 
 from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
-from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, plural, progress, report
+from refundctl.cli.shell.rendering import Report, Screen, amount, figures, number, plural, progress
 from refundctl.domain.basics.errors import ExitCode, UsageError
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal
@@ -35,16 +35,12 @@ def undo(
     reason = take.reason_given(reason)
     with writing_ledger(common, {"run_id": run_id, "reason": reason, "reopen": reopen}) as (ledger, journal):
         if reopen:
-            return report(common, _reopen(common, ledger, journal, run_id))
-        return report(common, _undo(common, ledger, journal, run_id, reason))
+            return _reopen(common, ledger, journal, run_id).tell(common)
+        return _undo(common, ledger, journal, run_id, reason).tell(common)
 
 
 def _undo(common: Common, ledger: Ledger, journal: Journal, run_id: int, reason: str | None) -> Report:
-    with (
-        operation.quiet_folders(ledger, run_id),
-        progress(common, "Taking back"),
-        ledger.writing(bulk=True) as writing,
-    ):
+    with operation.quiet_folders(ledger, run_id), progress(common, "Taking back"), ledger.writing(bulk=True) as writing:
         result = operation.undo(ledger, journal, run_id, reason)
         writing.keep = result.run_id is not None and not common.dry_run
     return Report(

@@ -7,13 +7,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Generic, Protocol, TypeVar
 
-from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.files.bookings.rejects_csv import FileSettings
 from refundctl.ledger.bookings.staged_rows import StagedRows
 from refundctl.ledger.journal.run_journal import RunFile, Totals
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
+    from refundctl.files.bookings.bookings_csv import Block
+    from refundctl.files.tables.table_file import TableBlock
 
 Tick = Callable[[int, int], None]  # told how many bytes of the inputs, and how many rows, have been read so far
 
@@ -83,24 +84,8 @@ def read_plainly(_: str, __: BinaryIO) -> "tuple[str, Source]":
     return "default", Source()
 
 
-class ReadBlock(Protocol):
-    """Some rows of a file, counted: those that were rejected one by one, and those that its source leaves out."""
-
-    @property
-    def rows(self) -> int:
-        """How many rows of the file."""
-
-    @property
-    def filtered(self) -> int:
-        """How many of them the source leaves out."""
-
-    @property
-    def rejected(self) -> Sequence[RejectedRow]:
-        """Those that can't be taken."""
-
-
-Block = TypeVar("Block", bound=ReadBlock)
-ReadBlock_co = TypeVar("ReadBlock_co", bound=ReadBlock, covariant=True)
+ReadBlock = TypeVar("ReadBlock", bound="Block | TableBlock")
+ReadBlock_co = TypeVar("ReadBlock_co", bound="Block | TableBlock", covariant=True)
 Rows = TypeVar("Rows", bound=StagedRows)
 Rows_co = TypeVar("Rows_co", bound=StagedRows, covariant=True)
 
@@ -130,7 +115,8 @@ class StagedFile:
     read: RunFile
     filtered: int
     rejected: int
-    source: str
+    source_name: str
+    source: "Source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +163,7 @@ class StagedFiles(Generic[Rows_co]):
     @property
     def sources(self) -> dict[str, str]:
         """By which source each file was read."""
-        return {file.input.name: file.source for file in self.files}
+        return {file.input.name: file.source_name for file in self.files}
 
     def result(self, *, loaded: int, updated: int, unchanged: int) -> LoadResult:
         """What became of them, once those that stand are posted."""
@@ -191,8 +177,8 @@ def stage_files(
     inputs: Sequence[PlainFile],
     tick: Tick,
     rows: Rows,
-    open_file: Callable[[PlainFile], OpenedFile[Block]],
-    add: Callable[[int, Block], None],
+    open_file: Callable[[PlainFile], OpenedFile[ReadBlock]],
+    add: Callable[[int, ReadBlock], None],
 ) -> StagedFiles[Rows]:
     """Stage one input after another, by numbers from 1: `add` stages what a block accepts.
 
@@ -212,7 +198,7 @@ def stage_files(
                 rejected += len(block.rejected)
                 tick(bytes_before + opened.bytes_read, rows_before + count)
         read = RunFile(given.input.name, count, given.sha256 or opened.sha256)
-        files.append(StagedFile(number, given.input, opened, read, filtered, rejected, given.source_name))
+        files.append(StagedFile(number, given.input, opened, read, filtered, rejected, given.source_name, given.source))
         bytes_before += given.size_bytes
         rows_before += count
     return StagedFiles(files, rows)

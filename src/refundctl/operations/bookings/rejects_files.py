@@ -2,18 +2,18 @@
 
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import RejectedRow
-from refundctl.files.bookings.rejects_csv import write_rejects
-from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_links, remove_parts, replacing
-from refundctl.ledger.bookings.staged_rows import Reject, StagedRows
+from refundctl.files.bookings.rejects_csv import FileSettings, write_rejects
+from refundctl.files.safe_write import FileExists, Other, refuse_links, remove_parts, replacing
+from refundctl.ledger.bookings.staged_rows import StagedRows
 from refundctl.ledger.journal.run_journal import RunFile
-from refundctl.operations.bookings.input_files import LoadResult, StagedFile, StagedFiles
+from refundctl.operations.bookings.input_files import LoadResult, StagedFiles
 
 NOTHING_LOADED = "nothing was loaded"
 
@@ -58,24 +58,25 @@ def write_rejects_files(
         first = next(rows, None)
         if first is None:
             continue
-        path = paths[file.number]
-        refuse_foreign(path)
-        remove_parts(path)
-        with replacing(path, other=other) as out:
-            count = _write_rejects(file, chain([first], rows), out)
-        written.append(RunFile(str(path), count, out.sha256, output=True))
+        rejected = (RejectedRow(row.line, row.field, row.code, row.reason) for row in chain([first], rows))
+        with _anew(file.input.stream) as stream:
+            written.append(write_rejects_file(paths[file.number], stream, file.opened, rejected, other=other))
     return written
 
 
-def _write_rejects(file: StagedFile, rows: Iterator[Reject], out: HashingFile) -> int:
-    rejected = (RejectedRow(row.line, row.field, row.code, row.reason) for row in rows)
-    buffered = io.BufferedWriter(out)
-    text = io.TextIOWrapper(buffered, encoding="utf-8", newline="")
-    with _anew(file.input.stream) as stream:
-        count = write_rejects(stream, file.opened, rejected, text)
-    text.detach()
-    buffered.detach()
-    return count
+def write_rejects_file(
+    path: Path, stream: BinaryIO, read: FileSettings, rejected: Iterable[RejectedRow], *, other: Other = Other.KEEP
+) -> RunFile:
+    """The same for the rows of one file, which `stream` has from its start."""
+    refuse_foreign(path)
+    remove_parts(path)
+    with replacing(path, other=other) as out:
+        buffered = io.BufferedWriter(out)
+        text = io.TextIOWrapper(buffered, encoding="utf-8", newline="")
+        count = write_rejects(stream, read, rejected, text)
+        text.detach()
+        buffered.detach()
+    return RunFile(str(path), count, out.sha256, output=True)
 
 
 def _anew(stream: BinaryIO) -> BinaryIO:

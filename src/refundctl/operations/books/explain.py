@@ -1,12 +1,10 @@
 """The command `explain`: how a booking's amount came about, for the customer's question and for the auditor's.
 
-The values that it finds are those of explained_booking.py; what the ledger says of a booking is read by
-ledger/reading/booking_history.py.
-
 What was posted is told from the transactions. Only what a next top-up would give is worked out, as a top-up does it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from refundctl.domain.basics.errors import Refused
@@ -103,13 +101,26 @@ def _definition_at(ledger: Ledger, campaign: int, run_id: int) -> DefinitionSeen
 
 
 def _posted_amounts(ledger: Ledger, given: Sequence[Posted], version: Version, definition: DefinitionSeen) -> Amounts:
-    def total(wanted: Callable[[Posted], bool]) -> int:
-        return sum(entry.amount_minor for entry in given if wanted(entry))
+    sums = Counter[str]()
+    for entry in given:
+        sums[entry.bucket] += entry.amount_minor
+    made = [(entry.bucket, entry.reason, entry.amount_minor) for entry in given if entry.reason]
+    return _amounts(ledger, version, definition, made, cash=sums["cash"], paid=sums["paid"], bonus=sums["bonus"])
 
-    cash = total(lambda entry: entry.bucket == "cash")
+
+def _amounts(
+    ledger: Ledger,
+    version: Version,
+    definition: DefinitionSeen,
+    made: Iterable[tuple[str, str, int]],
+    *,
+    cash: int,
+    paid: int,
+    bonus: int,
+) -> Amounts:
+    """What was given, or would be, with fees and bonuses as `made` tells them; all other bonus was given back."""
     owed_in_cash = int(version.values["cash_amount"] or 0)
     offer = CASH if cash > owed_in_cash else GIFT_CARD
-    made = [(entry.bucket, entry.reason, entry.amount_minor) for entry in given if entry.reason]
     fees, bonuses = _shares(made, definition, version)
     return Amounts(
         int(version.values["order_amount"] or 0),
@@ -117,8 +128,8 @@ def _posted_amounts(ledger: Ledger, given: Sequence[Posted], version: Version, d
         owed_in_cash,
         cash,
         fees,
-        total(lambda entry: entry.bucket == "paid"),
-        total(lambda entry: entry.bucket == "bonus" and entry.reason is None),
+        paid,
+        bonus - sum(share.amount_minor for share in bonuses),
         bonuses,
         offer,
         _offer_rule(ledger, version, definition, offer),
@@ -218,32 +229,18 @@ def _standing(ledger: Ledger, terms: Terms, booking: Booking, row: SettledLine, 
     )
     definitions = booking_history.definitions(ledger.connection, campaign)
     definition = definitions[-1] if card is None else _definition_at(ledger, campaign, card.run_id)
-    gives = row.state in _GIVES
+    amounts = None
+    if row.state in _GIVES:
+        amounts = _amounts(
+            ledger, version, definition, row.shares, cash=row.cash_minor, paid=row.paid_minor, bonus=row.bonus_minor
+        )
     return LineStanding(
         terms.stored.name,
         row.state,
         _why(ledger, terms, row, version, definition),
         card,
         definition,
-        _coming_amounts(ledger, row, version, definition) if gives else None,
-    )
-
-
-def _coming_amounts(ledger: Ledger, row: SettledLine, version: Version, definition: DefinitionSeen) -> Amounts:
-    owed_in_cash = int(version.values["cash_amount"] or 0)
-    offer = CASH if row.cash_minor > owed_in_cash else GIFT_CARD
-    fees, bonuses = _shares(row.shares, definition, version)
-    return Amounts(
-        int(version.values["order_amount"] or 0),
-        int(version.values["refund_amount"] or 0),
-        owed_in_cash,
-        row.cash_minor,
-        fees,
-        row.paid_minor,
-        row.bonus_minor - sum(share.amount_minor for share in bonuses),
-        bonuses,
-        offer,
-        _offer_rule(ledger, version, definition, offer),
+        amounts,
     )
 
 

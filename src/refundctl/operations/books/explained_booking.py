@@ -26,10 +26,9 @@ class ExplainedShare:
 class Amounts:
     """What a line comes to, in minor units: settled before + cash + fee + paid is what is refundable; bonus is on top.
 
-    `order_minor` and `refundable_minor` are what the file said then. What was settled before is what an earlier
-    funding, undone and reopened, had left. `owed_in_cash_minor` is what the file says; the rest of `cash_minor` is what
-    an offer of cash made of the paid part. `offer_rule` is the number of the offer that matched, from 1; None where the
-    default counts.
+    `order_minor`, `refundable_minor` and `owed_in_cash_minor` are what the file said; the rest of `cash_minor` is what
+    an offer of cash made of the paid part. What was settled before is what an earlier funding, undone and reopened, had
+    left. `offer_rule` is the number of the offer that matched, from 1; None for the default.
     """
 
     order_minor: int

@@ -126,16 +126,7 @@ def _standing(ledger: Ledger, terms: Terms) -> CampaignStanding:
             "till_overdrafts_open": figures.till_overdrafts_open,
         },
         totals={
-            "paid": figures.paid_minor,
-            "bonus": figures.bonus_minor,
-            "cash": figures.cash_minor,
-            "fee": figures.fee_minor,
-            "adjusted": figures.adjusted_minor,
-            "redeemed": figures.redeemed_minor,
-            "expired": figures.expired_minor,
-            "cashed_out": figures.cashed_out_minor,
-            "lapsed": figures.lapsed_minor,
-            "outstanding": figures.outstanding_minor,
+            **{name: getattr(figures, f"{name}_minor") for name in _TOTALS},
             **({} if budget is None else budget.totals),
         },
         next_expiry=figures.next_expiry,
@@ -145,6 +136,7 @@ def _standing(ledger: Ledger, terms: Terms) -> CampaignStanding:
     )
 
 
+_TOTALS = ("paid", "bonus", "cash", "fee", "adjusted", "redeemed", "expired", "cashed_out", "lapsed", "outstanding")
 _COUNTED = (CardState.DISABLED, CardState.FROZEN, CardState.TRANSFERRED)
 
 

@@ -25,8 +25,7 @@ class Verification:
 def verify(ledger: Ledger, kept: Seal | None) -> Verification:
     """Check the file, the books, and where given the seal that was kept elsewhere.
 
-    All on a private copy, page by page the same, so that nobody who writes has to wait. Raises LedgerDamaged where the
-    file can't even be opened as a ledger.
+    On a private copy, page by page the same, so that nobody has to wait. Raises LedgerDamaged for what can't be opened.
     """
     with ledger.private_copy() as copy, copy.reading():
         # Each step rests on the one before: in a file that SQLite can't read, further checks would only fail.

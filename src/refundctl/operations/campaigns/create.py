@@ -18,7 +18,7 @@ from refundctl.domain.cards.printed_codes import (
     looks_like_a_card,
 )
 from refundctl.ledger.campaigns.definitions import post_campaign, post_definition
-from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_named, has_cards
+from refundctl.ledger.campaigns.stored_campaigns import campaign_named, has_cards
 from refundctl.ledger.cards import pool
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import RunFile
@@ -81,7 +81,8 @@ def creation_of(ledger: Ledger, campaign: "Campaign") -> Creation:
     stored = campaign_named(ledger.connection, campaign.name)
     if stored is None:
         return Creation.CREATED
-    if same_definition(stored, campaign):
+    # Keys that a newer version added count as their defaults.
+    if type(campaign).from_definition(campaign.name, stored.definition).definition() == campaign.definition():
         return Creation.UNCHANGED
     if stored.currency != campaign.currency:
         raise CurrencyChanged(
@@ -94,13 +95,6 @@ def creation_of(ledger: Ledger, campaign: "Campaign") -> Creation:
             "make another campaign."
         )
     return Creation.CHANGED
-
-
-def same_definition(stored: StoredCampaign, campaign: "Campaign") -> bool:
-    """Whether the file says what the ledger has; keys that a newer version added count as their defaults."""
-    from refundctl.domain.campaigns.campaign import Campaign
-
-    return Campaign.from_definition(campaign.name, stored.definition).definition() == campaign.definition()
 
 
 def create(ledger: Ledger, campaign: "Campaign", run_id: int, printed: PrintedFile | None = None) -> CreateResult:

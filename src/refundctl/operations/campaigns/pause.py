@@ -30,22 +30,14 @@ class Switched:
         return {self.event: int(self.changed)}
 
 
-def pause(ledger: Ledger, terms: "Terms", reason: str | None, run_id: int) -> Switched:
-    """Stop a campaign; where it is stopped already, nothing."""
-    return _switch(ledger, terms.stored, "paused", reason, run_id)
-
-
-def resume(ledger: Ledger, terms: "Terms", reason: str | None, run_id: int) -> Switched:
-    """Let a campaign go on; where it was not stopped, nothing."""
-    return _switch(ledger, terms.stored, "resumed", reason, run_id)
-
-
-def _switch(ledger: Ledger, stored: "StoredCampaign", event: Event, reason: str | None, run_id: int) -> Switched:
-    held = pause_of(ledger.connection, stored.campaign_id)
+def switch(ledger: Ledger, terms: "Terms", event: Event, reason: str | None, run_id: int) -> Switched:
+    """Stop a campaign (`paused`), or let it go on (`resumed`); where it is so already, nothing."""
+    campaign = terms.stored.campaign_id
+    held = pause_of(ledger.connection, campaign)
     changed = (held is None) == (event == "paused")
     if changed:
-        post_event(ledger.connection, stored.campaign_id, event, reason, run_id)
-    return Switched(event, changed, held or pause_of(ledger.connection, stored.campaign_id))
+        post_event(ledger.connection, campaign, event, reason, run_id)
+    return Switched(event, changed, held or pause_of(ledger.connection, campaign))
 
 
 def refuse_paused(ledger: Ledger, stored: "StoredCampaign") -> None:

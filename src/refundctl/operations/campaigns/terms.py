@@ -37,8 +37,7 @@ class CampaignUnknown(Refused, code="resource_not_found"):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A stored campaign with its definition read; `earlier` are the ids and texts of those before, the last one
-    first."""
+    """A stored campaign with its definition read; `earlier` are ids and texts of those before, the last one first."""
 
     stored: StoredCampaign
     earlier: Sequence[tuple[int, str]] = ()

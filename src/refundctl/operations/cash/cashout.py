@@ -1,5 +1,4 @@
-"""Cash instead of a card: what a customer asks for freezes the card at once, so that it can't be spent a minute
-later."""
+"""Cash instead of a card: what a customer asks for freezes the card at once, so that it can't be spent meanwhile."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,12 @@ from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.bank_files import orders_of
 from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
 from refundctl.ledger.database.connection import Ledger
+from refundctl.ledger.desk import card_details
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.campaigns.terms import terms_of
 from refundctl.operations.desk import refusals
-from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import on_card_found
+from refundctl.operations.desk.card_facts import card_facts
+from refundctl.operations.desk.deeds import WithReason, on_card_found
 from refundctl.operations.desk.kept_answers import Answer, Desk
 from refundctl.operations.desk.refusals import state_in_words
 
@@ -36,14 +36,10 @@ class NotCancellable(Refused, code="not_cancellable"):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(WithReason):
     """The deed of `cashout request`: the card is frozen, `paid` is owed in cash, and the bonus lapses."""
 
     reason: str
-
-    def arguments(self, ledger: Ledger, card: Card) -> Mapping[str, Any]:
-        """See CardDeed."""
-        return {"reason": self.reason}
 
     def do(self, desk: Desk, card: Card) -> Answer:
         """See CardDeed. A paused campaign is no hindrance."""
@@ -76,7 +72,7 @@ def _facts(desk: Desk, card: Card, posted: Sequence[int], amount: Buckets, state
             "state": str(state),
         },
         "card": card_facts(desk.card(card.number)),
-        "transactions": transaction_facts(desk.ledger, posted),
+        "transactions": card_details.transactions(desk.ledger.connection, posted),
     }
 
 
@@ -167,7 +163,7 @@ class _Cancel:
             totals={card.currency: {"cash": amount.paid, "lapsed": amount.bonus}} if changed else {},
             facts={
                 **_facts(desk, card, [debt.debt_id], amount, DebtState.CANCELLED),
-                "transactions": transaction_facts(desk.ledger, given),
+                "transactions": card_details.transactions(desk.ledger.connection, given),
             },
             changed=changed,
         )

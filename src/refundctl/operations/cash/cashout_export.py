@@ -135,8 +135,7 @@ def place_of(output: str) -> Path:
 def export(ledger: Ledger, journal: Journal, asked: BankFileAsked, *, keep: bool) -> CashExport:
     """Reserve the open debts that can be paid, and write the file; or finish the one that an earlier command began.
 
-    Raises HandOverOpen, DebtorMissing, AccountsChanged, CampaignUnknown, and FileExists where another file is in the
-    way.
+    Raises HandOverOpen, DebtorMissing, AccountsChanged, CampaignUnknown, and FileExists where another file is there.
     """
     debtor = asked.debtor
     with ledger.writing() as writing:
@@ -254,8 +253,7 @@ def _preview(ledger: Ledger, file: CashFile, asked: BankFileAsked) -> CashExport
 def _write(
     ledger: Ledger, journal: Journal, file: CashFile, asked: BankFileAsked, debtor: Party
 ) -> tuple[RunFile | None, list[Debt]]:
-    """Write the file and mark it, as a run of its own; where the same command runs twice at once, the second finds all
-    done.
+    """Write the file and mark it, as a run of its own; where the same command runs twice, the second finds all done.
 
     Raises Busy where another process goes on writing there.
     """

@@ -3,18 +3,14 @@
 All of a file in one transaction. What is known already is left as it is, so a file may be settled again at any time.
 """
 
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.cash.payment_ids import OtherLedger, PaymentId, parse_message_id, parse_payment_id
-from refundctl.files.bookings.rejects_csv import write_rejects
 from refundctl.files.cash.bank_answers import BankAnswer, Said, Statement
-from refundctl.files.safe_write import Other, remove_parts, replacing
 from refundctl.ledger.cash import bank_files
 from refundctl.ledger.cash import debts as cash_lists
 from refundctl.ledger.cash.bank_files import CashOrder
@@ -22,7 +18,6 @@ from refundctl.ledger.cash.debts import Debt, DebtState
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import ledger_id
-from refundctl.operations.bookings.rejects_files import refuse_foreign
 from refundctl.operations.run_lifecycle import one_run
 
 PAID, REOPENED, PENDING, UNCHANGED = "paid", "reopened", "pending", "unchanged"
@@ -238,22 +233,3 @@ def listed(answer: BankAnswer, result: SettleResult) -> list[Mapping[str, Any]]:
         {"code": row.code, "message": row.reason, "path": answer.name, **({"line": row.line} if row.line else {})}
         for row in result.rejected
     ]
-
-
-def write_rejects_file(answer: BankAnswer, stream: BinaryIO, result: SettleResult, path: Path) -> RunFile:
-    """Write the rows of a CSV that were not taken, where they can be fixed; `stream` is the file itself.
-
-    Raises FileExists where a file is in the way that is no rejects file.
-    """
-    if answer.csv is None:
-        raise ValueError(answer.name)
-    refuse_foreign(path)
-    remove_parts(path)
-    stream.seek(0)
-    with replacing(path, other=Other.KEEP) as out:
-        buffered = io.BufferedWriter(out)
-        text = io.TextIOWrapper(buffered, encoding="utf-8", newline="")
-        count = write_rejects(stream, answer.csv, result.rejected, text)
-        text.detach()
-        buffered.detach()
-    return RunFile(str(path), count, out.sha256, output=True)

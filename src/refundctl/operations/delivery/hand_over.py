@@ -53,14 +53,9 @@ class Place:
     tool: str
     command: str
 
-    @property
-    def account(self) -> bool:
-        """Whether summary.json and manifest.json stand beside the mail file, as `run` writes them."""
-        return self.command == "run"
-
     def names(self) -> list[str]:
         """The files that a hand-over writes here, in order."""
-        return [self.file_name, SUMMARY_FILE, MANIFEST_FILE] if self.account else [self.file_name]
+        return [self.file_name, SUMMARY_FILE, MANIFEST_FILE] if self.command == "run" else [self.file_name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +125,11 @@ class HandOverWanted:
 def reserve(ledger: Ledger, wanted: HandOverWanted, run_id: int) -> HandOver | None:
     """Reserve the campaign's new credits for one hand-over; None where there is nothing to hand over.
 
-    Raises HandOverOpen where another hand-over is under way, and FileExists where files are in the way: both before
-    anything is committed.
+    Raises, before anything is committed, HandOverOpen where another is under way, FileExists for files in the way.
     """
     connection, place = ledger.connection, wanted.place
     new = hand_overs.find_new_credits(
-        connection,
-        wanted.campaign,
-        place.tool,
-        fresh_after=wanted.fresh_after,
-        considered=wanted.considered,
+        connection, wanted.campaign, place.tool, fresh_after=wanted.fresh_after, considered=wanted.considered
     )
     if not (new.found or wanted.everyone or wanted.empty):
         return None
@@ -153,11 +143,7 @@ def reserve(ledger: Ledger, wanted: HandOverWanted, run_id: int) -> HandOver | N
         for name in place.names():
             refuse_existing(place.folder / name, force=wanted.force)
     return hand_overs.reserve(
-        new,
-        directory=str(place.folder),
-        file_name=place.file_name,
-        everyone=wanted.everyone,
-        run_id=run_id,
+        new, directory=str(place.folder), file_name=place.file_name, everyone=wanted.everyone, run_id=run_id
     )
 
 
@@ -219,8 +205,10 @@ def _hand_over(ledger: Ledger, journal: Journal, reserved: HandOver, tick: Tick)
     if entries[0]["command"] in {"run", "apply"}:
         summary = summary_of(entries, figures, stored.currency)
         written = write_whole(folder / SUMMARY_FILE, _json(summary))
-        files += [*_rejects_of(entries), RunFile(SUMMARY_FILE, 1, written.sha256, output=True)]
-        manifest = {"files": _manifest_files(files, totals), "seal": seal, "run_id": reserved.run_id}
+        files += [RunFile(**file) for file in entries[0]["files"] if file.get("output")]
+        files.append(RunFile(SUMMARY_FILE, 1, written.sha256, output=True))
+        listed = [{**mail.as_json(), "totals": totals}, *(file.as_json() for file in files[1:])]
+        manifest = {"files": listed, "seal": seal, "run_id": reserved.run_id}
         write_whole(folder / MANIFEST_FILE, _json({"schema_version": 1, "campaign": stored.name, **manifest}))
     with ledger.writing(), one_run(journal, campaign=stored.name, step="handover", parent=reserved.run_id) as run:
         hand_overs.mark_delivered(ledger.connection, reserved, [file.as_json() for file in files], run.run_id)
@@ -262,14 +250,6 @@ def summary_of(entries: Sequence[Mapping[str, Any]], figures: MailFigures, curre
         },
         "files": run["files"],
     }
-
-
-def _rejects_of(entries: Sequence[Mapping[str, Any]]) -> list[RunFile]:
-    return [RunFile(**file) for file in entries[0]["files"] if file.get("output")]
-
-
-def _manifest_files(files: Sequence[RunFile], totals: Mapping[str, int]) -> list[dict[str, Any]]:
-    return [{**file.as_json(), **({"totals": totals} if index == 0 else {})} for index, file in enumerate(files)]
 
 
 def _json(value: object) -> bytes:

@@ -30,8 +30,7 @@ class Handout:
         self._given: dict[str, Terms] = {}
 
     def last_day(self, desk: Desk, card: Card, customer: int | None) -> str | None:
-        """The last valid day of a card that is handed out now, as if it were published; None for none. Raises
-        CampaignOver."""
+        """The last valid day of a card that is handed out now, as if published; None for none. Raises CampaignOver."""
         if card.campaign_name not in self._last_days:
             self._last_days[card.campaign_name] = self._terms_of(desk, card).holding(desk.now).expires_on[0]
         return None if self._never_expires(desk, card, customer) else self._last_days[card.campaign_name]

@@ -12,7 +12,7 @@ from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import adjusting as posting
 from refundctl.operations.desk import refusals
 from refundctl.operations.desk.amounts import amount_of, balance_by_bucket, money
-from refundctl.operations.desk.card_facts import card_facts, transaction_facts
+from refundctl.operations.desk.deeds import moved
 from refundctl.operations.desk.goodwill_limits import BONUS, PAID, Giving, in_bucket
 from refundctl.operations.desk.kept_answers import Answer, Desk
 from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
@@ -22,8 +22,7 @@ from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
 class Adjust:
     """The deed of `card adjust`; texts as they were typed, but for the reason, which holds no code.
 
-    `bucket` None means paid, and for what is taken then bonus. `together` is what a file's cards share, which the
-    caller closes; one card closes its own.
+    `bucket` None means paid, and for what is taken then bonus. `together` is what a file's cards share: see Activate.
     """
 
     amount: str
@@ -52,16 +51,8 @@ class Adjust:
             reason=self.reason,
             run_id=desk.run_id,
         )
-        return Answer(
-            campaign=card.campaign_name,
-            counts={"adjusted": 1},
-            totals={card.currency: {"adjusted": amount.total, "paid": amount.paid, "bonus": amount.bonus}},
-            facts={
-                "card": card_facts(_after(card, amount)),
-                "transactions": transaction_facts(desk.ledger, posted),
-            },
-            warnings=self._warnings(desk, card) if minor > 0 else (),
-        )
+        warnings = self._warnings(desk, card) if minor > 0 else ()
+        return moved(desk, _after(card, amount), "adjusted", "adjusted", amount, posted, warnings=warnings)
 
     def _given(self, desk: Desk, card: Card, minor: int) -> Buckets:
         refuse_giving(desk, card)
@@ -97,8 +88,7 @@ def _after(card: Card, amount: Buckets) -> Card:
 
 
 def refuse_giving(desk: Desk, card: Card) -> None:
-    """Raise NotActive, Disabled or CardExpired where nothing may come onto a card: it must be alive, if only blocked
-    for now."""
+    """Raise NotActive, Disabled or CardExpired where nothing may come onto a card; one blocked for now may get it."""
     _refuse_ended(card)
     if card.state is CardState.DEACTIVATED:
         raise refusals.NotActive(

@@ -5,6 +5,8 @@ from refundctl.domain.basics.money import AmountError, amount_for_people, exampl
 from refundctl.domain.cards.buckets import Buckets
 from refundctl.operations.desk.refusals import OtherCurrency
 
+money = amount_for_people
+
 
 def amount_of(text: str, currency: str, option: str = "--amount", *, signed: bool = False) -> int:
     """Minor units of `12.50`, `EUR 12.50` or `12.50 EUR`; with `signed` also `-12.50` and `+12.50`, but never zero.
@@ -33,11 +35,6 @@ def _without_currency(text: str, currency: str, option: str) -> str:
             f"{option} is in {named[0].upper()}, but this card is in {currency}: give the amount in {currency}."
         )
     return next(word for word in words if word is not named[0])
-
-
-def money(minor: int, currency: str) -> str:
-    """An amount for people."""
-    return amount_for_people(minor, currency)
 
 
 def balance_by_bucket(balance: Buckets, currency: str) -> str:

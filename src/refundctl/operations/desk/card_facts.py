@@ -1,11 +1,8 @@
-"""What is told of a card and its transactions: nothing of a person, and of the code its last four signs."""
+"""What is told of a card: nothing of a person, and of the code its last four signs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from refundctl.ledger.cards.one_card import Card
-from refundctl.ledger.database.connection import Ledger
-from refundctl.ledger.desk import card_details
 
 
 def card_facts(card: Card) -> dict[str, Any]:
@@ -24,8 +21,3 @@ def card_facts(card: Card) -> dict[str, Any]:
         "has_pin": card.pin is not None,
         "successor": None if card.successor is None else f"c{card.successor}",
     }
-
-
-def transaction_facts(ledger: Ledger, transactions: Sequence[int]) -> list[dict[str, Any]]:
-    """Transactions of these ids as they stand in JSON, in the names of the export's columns."""
-    return card_details.transactions(ledger.connection, transactions)

@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from refundctl.domain.basics.errors import Refused
+from refundctl.domain.cards.buckets import Buckets
 from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import is_card_id
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
+from refundctl.ledger.desk import card_details
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.kept_answers import Answer, Desk, once
@@ -68,6 +70,28 @@ def done(desk: Desk, card: Card, count: str, *, state: CardState | None = None, 
 def nothing(card: Card, count: str) -> Answer:
     """There was nothing to do."""
     return Answer(card.campaign_name, {count: 0}, facts={"card": card_facts(card)}, changed=False)
+
+
+def moved(
+    desk: Desk,
+    card: Card,
+    count: str,
+    total: str,
+    amount: Buckets,
+    posted: Sequence[int],
+    *,
+    warnings: Sequence[str] = (),
+    **facts: Any,
+) -> Answer:
+    """What came of money that was `posted`; `card` as it stands now, `count` and `total` are the figures' names."""
+    transactions = card_details.transactions(desk.ledger.connection, posted)
+    return Answer(
+        card.campaign_name,
+        {count: 1},
+        {card.currency: {total: amount.total, "paid": amount.paid, "bonus": amount.bonus}},
+        {**facts, "card": card_facts(card), "transactions": transactions},
+        warnings=tuple(warnings),
+    )
 
 
 def on_card(

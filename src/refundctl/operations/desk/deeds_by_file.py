@@ -28,28 +28,27 @@ Closing = Callable[[Desk], Sequence[str]]
 def on_cards(
     ledger: Ledger,
     journal: Journal,
-    path: str,
+    file: RunFile,
     rows: Sequence[NamedCard],
     malformed: Sequence[RowProblem],
     *,
-    key: str | None = None,
-    keep: bool = True,
-    files: Sequence[RunFile] = (),
-    closing: Closing | None = None,
+    key: str | None,
+    keep: bool,
+    closing: Closing | None,
 ) -> Answer:
     """Do a deed to each card of a file: all or nothing, in one run; every row that can't be done is listed.
 
-    `malformed` are rows that the file's reader could make nothing of; `files` is what the run's outcome keeps of the
-    file. `closing` looks at all rows together once they are done: it gives warnings, and may refuse the whole. Raises
-    BulkMalformed where any row is malformed or names a card again, else BulkRefused where a rule refuses any.
+    `malformed` are rows that the file's reader could make nothing of. `closing` looks at all rows together once they
+    are done: it gives warnings, and may refuse the whole. Raises BulkMalformed where any row is malformed or names a
+    card again, else BulkRefused where a rule refuses any.
     """
 
     def do(desk: Desk) -> Answer:
-        answer = _all_rows(desk, path, rows, malformed)
+        answer = _all_rows(desk, file.path, rows, malformed)
         return answer if closing is None else replace(answer, warnings=(*answer.warnings, *closing(desk)))
 
     def work(journal: Journal, refused: Refusal) -> Answer:
-        return once(ledger, journal, key, None, do, files)
+        return once(ledger, journal, key, None, do, [file])
 
     return in_one_transaction(ledger, journal, work, keep=keep)
 

@@ -40,8 +40,7 @@ class Enable(WithReason):
 
 @dataclass(frozen=True, slots=True)
 class Deactivate(WithReason):
-    """The deed of `card deactivate`: nothing is ever bought with it again; its balance stays on it, and in the
-    books."""
+    """The deed of `card deactivate`: nothing is ever bought with it again; its balance stays, and in the books."""
 
     def do(self, desk: Desk, card: Card) -> Answer:
         """See CardDeed."""

@@ -39,11 +39,9 @@ class CampaignExpiry:
 
 
 def expire(ledger: Ledger, journal: Journal, campaign: str | None, reason: str | None) -> list[CampaignExpiry]:
-    """Book what is left on cards whose last valid day is over where their campaign is; all campaigns where none is
-    named.
+    """Book what is left on cards whose last valid day is over where their campaign is; of all where none is named.
 
-    Each campaign in which there was anything gets a run of its own; the others, none. Also of one that is paused: days
-    go by. Raises CampaignUnknown.
+    Each campaign with anything to book gets a run of its own, a paused one too: days go by. Raises CampaignUnknown.
     """
     if campaign is not None:
         wanted = [terms_of(ledger, campaign)]

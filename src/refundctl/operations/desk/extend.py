@@ -22,8 +22,7 @@ _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")  # date.fromisoformat() takes we
 
 @dataclass(frozen=True, slots=True)
 class Extend:
-    """The deed of `card extend`: a later last valid day, `until`; it revives a card whose balance was not booked as
-    expired."""
+    """The deed of `card extend`: a later last valid day; it revives a card whose balance was not booked as expired."""
 
     until: date
 

@@ -1,5 +1,4 @@
-"""What the desk gives out of hand, for no booking: held against the campaign's budget, and against what needs
-approval."""
+"""What the desk gives for no booking: held against the campaign's budget, and against what needs approval."""
 
 from collections.abc import Sequence
 
@@ -37,8 +36,7 @@ class Giving:
 
 
 def hold_given(ledger: Ledger, terms: Terms) -> list[str]:
-    """Hold what was just given against a campaign's budget; gives warnings. Raises BudgetExceeded and
-    ApprovalRequired."""
+    """Hold what was given against a campaign's budget; gives warnings. Raises BudgetExceeded and ApprovalRequired."""
     # Reading plans is left out of the path of a single card's redemption, which loads this module with its neighbours.
     from refundctl.operations.funding.approval import refuse_unapproved
 

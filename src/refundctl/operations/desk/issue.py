@@ -17,8 +17,7 @@ from refundctl.ledger.people.finding_people import find_customers_in
 from refundctl.operations.campaigns.pause import refuse_paused
 from refundctl.operations.campaigns.terms import Terms, terms_of
 from refundctl.operations.desk.amounts import amount_of, money
-from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import without_card
+from refundctl.operations.desk.deeds import moved, without_card
 from refundctl.operations.desk.goodwill_limits import BONUS, hold_given, in_bucket
 from refundctl.operations.desk.kept_answers import Answer, Desk
 from refundctl.operations.desk.named_cards import customer_named
@@ -71,7 +70,7 @@ def _arguments(ledger: Ledger, goodwill: Goodwill, name: str) -> Mapping[str, An
 
 
 def _issue(desk: Desk, goodwill: Goodwill) -> Answer:
-    ledger, connection = desk.ledger, desk.ledger.connection
+    ledger = desk.ledger
     terms = terms_of(ledger, goodwill.campaign)
     refuse_paused(ledger, terms.stored)
     currency, campaign = terms.stored.currency, terms.stored.campaign_id
@@ -79,7 +78,7 @@ def _issue(desk: Desk, goodwill: Goodwill) -> Answer:
     amount = in_bucket(amount_of(goodwill.amount, currency), goodwill.bucket or BONUS)
     card = new_card(desk, terms, Recipient(campaign, customer, None, _last_day(desk, terms, customer)))
     posted = posting.post(
-        connection,
+        ledger.connection,
         "goodwill",
         card=card,
         campaign=campaign,
@@ -89,13 +88,7 @@ def _issue(desk: Desk, goodwill: Goodwill) -> Answer:
     )
     _refuse_capped(ledger, terms, customer, amount.total)
     warnings = [*(limit.warning for limit in check_cards(ledger, terms)), *hold_given(ledger, terms)]
-    return Answer(
-        campaign=terms.stored.name,
-        counts={"issued": 1},
-        totals={currency: {"issued": amount.total, "paid": amount.paid, "bonus": amount.bonus}},
-        facts={"card": card_facts(desk.card(card)), "transactions": transaction_facts(ledger, posted)},
-        warnings=tuple(warnings),
-    )
+    return moved(desk, desk.card(card), "issued", "issued", amount, posted, warnings=warnings)
 
 
 def new_card(desk: Desk, terms: Terms, to: Recipient) -> int:

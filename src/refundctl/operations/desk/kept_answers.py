@@ -1,7 +1,6 @@
 """What came of a deed, and the answer that is kept under its key: asked for again, it is given without doing it again.
 
-So that who never heard the answer, since the program was killed after the commit or the line broke, may simply ask
-once more.
+So who never heard it, since the program was killed after the commit or the line broke, may simply ask once more.
 """
 
 import hashlib
@@ -64,8 +63,7 @@ def once(
     do: Callable[[Desk], Answer],
     files: Sequence[RunFile] = (),
 ) -> Answer:
-    """Do it in a run of its own; under a key that was used for the same before, give that answer. Raises
-    KeyConflict."""
+    """Do it in a run of its own; under a key that was used for the same, give that answer. Raises KeyConflict."""
     digest = _digest(journal)
     if key is not None:
         earlier = idempotency_keys.answer_under(ledger.connection, key)

@@ -1,7 +1,6 @@
 """Loading what a till that works on its own has sold: known purchases are unchanged, bad ones rejected, others posted.
 
-What becomes of a row depends on what the rows say, never on where they stand: they are posted in the order of their
-moments.
+What becomes of a row depends on what rows say, never on where they stand: they are posted by their moments.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.bookings.booking_cells import Fault, RejectCode
-from refundctl.domain.cards.buckets import taken
 from refundctl.domain.cards.codes import code_key, mask
 from refundctl.domain.cards.redemption_columns import is_ahead, moment_of_purchase, other_currency, read_amount
 from refundctl.files.desk.redemptions_csv import RedemptionsFile
@@ -18,7 +16,6 @@ from refundctl.ledger.cards.finding_cards import card_number, lookalikes
 from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import redeeming, staged_till_rows
-from refundctl.ledger.desk.redeeming import NewRedemption
 from refundctl.ledger.desk.staged_till_rows import JudgedRedemption, StagedRedemption, StagedRedemptions
 from refundctl.ledger.journal.run_journal import Run
 from refundctl.operations.bookings.input_files import (
@@ -30,7 +27,7 @@ from refundctl.operations.bookings.input_files import (
     without_collector,
 )
 from refundctl.operations.desk.amounts import money
-from refundctl.operations.desk.redeem import buyer
+from refundctl.operations.desk.redeem import buyer, post
 from refundctl.operations.desk.redemption_refusals import Purchase, refuse_redeeming
 from refundctl.operations.desk.refusals import CardUnknown, CustomerMissing, InvoiceUsed, OrderTotalMissing
 
@@ -215,7 +212,7 @@ class _Till:
         except Refused as error:
             self._refuse(row, error)
         else:
-            self._post(row, card, moment)
+            self._post(row, card, bought, moment)
 
     def _moment(self, row: JudgedRedemption, card: Card) -> datetime:
         if row.redeemed_at is None:
@@ -232,18 +229,9 @@ class _Till:
             connection, row.card, row.invoice, row.amount_minor, error.code, self.run_id
         )
 
-    def _post(self, row: JudgedRedemption, card: Card, moment: datetime) -> None:
-        amount = taken(row.amount_minor, card.balance, bonus_first=card.rules.bonus_first)
-        new = NewRedemption(
-            card=card.number,
-            campaign=card.campaign,
-            amount=amount,
-            customer=row.customer or None,
-            invoice=row.invoice,
-            order_total_minor=row.order_total_minor,
-            redeemed_at=None if row.redeemed_at is None else _stamp(moment),
-        )
-        redeeming.redeem(self.ledger.connection, new, self.run_id)
+    def _post(self, row: JudgedRedemption, card: Card, bought: Purchase, moment: datetime) -> None:
+        redeemed_at = None if row.redeemed_at is None else _stamp(moment)
+        amount, _ = post(self.ledger, card, bought, self.run_id, redeemed_at, by_till=True)
         self.loaded += 1
         sums = self.totals.setdefault(card.currency, {"redeemed": 0, "paid": 0, "bonus": 0})
         for name, minor in (("redeemed", amount.total), ("paid", amount.paid), ("bonus", amount.bonus)):

@@ -16,11 +16,9 @@ Seen = TypeVar("Seen")
 
 
 def look(ledger: Ledger, journal: Journal, named: str, see: Callable[["Look"], Seen]) -> Seen:
-    """What `see` makes of the card that is named by its card_id or code, in one view of the ledger, which stays as it
-    is.
+    """What `see` makes of the card named by its card_id or code, in one view of the ledger, which stays as it is.
 
-    What is refused is kept as an attempt, with its card and what was asked, if the ledger can be written at all. Raises
-    CardUnknown, and what `see` refuses.
+    A refusal, CardUnknown or one of `see`, is kept as an attempt with what was asked, if the ledger can be written.
     """
     seen = None
     try:

@@ -15,7 +15,7 @@ from refundctl.ledger.desk import redeeming
 from refundctl.ledger.desk.redeeming import NewRedemption
 from refundctl.ledger.people.finding_people import customer_number
 from refundctl.operations.desk.amounts import amount_of
-from refundctl.operations.desk.card_facts import card_facts, transaction_facts
+from refundctl.operations.desk.deeds import moved
 from refundctl.operations.desk.kept_answers import Answer, Desk
 from refundctl.operations.desk.pins import PinTyped
 from refundctl.operations.desk.redemption_refusals import SOMEBODY_ELSE, Purchase, refuse_redeeming
@@ -52,11 +52,24 @@ class Redeem:
         """See CardDeed."""
         bought = self.purchase(desk.ledger, card)
         refuse_redeeming(desk.ledger, card, bought, desk.now, pin=self.pin)
-        return post(desk, card, bought)
+        amount, posted = post(desk.ledger, card, bought, desk.run_id)
+        redemption = {
+            "id": posted[0],
+            "card_id": card.card_id,
+            "amount": amount.total,
+            "paid": amount.paid,
+            "bonus": amount.bonus,
+            "currency": card.currency,
+            "invoice": bought.invoice,
+            "order_total": bought.order_total_minor,
+        }
+        return moved(desk, _after(card, amount), "redemptions", "redeemed", amount, posted, redemption=redemption)
 
 
-def post(desk: Desk, card: Card, bought: Purchase, redeemed_at: str | None = None, *, by_till: bool = False) -> Answer:
-    """Take off what refuse_redeeming() lets pass."""
+def post(
+    ledger: Ledger, card: Card, bought: Purchase, run_id: int, redeemed_at: str | None = None, *, by_till: bool = False
+) -> tuple[Buckets, list[int]]:
+    """Take off what refuse_redeeming() lets pass; gives what was taken, and the transactions."""
     amount = taken(bought.amount_minor or 0, card.balance, bonus_first=card.rules.bonus_first)
     new = NewRedemption(
         card=card.number,
@@ -68,26 +81,7 @@ def post(desk: Desk, card: Card, bought: Purchase, redeemed_at: str | None = Non
         pin=None if card.pin is None or by_till else card.pin.pin_id,
         redeemed_at=redeemed_at,
     )
-    posted = redeeming.redeem(desk.ledger.connection, new, desk.run_id)
-    return Answer(
-        campaign=card.campaign_name,
-        counts={"redemptions": 1},
-        totals={card.currency: {"redeemed": amount.total, "paid": amount.paid, "bonus": amount.bonus}},
-        facts={
-            "redemption": {
-                "id": posted[0],
-                "card_id": card.card_id,
-                "amount": amount.total,
-                "paid": amount.paid,
-                "bonus": amount.bonus,
-                "currency": card.currency,
-                "invoice": bought.invoice,
-                "order_total": bought.order_total_minor,
-            },
-            "card": card_facts(_after(card, amount)),
-            "transactions": transaction_facts(desk.ledger, posted),
-        },
-    )
+    return amount, redeeming.redeem(ledger.connection, new, run_id)
 
 
 def _after(card: Card, amount: Buckets) -> Card:

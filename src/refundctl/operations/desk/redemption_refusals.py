@@ -46,8 +46,7 @@ def refuse_redeeming(
     """Raise Refused with the first reason why this can't be bought with the card at this moment.
 
     What is None in `bought` is not known and not looked at, but where the campaign requires it of a `whole` purchase.
-    Without `check_pin` a PIN is not asked for: a till that works on its own has done so, and `validate` only says that
-    there is one.
+    Without `check_pin` none is asked for: a till on its own has done so, and `validate` only says that there is one.
     """
     if card.pause is not None:
         raise CampaignPaused(
@@ -71,10 +70,7 @@ _WHAT_NEXT = {
     CardState.TRANSFERRED: (refusals.NotActive, "redeem that one"),
     CardState.FROZEN: (refusals.Disabled, "`refundctl cashout cancel` gives it back"),
     CardState.DISABLED: (refusals.Disabled, "`refundctl card enable` lets it be used again"),
-    CardState.UNASSIGNED: (
-        refusals.NotActive,
-        "`refundctl card activate` or `refundctl card assign` activates it",
-    ),
+    CardState.UNASSIGNED: (refusals.NotActive, "`refundctl card activate` or `refundctl card assign` activates it"),
     CardState.EXPIRED: (
         refusals.CardExpired,
         "`refundctl card extend` revives it as long as its balance is not booked as expired",

@@ -1,5 +1,4 @@
-"""Giving a redemption back, once, in whole or part: to the buckets it was taken from, on the card where the money is
-now."""
+"""Giving a redemption back, once, in whole or part: to the buckets it was taken from, where the money is now."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from refundctl.domain.basics.errors import UsageError
-from refundctl.domain.cards.buckets import Buckets, given_back
+from refundctl.domain.cards.buckets import given_back
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.cards.successors import last_successor
@@ -18,8 +17,7 @@ from refundctl.ledger.desk.redeeming import PastRedemption
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.desk import refusals
 from refundctl.operations.desk.amounts import amount_of, money
-from refundctl.operations.desk.card_facts import card_facts, transaction_facts
-from refundctl.operations.desk.deeds import on_card_found
+from refundctl.operations.desk.deeds import moved, on_card_found
 from refundctl.operations.desk.kept_answers import Answer, Desk
 from refundctl.operations.desk.refusals import state_in_words
 
@@ -39,8 +37,7 @@ def rollback(
 ) -> Answer:
     """Give back the redemption that this transaction is of, once per `key`; `amount` None is all of it.
 
-    Raises UsageError, RedemptionUnknown, RolledBack, MoreThanTaken, OtherCurrency, KeyConflict, and NotActive or
-    Disabled where the money has nowhere to go.
+    Raises UsageError, RedemptionUnknown, RolledBack, MoreThanTaken, OtherCurrency, KeyConflict, NotActive, Disabled.
     """
     number = transaction_number(transaction)
     return on_card_found(
@@ -100,7 +97,15 @@ class _GiveBack:
         posted = redeeming.roll_back(
             desk.ledger.connection, redemption, amount, card=target.number, reason=self.reason, run_id=desk.run_id
         )
-        return _answer(desk, redemption, target, amount, posted)
+        rollback = {
+            "redemption": redemption.number,
+            "card_id": target.card_id,
+            "amount": amount.total,
+            "paid": amount.paid,
+            "bonus": amount.bonus,
+            "currency": target.currency,
+        }
+        return moved(desk, desk.card(target.number), "rollbacks", "refunded", amount, posted, rollback=rollback)
 
     def _redemption(self, ledger: Ledger) -> PastRedemption:
         found = redeeming.redemption_of(ledger.connection, self.transaction)
@@ -132,8 +137,7 @@ def _refuse_more(redemption: PastRedemption, amount_minor: int, card: Card) -> N
 def _where_money_goes(desk: Desk, card: Card) -> Card:
     """The card itself, or the last one that its balance has moved to since.
 
-    One that is blocked for now, locked or expired gets its money back; raises Disabled for one that is frozen, and
-    NotActive for one that is dead.
+    One that is disabled, locked or expired gets its money back. Raises Disabled where frozen, NotActive where dead.
     """
     number = last_successor(desk.ledger.connection, card.number)
     target = card if number == card.number else desk.card(number)
@@ -148,23 +152,3 @@ def _where_money_goes(desk: Desk, card: Card) -> Card:
             "back in another way, such as `refundctl card issue`."
         )
     return target
-
-
-def _answer(desk: Desk, redemption: PastRedemption, target: Card, amount: Buckets, posted: list[int]) -> Answer:
-    return Answer(
-        campaign=target.campaign_name,
-        counts={"rollbacks": 1},
-        totals={target.currency: {"refunded": amount.total, "paid": amount.paid, "bonus": amount.bonus}},
-        facts={
-            "rollback": {
-                "redemption": redemption.number,
-                "card_id": target.card_id,
-                "amount": amount.total,
-                "paid": amount.paid,
-                "bonus": amount.bonus,
-                "currency": target.currency,
-            },
-            "card": card_facts(desk.card(target.number)),
-            "transactions": transaction_facts(desk.ledger, posted),
-        },
-    )

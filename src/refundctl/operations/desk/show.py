@@ -34,7 +34,7 @@ def show(seen: Look, *, reveal: bool = False) -> Shown:
     """All there is to tell of a card; its whole code only where it is to be revealed."""
     card, ledger = seen.card, seen.ledger
     connection = ledger.connection
-    refusal = why_not(ledger, card)
+    refusal = _why_not(ledger, card)
     facts = {
         **card_facts(card),
         **({"code": card.code} if reveal else {}),
@@ -77,7 +77,7 @@ def _failed_attempts(ledger: Ledger, card: Card) -> dict[str, Any]:
     return {"count": found.count, "days": ATTEMPTS_DAYS, "last_code": found.last_code, "last_at": found.last_at}
 
 
-def why_not(ledger: Ledger, card: Card) -> Refused | None:
+def _why_not(ledger: Ledger, card: Card) -> Refused | None:
     """Why nothing at all can be bought with a card now, None where something can."""
     try:
         refuse_redeeming(ledger, card, UNKNOWN_PURCHASE, ledger.clock.now, check_pin=False, whole=False)

@@ -8,11 +8,11 @@ from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
-from refundctl.ledger.desk import card_events, transferring
+from refundctl.ledger.desk import card_details, card_events, transferring
 from refundctl.ledger.desk.publishing_one_card import Recipient, hand_out_card
 from refundctl.operations.campaigns.terms import terms_of
 from refundctl.operations.desk import refusals
-from refundctl.operations.desk.card_facts import card_facts, transaction_facts
+from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.issue import new_card
 from refundctl.operations.desk.kept_answers import Answer, Desk
 from refundctl.operations.desk.named_cards import find_card
@@ -21,8 +21,7 @@ from refundctl.operations.desk.refusals import refuse_frozen, state_in_words
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """The deed of `card transfer`: `to` is the card_id or code of the card that takes the balance, None for a new
-    one."""
+    """The deed of `card transfer`: `to` is the card_id or code of what takes the balance, None for a new card."""
 
     to: str | None = None
     reason: str | None = None
@@ -61,7 +60,7 @@ class Transfer:
             facts={
                 "card": card_facts(desk.card(successor)),
                 "from": card_facts(desk.card(card.number)),
-                "transactions": transaction_facts(desk.ledger, posted),
+                "transactions": card_details.transactions(desk.ledger.connection, posted),
             },
         )
 
@@ -72,8 +71,7 @@ def _recipient(card: Card) -> Recipient:
 
 
 def _refuse_moving(desk: Desk, card: Card) -> None:
-    """Raise NotActive, Disabled or CardExpired where nothing may be moved; a card that is blocked or locked may be lost
-    too."""
+    """Raise NotActive, Disabled or CardExpired where nothing may be moved; a blocked or locked card may be lost too."""
     refuse_frozen(card)
     if card.state.is_dead:
         raise refusals.NotActive(f"Card {card.card_id} {state_in_words(card)}: there is nothing to move.")
@@ -111,8 +109,7 @@ def _take_over(desk: Desk, card: Card, target: Card) -> int:
 
 
 def _refuse_used_up(card: Card, target: Card) -> None:
-    """Raise Unsuitable where neither could be redeemed any more, as the redemptions of both count, and one of them can
-    now."""
+    """Raise Unsuitable where one can be redeemed now, and neither could then, as the redemptions of both count."""
     quantity, together = target.rules.quantity, card.redemptions + target.redemptions
     if quantity is not None and min(card.redemptions, target.redemptions) < quantity <= together:
         raise refusals.Unsuitable(

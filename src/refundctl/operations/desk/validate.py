@@ -1,10 +1,9 @@
 """Whether a card could be redeemed now, and why not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from refundctl.ledger.cards.one_card import Card
 from refundctl.operations.desk.card_facts import card_facts
 from refundctl.operations.desk.looking_at_cards import Look
 from refundctl.operations.desk.redeem import Redeem
@@ -13,15 +12,10 @@ from refundctl.operations.desk.redemption_refusals import refuse_redeeming
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """A card that can be redeemed; `needs` is what `card redeem` will ask for besides."""
+    """A card that can be redeemed, as it stands in JSON; `needs` is what `card redeem` will ask for besides."""
 
-    card: Card
+    facts: Mapping[str, Any]
     needs: Sequence[str]
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The card as it stands in JSON."""
-        return card_facts(self.card)
 
 
 def validate(seen: Look, intended: Redeem) -> Valid:
@@ -40,4 +34,4 @@ def validate(seen: Look, intended: Redeem) -> Valid:
         "order_total": rules.minimum_order_minor is not None and bought.order_total_minor is None,
         "pin": card.pin is not None,
     }
-    return Valid(card, [name for name, needed in asked.items() if needed])
+    return Valid(card_facts(card), [name for name, needed in asked.items() if needed])

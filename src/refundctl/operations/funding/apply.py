@@ -29,8 +29,7 @@ class StalePlan(Refused, code="stale_plan"):
 
 
 def refuse_devices(plan: Plan, name: str) -> None:
-    """Raise StalePlan where a planned file has become something that can't be read to its end, such as a device or a
-    pipe."""
+    """Raise StalePlan where a planned file is now something that can't be read to its end, as a device or a pipe."""
     for planned in plan.files:
         path = Path(planned.path)
         if path.exists() and not path.is_file():
@@ -38,8 +37,7 @@ def refuse_devices(plan: Plan, name: str) -> None:
 
 
 def refuse_changed_files(inputs: Sequence[input_files.Input], plan: Plan, name: str) -> None:
-    """Raise StalePlan where a file's bytes are not those that were planned for; the inputs stand at their start
-    again."""
+    """Raise StalePlan where a file's bytes are not those planned for; the inputs stand at their start again."""
     for given, planned in zip(inputs, plan.files, strict=True):
         digest = hashlib.sha256()
         while piece := given.stream.read(1 << 20):
@@ -79,8 +77,7 @@ class Applying:
     applier: Operator
 
     def check_fit(self, ledger: Ledger) -> None:
-        """Raise where the plan can't be applied here and now: AppliedAlready, PlanOfOtherLedger, StalePlan,
-        ApprovalRefused."""
+        """Raise AppliedAlready, PlanOfOtherLedger, StalePlan or ApprovalRefused where it can't be applied now."""
         applied = approvals.applied_run(ledger.connection, self.plan.digest)
         if applied is not None and applied.undone_by is not None:
             raise StalePlan(

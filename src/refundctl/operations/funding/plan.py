@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from refundctl.domain.basics.money import amount_for_people
 from refundctl.files.campaigns import plan_file
@@ -21,9 +20,6 @@ from refundctl.operations.bookings import input_files
 from refundctl.operations.funding import approval
 from refundctl.operations.funding.run import Say, Steps, Task, WriteRejects, take_steps
 from refundctl.operations.run_lifecycle import one_run
-
-if TYPE_CHECKING:
-    from refundctl.domain.bookings.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +65,7 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class PlannedAmounts:
-    """What a run gives: the digest of all lines, and what people read of it, which must be the same when it is
-    applied."""
+    """What a run gives, which must be the same when it is applied: the digest of all lines, and what people read."""
 
     lines: str
     funded: int
@@ -177,15 +172,13 @@ def _of_campaign(steps: Steps, amounts: PlannedAmounts) -> Iterator[Caution]:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Who makes a plan, when, for which ledger (its id is None where there is none yet), and by which source each
-    file was read."""
+    """Who makes a plan, when, for which ledger (its id is None where there is none yet)."""
 
     operator: Operator
     clock: Clock
     ledger_id: str | None
     ledger_path: Path
     after_run: int
-    sources: Mapping[str, "Source"]
     encoding: str | None
 
 
@@ -214,7 +207,7 @@ def plan_of(task: Task, found: Rehearsed, made: Made) -> Plan:
             warnings=found.warnings,
             needs_approval=found.needs_approval,
             threshold=found.threshold,
-            files=[_planned_file(file, made.sources[file.input.name]) for file in task.staged.files],
+            files=[_planned_file(file) for file in task.staged.files],
             options=plan_file.Options(made.encoding, task.strict, task.expected.count, dict(task.expected.totals)),
             definition=json.loads(definition),
             definition_sha256=plan_file.sha256_of(definition),
@@ -223,11 +216,11 @@ def plan_of(task: Task, found: Rehearsed, made: Made) -> Plan:
     )
 
 
-def _planned_file(file: input_files.StagedFile, source: "Source") -> plan_file.PlannedFile:
+def _planned_file(file: input_files.StagedFile) -> plan_file.PlannedFile:
     return plan_file.PlannedFile(
         str(Path(file.input.name).resolve()),
         file.read.rows,
         file.read.sha256,
-        file.source,
-        json.loads(source.definition()),
+        file.source_name,
+        json.loads(file.source.definition()),
     )

@@ -25,8 +25,7 @@ class PublishResult:
     In a campaign with one card per customer, `published` counts the cards, and a customer's further bookings count as
     already published. `remaining` are those that --limit left; `short` those for whom the pool of cards had none left,
     which are among the skipped ones too, as are the `capped` ones, of which a refund would bring its card or customer
-    over the budget's cap; `left_out` of these have no other refund. `not_eligible` says of what the campaign doesn't
-    take, why.
+    over the budget's cap; `left_out` of these have no other refund. `not_eligible` has reasons with their counts.
     """
 
     eligible: int

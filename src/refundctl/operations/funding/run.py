@@ -38,8 +38,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the files of a run go. `finished` is the hand-over of an earlier run that this command has just
-    finished."""
+    """Where the files of a run go. `finished` is the hand-over of an earlier run that this command just finished."""
 
     place: hand_over.Place
     force: bool
@@ -48,8 +47,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What the steps have posted: all transactions after `last_before`; `terms` are the campaign's, `settled` its
-    lines."""
+    """What the steps have posted: all transactions after `last_before`; `terms` the campaign's, `settled` its lines."""
 
     terms: Terms
     settled: Settled
@@ -120,8 +118,7 @@ class RunResult:
 class Guard:
     """What must hold of a run besides: each raises Refused where it doesn't.
 
-    `before` is asked first in the transaction; `after` is told what the steps have posted, and may write for the run
-    with the number given.
+    `before` is asked first in the transaction; `after` is told what was posted and by which run, and may write for it.
     """
 
     before: Callable[[], None]
@@ -152,8 +149,7 @@ def run(
     write_rejects: WriteRejects,
     guard: Guard,
 ) -> RunResult:
-    """Do all steps for the refund lines in the staged files; the caller holds the transaction and decides on keeping
-    it.
+    """Do all steps for the refund lines in the staged files; the caller holds the transaction, and keeps it or not.
 
     `write_rejects` makes the folder, so that a full disk shows before the commit.
     """

@@ -1,7 +1,4 @@
-"""The command `customer`, of the capability people: all that is held on a person, a copy of it, and erasing them.
-
-What the ledger holds on one person is read by ledger/reading/whole_person.py.
-"""
+"""The command `customer`, of the capability people: all that is held on a person, a copy of it, and erasing them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -86,18 +83,17 @@ class View:
     redemptions: Sequence[Mapping[str, Any]]
     attempts: Sequence[Mapping[str, Any]]
 
+    def lists(self) -> dict[str, list[Mapping[str, Any]]]:
+        """All but the person, by their names in JSON."""
+        names = ("bookings", "cards", "transactions", "cash", "messages", "redemptions", "attempts")
+        return {name: list(getattr(self, name)) for name in names}
+
     def as_json(self) -> dict[str, Any]:
         """As it stands in JSON output."""
         return {
             "customer": customer_facts(self.customer),
             "consent": _consent(self),
-            "bookings": list(self.bookings),
-            "cards": list(self.cards),
-            "transactions": list(self.transactions),
-            "cash": list(self.cash),
-            "messages": list(self.messages),
-            "redemptions": list(self.redemptions),
-            "attempts": list(self.attempts),
+            **self.lists(),
         }
 
 

@@ -43,8 +43,7 @@ def stage(ledger: Ledger, inputs: Sequence[PlainFile], encoding: str | None, tic
 def load(found: FoundPeople, run: Run) -> LoadResult:
     """Post the staged people; the caller holds the transaction.
 
-    A customer counts once: of several rows about one, all but one are unchanged. Noted is who had been known from
-    bookings only, and is unchanged otherwise.
+    A customer counts once: further rows are unchanged. Noted is who is unchanged, but was known from bookings only.
     """
     erased = erasing.blank_people(found.staged.rows)
     posted = posting_people.post(found.staged.rows, run.run_id)

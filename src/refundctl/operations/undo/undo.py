@@ -20,7 +20,7 @@ from refundctl.ledger.delivery.hand_overs import HandOver
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.ledger.undo import undone_cards, undone_credits, undone_loads, undone_runs
 from refundctl.ledger.undo.undone_cards import Staying, Withdrawn
-from refundctl.ledger.undo.undone_credits import CreditsTakenBack, Spent
+from refundctl.ledger.undo.undone_credits import CreditsTakenBack
 from refundctl.ledger.undo.undone_runs import PastRun
 from refundctl.operations.run_lifecycle import one_run
 
@@ -81,16 +81,6 @@ class UndoResult:
         }
 
     @property
-    def spent(self) -> Sequence[Spent]:
-        """The first cards on which something was spent, and debts in cash that are paid or with the bank."""
-        return self.taken.spent if self.taken else ()
-
-    @property
-    def kept(self) -> Sequence[Staying]:
-        """The first cards and refund lines that stay."""
-        return [*self.cards.kept, *self.lines.kept][: undone_runs.MOST_LISTED]
-
-    @property
     def changed(self) -> bool:
         """Whether anything was taken back."""
         done = (self.taken, self.cards.undone, self.lines.undone, self.lines.restored, self.closed)
@@ -119,8 +109,9 @@ class UndoResult:
         ]
 
     def listed(self) -> dict[str, list[dict[str, Any]]]:
-        """What was spent and what stays, as it stands in JSON."""
-        currency = self.taken.currency if self.taken else None
+        """The first cards and debts of which something was spent, and what stays, as they stand in JSON."""
+        currency, spent = (self.taken.currency, self.taken.spent) if self.taken else (None, ())
+        kept = [*self.cards.kept, *self.lines.kept][: undone_runs.MOST_LISTED]
         return {
             "spent": [
                 {
@@ -129,13 +120,13 @@ class UndoResult:
                     "amount": one.amount_minor,
                     "currency": currency,
                 }
-                for one in self.spent
+                for one in spent
             ],
             "kept": [
                 {"card_id": f"c{one.card}", "run_id": one.held_by}
                 if one.card is not None
                 else {"booking_id": one.booking_id, "refund_id": one.refund_id, "run_id": one.held_by}
-                for one in self.kept
+                for one in kept
             ],
         }
 
