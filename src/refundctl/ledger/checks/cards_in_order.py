@@ -169,47 +169,37 @@ CHECKS = (
     BooksCheck(
         "movement_wrong",
         "Transaction {0} is of a kind that nothing does.",
-        [
-            "sales",
-            "goodwill",
-            "adjustments",
-            "transfers",
-            "cash_owed",
-            "lapsed",
-            "breakage",
-            "refunds_owed",
-            "bonuses_owed",
-        ],
+        "sales goodwill adjustments transfers cash_owed lapsed breakage refunds_owed bonuses_owed",
         _KIND_UNKNOWN,
     ),
-    BooksCheck("pool_wrong", "Card {0} was assigned, but is of no pool like that.", ["assignments"], _ASSIGNMENT),
-    BooksCheck("pool_wrong", "Card {0} was activated, but not like a card of the pool.", ["activations"], _ACTIVATION),
-    BooksCheck("card_event_wrong", "Run {0} can't have done to card {1} what the ledger has.", ["card_events"], _EVENT),
+    BooksCheck("pool_wrong", "Card {0} was assigned, but is of no pool like that.", "assignments", _ASSIGNMENT),
+    BooksCheck("pool_wrong", "Card {0} was activated, but not like a card of the pool.", "activations", _ACTIVATION),
+    BooksCheck("card_event_wrong", "Run {0} can't have done to card {1} what the ledger has.", "card_events", _EVENT),
     BooksCheck(
-        "card_event_wrong", "Run {0} did something to card {1}, which was dead.", ["card_events"], _EVENT_OF_THE_DEAD
+        "card_event_wrong", "Run {0} did something to card {1}, which was dead.", "card_events", _EVENT_OF_THE_DEAD
     ),
     BooksCheck(
         "deactivated_with_balance",
         "Card {0} was deactivated by an undo and still has a balance.",
-        ["card_events"],
+        "card_events",
         _DEACTIVATED,
     ),
-    BooksCheck("transfer_wrong", "Card {0} was not replaced as the ledger has it.", ["transfers"], _TRANSFER),
+    BooksCheck("transfer_wrong", "Card {0} was not replaced as the ledger has it.", "transfers", _TRANSFER),
     BooksCheck(
         "transfer_wrong",
         "Card {0} was replaced, and something was left on it or came later.",
-        ["transfers"],
+        "transfers",
         _LEFT_BEHIND,
     ),
-    BooksCheck("transfer_wrong", "Transaction {0} is of no transfer like that.", ["transfers"], _MOVED),
+    BooksCheck("transfer_wrong", "Transaction {0} is of no transfer like that.", "transfers", _MOVED),
     BooksCheck(
-        "adjustment_wrong", "Transaction {0} is no correction of a balance like that.", ["adjustments"], _ADJUSTED
+        "adjustment_wrong", "Transaction {0} is no correction of a balance like that.", "adjustments", _ADJUSTED
     ),
-    BooksCheck("goodwill_wrong", "Transaction {0} is of no goodwill card like that.", ["goodwill"], _ISSUED),
+    BooksCheck("goodwill_wrong", "Transaction {0} is of no goodwill card like that.", "goodwill", _ISSUED),
     BooksCheck(
         "breakage_wrong",
         "Transaction {0} books the balance of card {1} as expired, which it was not.",
-        ["breakage"],
+        "breakage",
         _EXPIRED,
     ),
 )
