@@ -34,7 +34,6 @@ ALSO_WRITES = {
     "bookings": {"customers": "a file of bookings names its customers", "customer_versions": "as it does that"},
     "people": {"line_metadata": "what kept columns say of a person is erased with them"},
     "funding": {"cards": "publishing makes them"},
-    "cash": {"transactions": "a card is changed into a debt in cash, or back"},
     "desk": {
         "assignments": "a card of the pool is given to somebody",
         "cards": "a goodwill card, or the successor of a lost one, is made at the desk",

@@ -118,7 +118,7 @@ def read_amount(text: str, currency: str) -> int | Fault:
     try:
         return parse_amount(text, currency, by_source=False)
     except AmountError as error:
-        return Fault(RejectCode(error.code), error.sentence)
+        return Fault(RejectCode(error.code), str(error))
 
 
 def other_currency(named: str, currency: str) -> Fault:

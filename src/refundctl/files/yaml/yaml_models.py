@@ -144,8 +144,8 @@ class ModelReading(Generic[Model]):
             self._problem(mark, above, _sentence(details, spot.field))
 
     def _problem(self, mark: Mark, place: Place, sentence: str) -> None:
-        words = (on_one_line(_key(place)), on_one_line(sentence))
-        self.problems.setdefault(mark, CampaignProblem(self.path, mark.line, mark.column, *words))
+        message, key = on_one_line(sentence), on_one_line(_key(place))
+        self.problems.setdefault(mark, CampaignProblem(message, self.path, mark.line, mark.column, key))
 
 
 _TAKEN = {

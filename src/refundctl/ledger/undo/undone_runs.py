@@ -140,7 +140,8 @@ def contradicting_booking(connection: sqlite3.Connection, run_id: int) -> str | 
                 WHERE undone_run IN (SELECT undone_run FROM reopenings WHERE reopenings.run_id = ?)
                     AND EXISTS (
                         SELECT 1 FROM line_versions AS other
-                        WHERE other.booking = line_versions.booking AND other.version = 1 AND other.id <> line_versions.id
+                        WHERE other.booking = line_versions.booking AND other.version = 1
+                            AND other.id <> line_versions.id
                     )
             ) AS reopened
             CROSS JOIN refund_lines ON refund_lines.booking = reopened.booking

@@ -11,7 +11,7 @@ from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.files.bookings.rejects_csv import write_rejects
 from refundctl.files.safe_write import FileExists, HashingFile, Other, refuse_links, remove_parts, replacing
-from refundctl.ledger.bookings.staged_rows import Reject, StagedRows
+from refundctl.ledger.bookings.staged_rows import StagedRows
 from refundctl.ledger.journal.run_journal import RunFile
 from refundctl.operations.bookings.input_files import LoadResult, StagedFile, StagedFiles
 
@@ -67,8 +67,7 @@ def write_rejects_files(
     return written
 
 
-def _write_rejects(file: StagedFile, rows: Iterator[Reject], out: HashingFile) -> int:
-    rejected = (RejectedRow(row.line, row.field, row.code, row.reason) for row in rows)
+def _write_rejects(file: StagedFile, rejected: Iterator[RejectedRow], out: HashingFile) -> int:
     buffered = io.BufferedWriter(out)
     text = io.TextIOWrapper(buffered, encoding="utf-8", newline="")
     with _anew(file.input.stream) as stream:
