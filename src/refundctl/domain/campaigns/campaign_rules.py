@@ -65,7 +65,7 @@ class Strict(BaseModel):
 def amounts_in(currency: str | None) -> Iterator[None]:
     """Within this, amounts must not be finer than the currency, and are written with its decimals.
 
-    A validator of a nested model sees nothing of what stands around it. None is for a currency that is itself a mistake.
+    A validator of a nested model sees nothing of what stands around it. None: the campaign's currency is a mistake.
     """
     token = _currency.set(currency)
     try:

@@ -37,7 +37,7 @@ class Percentage:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A fee or a bonus; only a fee has `per_ticket_minor`, a bonus `at_most_minor` (of one refund) and `total_minor`."""
+    """A fee or a bonus; only a fee has `per_ticket_minor`, a bonus `at_most_minor` (of a refund) and `total_minor`."""
 
     name: str
     when: Condition

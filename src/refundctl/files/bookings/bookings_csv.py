@@ -33,7 +33,7 @@ _AMOUNT_LIKE = re.compile(
 
 
 class BookingsFile(TableFile[BookingsHeader]):
-    """A file whose header is matched with a source; its blocks can be read once. `encoding` goes before the source's."""
+    """A file whose header is matched with a source; its blocks can be read once. `encoding` goes before its own."""
 
     def __init__(self, stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> None:
         find = partial(find_bookings_header, source=source)

@@ -33,8 +33,7 @@ WHO = ("customer_id", "email")
 class PeopleHeader(TableHeader):
     """The header matched with a source: positions count from 0.
 
-    `columns` has the fields of a person that the file has; where there are several positions, they are put together.
-    `only` (with `skip`) is what the source lists.
+    `columns` has the fields of a person, of several positions put together; `only` (with `skip`) what the source lists.
     """
 
     columns: Mapping[str, tuple[int, ...]]
@@ -42,7 +41,7 @@ class PeopleHeader(TableHeader):
 
 
 class PeopleFile(TableFile[PeopleHeader]):
-    """A file whose header is matched with a source; its blocks can be read once. `encoding` goes before the source's."""
+    """A file whose header is matched with a source; its blocks can be read once. `encoding` goes before its own."""
 
     def __init__(self, stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> None:
         find = partial(find_people_header, source=source)

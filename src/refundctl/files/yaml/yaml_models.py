@@ -1,7 +1,6 @@
 """Strict YAML as one of our models, or every mistake in it with its place.
 
-A text is what it says: only where a key takes a number, a switch or nothing do `1`, `true` and `null` mean
-more. So `NO` stays Norway and `12.10` an amount.
+A text is what it says, so that `NO` stays Norway: only where a key takes such do `1`, `true` and `null` mean more.
 """
 
 import re

@@ -9,7 +9,10 @@ _KIND_UNKNOWN = """
     WHERE entry IS NULL AND (
         (type = 'CREDITS_REDEMPTION' AND contra_account = 'sales')
         OR (type = 'CREDITS_REFUND' AND contra_account = 'sales')
-        OR (type = 'CREDITS_ADDITION' AND contra_account IN ('goodwill', 'adjustments', 'transfers', 'cash_owed', 'lapsed'))
+        OR (
+            type = 'CREDITS_ADDITION'
+            AND contra_account IN ('goodwill', 'adjustments', 'transfers', 'cash_owed', 'lapsed')
+        )
         OR (type = 'CREDITS_REMOVAL' AND contra_account <> 'sales')
     ) IS NOT TRUE
 """
@@ -40,8 +43,9 @@ _EVENT = """
     FROM (
         SELECT
             card_events.id, card, event, run_id, runs.command,
-            lag(event, 1, 'enabled') OVER (PARTITION BY card, event IN ('disabled', 'enabled') ORDER BY card_events.id) AS before
+            lag(event, 1, 'enabled') OVER of_kind AS before
         FROM card_events LEFT JOIN runs ON runs.id = card_events.run_id
+        WINDOW of_kind AS (PARTITION BY card, event IN ('disabled', 'enabled') ORDER BY card_events.id)
     )
     WHERE (event IN ('disabled', 'enabled') AND event IS before) OR CASE event
         WHEN 'deactivated' THEN command IN ('card deactivate', 'undo')
@@ -90,7 +94,8 @@ _TRANSFER = """
         )
         AND NOT EXISTS (
             SELECT 1 FROM card_events
-            WHERE card_events.card IN (lost.id, found.id) AND event = 'deactivated' AND card_events.run_id < transfers.run_id
+            WHERE card_events.card IN (lost.id, found.id) AND event = 'deactivated'
+                AND card_events.run_id < transfers.run_id
         )
     ) IS NOT TRUE
 """
@@ -99,7 +104,8 @@ _LEFT_BEHIND = """
     FROM transfers
     WHERE coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = transfers.card), 0) <> 0
         OR EXISTS (
-            SELECT 1 FROM transactions WHERE transactions.card = transfers.card AND transactions.run_id > transfers.run_id
+            SELECT 1 FROM transactions
+            WHERE transactions.card = transfers.card AND transactions.run_id > transfers.run_id
         )
 """
 _MOVED = """

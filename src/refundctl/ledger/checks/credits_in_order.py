@@ -31,7 +31,8 @@ def _still_owed(owed: str, kind: str) -> str:
     left = " + ".join(
         f"""coalesce((
             SELECT sum(own.amount_minor)
-            FROM transactions AS own JOIN transactions AS credit ON credit.id = coalesce(own.related_transaction, own.id)
+            FROM transactions AS own
+            JOIN transactions AS credit ON credit.id = coalesce(own.related_transaction, own.id)
             WHERE own.line = first.line AND own.entry {entries} AND credit.funding < first.funding
                 AND {kind.format(row="credit")}
         ), 0)"""
@@ -76,8 +77,8 @@ _WITH_THE_BANK = """EXISTS (
         )
     )
 )"""
-# What a refund line was given is what it is owed, in the campaign's currency, on the customer's card: asked of the funding
-# that stands, as files may say something else after an undo.
+# What a refund line was given is what it is owed, in the campaign's currency, on the customer's card. Asked of the
+# funding that stands, as files may say something else after an undo.
 _CREDIT = f"""
     SELECT first.id
     FROM transactions AS first
@@ -120,15 +121,17 @@ _FUNDING = f"""
         AND (own.reason IS NULL OR NOT {_TWICE})
     ) IS NOT TRUE
 """
-# What takes a credit back is of its line, bucket and accounts, by its undoing, and takes no more than there was: off the
-# card that it is on by then, where that is another one.
+# What takes a credit back is of its line, bucket and accounts, by its undoing, and takes no more than there was. Off
+# the card that it is on by then, where that is another one.
 _REMOVAL = f"""
     SELECT removal.id
     FROM transactions AS removal
     LEFT JOIN transactions AS credit ON credit.id = removal.related_transaction
-    WHERE removal.type = 'CREDITS_REMOVAL' AND removal.contra_account IN ('refunds_owed', 'bonuses_owed', 'goodwill') AND (
+    WHERE removal.type = 'CREDITS_REMOVAL'
+        AND removal.contra_account IN ('refunds_owed', 'bonuses_owed', 'goodwill') AND (
         credit.type IS NOT 'CREDITS_ADDITION' OR (credit.entry IS NULL) <> (removal.contra_account = 'goodwill')
-        OR credit.campaign IS NOT removal.campaign OR credit.line IS NOT removal.line OR credit.bucket IS NOT removal.bucket
+        OR credit.campaign IS NOT removal.campaign OR credit.line IS NOT removal.line
+        OR credit.bucket IS NOT removal.bucket
         OR NOT {MOVED_TO.format(card="credit.card", other="removal.card", run="removal.run_id")}
         OR credit.contra_account IS NOT removal.contra_account
         OR credit.amount_minor + (

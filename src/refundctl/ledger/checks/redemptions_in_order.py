@@ -23,7 +23,10 @@ def _local_day(stamp: object, timezone: object) -> str | None:
 #: SQL for a card's last valid day as it was before the run of `row`; cards, assignments and activations are joined.
 LAST_DAY_THEN = """
     coalesce(
-        (SELECT max(expires_on) FROM extensions WHERE extensions.card = {row}.card AND extensions.run_id < {row}.run_id),
+        (
+            SELECT max(expires_on) FROM extensions
+            WHERE extensions.card = {row}.card AND extensions.run_id < {row}.run_id
+        ),
         cards.expires_on, assignments.expires_on, activations.expires_on
     )
 """
@@ -33,7 +36,9 @@ DEFINITION_THEN = """
 """
 #: SQL tables for the time zone of each definition, read once, as they are JSON.
 TIMEZONES = """
-    timezones (definition, timezone) AS MATERIALIZED (SELECT id, json_extract(definition, '$.timezone') FROM definitions)
+    timezones (definition, timezone) AS MATERIALIZED (
+        SELECT id, json_extract(definition, '$.timezone') FROM definitions
+    )
 """
 #: SQL for whether `other` is the card that the money of `card` had moved to when a run began: itself where it hadn't.
 MOVED_TO = """
@@ -41,7 +46,8 @@ MOVED_TO = """
         WITH RECURSIVE successors (card) AS (
             SELECT {card}
             UNION
-            SELECT successor FROM successors CROSS JOIN transfers ON transfers.card = successors.card WHERE transfers.run_id < {run}
+            SELECT successor FROM successors CROSS JOIN transfers ON transfers.card = successors.card
+            WHERE transfers.run_id < {run}
         )
         SELECT card FROM successors
     ))
@@ -96,7 +102,9 @@ _UNUSABLE = """
         SELECT 1 FROM card_events
         WHERE card_events.card = redemptions.card AND event = 'deactivated' AND card_events.run_id < redemptions.run_id
     )
-    OR EXISTS (SELECT 1 FROM transfers WHERE transfers.card = redemptions.card AND transfers.run_id < redemptions.run_id)
+    OR EXISTS (
+        SELECT 1 FROM transfers WHERE transfers.card = redemptions.card AND transfers.run_id < redemptions.run_id
+    )
     OR (
         SELECT event FROM card_events
         WHERE card_events.card = redemptions.card AND event IN ('disabled', 'enabled')

@@ -140,8 +140,7 @@ def publication_rows(
 def redemption_rows(
     connection: sqlite3.Connection, campaign: int, *, considered: Considered | None = None
 ) -> Iterator[tuple[Any, ...]]:
-    """All redemptions of a campaign: id, card, who bought, invoice, paid and bonus that were taken, the order, given
-    back, when.
+    """All redemptions of a campaign: id, card, who bought, invoice, paid and bonus taken, the order, given back, when.
 
     Where nobody was named as buying, it is the card's holder, if there is one.
     """

@@ -54,12 +54,6 @@ def _step(at: str | None, run_id: int | None) -> Step | None:
     return None if at is None or run_id is None else Step(at, run_id)
 
 
-def customers_at(connection: sqlite3.Connection, email: str) -> list[tuple[int, str]]:
-    """The numbers and ids of all customers with an address, whatever the case of its letters."""
-    found = "SELECT id, customer_id FROM customers WHERE email = ? COLLATE NOCASE ORDER BY id"
-    return connection.execute(found, (email,)).fetchall()
-
-
 def cards_of(connection: sqlite3.Connection, number: int) -> list[int]:
     """The numbers of all cards that a customer holds or held, dead ones too."""
     return first_column(connection, f"{CARDS_OF_CUSTOMER.format(is_asked='= ?1')} ORDER BY 1", (number,))
