@@ -83,9 +83,10 @@ def _only_sheet(book: "CalamineWorkbook", name: str) -> "CalamineSheet":
         message = f"{name} has no visible sheet with anything in it: show the sheet of the bookings, and save it."
         raise BadInput(message, code="spreadsheet_empty", path=name)
     if len(filled) > 1:
+        names = listed([sheet.name for sheet in filled], LISTED_MAX)
         message = (
-            f"{name} has {len(filled)} visible sheets with something in them "
-            f"({listed([sheet.name for sheet in filled], LISTED_MAX)}): hide or delete all but that of the bookings, and save it."
+            f"{name} has {len(filled)} visible sheets with something in them ({names}): hide or delete all but that of "
+            "the bookings, and save it."
         )
         raise BadInput(message, code="spreadsheet_several_sheets", path=name)
     return filled[0]

@@ -3,7 +3,7 @@
 import sqlite3
 
 from refundctl.domain.cards.buckets import Buckets
-from refundctl.ledger.funding.card_transactions import CardTransaction, post
+from refundctl.ledger.cards.card_transactions import CardTransaction, post
 
 
 def request(

@@ -4,8 +4,8 @@ import sqlite3
 from typing import Literal
 
 from refundctl.domain.cards.buckets import Buckets
-from refundctl.ledger.funding import card_transactions
-from refundctl.ledger.funding.card_transactions import CardTransaction
+from refundctl.ledger.cards import card_transactions
+from refundctl.ledger.cards.card_transactions import CardTransaction
 
 ContraAccount = Literal["adjustments", "goodwill"]
 

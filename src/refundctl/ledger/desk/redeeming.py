@@ -4,8 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.cards.buckets import Buckets
+from refundctl.ledger.cards.card_transactions import CardTransaction, post
 from refundctl.ledger.cards.successors import with_replaced
-from refundctl.ledger.funding.card_transactions import CardTransaction, post
 
 #: Why a purchase is refused after others were made.
 MADE_BY_OTHERS = {"invoice_already_used", "quantity_exceeded"}
