@@ -32,9 +32,9 @@ WRITES = {
 # What a folder writes to a table whose home is another, and why.
 ALSO_WRITES = {
     "bookings": {"customers": "a file of bookings names its customers", "customer_versions": "as it does that"},
+    "cards": {"transactions": "one by one, as the desk and cash-outs do it; the schema has the rules"},
     "people": {"line_metadata": "what kept columns say of a person is erased with them"},
     "funding": {"cards": "publishing makes them"},
-    "cash": {"transactions": "a card is changed into a debt in cash, or back"},
     "desk": {
         "assignments": "a card of the pool is given to somebody",
         "cards": "a goodwill card, or the successor of a lost one, is made at the desk",

@@ -49,7 +49,7 @@ class OpenRun:
 def one_run(
     journal: Journal, *, campaign: str | None = None, step: str | None = None, parent: OpenRun | int | None = None
 ) -> Iterator[OpenRun]:
-    """A run inside the transaction that is open, sealed behind the block; a `step` belongs to its `parent`, or its number."""
+    """A run inside the open transaction, sealed behind the block; a `step` belongs to its `parent`, or its number."""
     parent_id = parent.run_id if isinstance(parent, OpenRun) else parent
     run = OpenRun(journal.begin(campaign=campaign, step=step, parent_id=parent_id))
     yield run

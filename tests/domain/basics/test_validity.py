@@ -13,7 +13,6 @@ from refundctl.domain.basics.validity import (
     end_of,
     expiry_forbidden,
     is_timezone,
-    last_day_by_rule,
     last_valid_day,
     local_day,
 )
@@ -263,18 +262,13 @@ def test_a_rule_moves_the_end_of_a_duration_to_the_end_of_a_period(
     published_on: str, duration: str, until_end_of: str | None, expiration_date: str | None, last: str
 ) -> None:
     until = None if expiration_date is None else date.fromisoformat(expiration_date)
-    found = last_day_by_rule(date.fromisoformat(published_on), Duration.parse(duration), until_end_of, until)
+    found = last_valid_day(date.fromisoformat(published_on), Duration.parse(duration), until, until_end_of)
     assert found == date.fromisoformat(last)
 
 
 def test_no_rule_leads_beyond_the_year_9999() -> None:
     with pytest.raises(ValidityError, match="is after the year 9999"):
-        last_day_by_rule(date(9999, 6, 1), Duration(years=1), "year", date(2020, 12, 31))
-
-
-@given(DAYS, DURATIONS, st.none() | DAYS)
-def test_a_rule_without_a_period_is_the_duration_alone(day: date, duration: Duration, until: date | None) -> None:
-    assert last_day_by_rule(day, duration, None, until) == last_valid_day(day, duration, until)
+        last_valid_day(date(9999, 6, 1), Duration(years=1), date(2020, 12, 31), "year")
 
 
 # Where expiry is forbidden

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from refundctl.domain.basics.errors import BadInput, UsageError
 from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.bookings.source import Source
-from refundctl.files.bookings.bookings_csv import Block, BookingsFile
+from refundctl.files.bookings.bookings_csv import BookingsFile
 from refundctl.files.tables import csv_rows
 from refundctl.files.tables.reject_columns import fingerprint
+from refundctl.files.tables.table_file import Block
 from support.data.booking_files import Reading, read_file
 
 HEADER = "booking_id,email,order_amount,currency"

@@ -12,7 +12,7 @@ from refundctl.domain.bookings.source import Source
 from refundctl.files.people.people_csv import PeopleFile
 from refundctl.files.tables import csv_rows
 from refundctl.files.tables.reject_columns import fingerprint
-from refundctl.files.tables.table_file import TableBlock
+from refundctl.files.tables.table_file import Block
 
 HEADER = "customer_id,email,name,phone,locale,marketing_consent"
 ANA = "C-1,ana@example.org,Ana Nowak,+48 600 100 200,pl-PL,yes"
@@ -91,7 +91,7 @@ def test_a_header_only_is_a_file_without_people() -> None:
 
 def test_a_block_counts_its_rows() -> None:
     rejected = RejectedRow(7, "email", "malformed_email", "email is ...")
-    assert TableBlock(lines=[2, 3], columns={}, rejected=[rejected], filtered=4).rows == 7
+    assert Block(lines=[2, 3], columns={}, rejected=[rejected], filtered=4).rows == 7
 
 
 @pytest.mark.parametrize(

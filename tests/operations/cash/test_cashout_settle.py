@@ -10,8 +10,9 @@ from refundctl.files.cash.bank_answers import read_answer
 from refundctl.files.safe_write import FileExists
 from refundctl.ledger.cash.bank_files import CashFile
 from refundctl.ledger.journal.seals import ledger_id
+from refundctl.operations.bookings.rejects_files import write_rejects_file
 from refundctl.operations.cash.cashout import Request, cancel
-from refundctl.operations.cash.cashout_settle import SettleResult, settle, write_rejects_file
+from refundctl.operations.cash.cashout_settle import SettleResult, settle
 from support.desks.bookings_desk import rows_of
 from support.desks.cash_desk import pain_002
 from support.desks.clerk_desk import ClerkDesk
@@ -124,7 +125,9 @@ def test_rows_that_were_left_out_are_written_where_they_can_be_fixed(tmp_path: P
     answer = read_answer(stream, "answer.csv")
     with desk.ledger.writing():
         result = settle(desk.ledger, desk.journal("cashout settle"), answer)
-    file = write_rejects_file(answer, stream, result, path)
+    assert answer.csv is not None
+    stream.seek(0)
+    file = write_rejects_file(path, stream, answer.csv, result.rejected)
     assert (file.rows, result.counts["rows"]) == (2, 3)
     assert [(row["id"], row["status"], row["_field"], row["_code"]) for row in rows_of(path)] == [
         ("99", "paid", "id", "resource_not_found"),
@@ -132,4 +135,4 @@ def test_rows_that_were_left_out_are_written_where_they_can_be_fixed(tmp_path: P
     ]
     path.write_text("mine", encoding="utf-8")
     with pytest.raises(FileExists):
-        write_rejects_file(answer, stream, result, path)
+        write_rejects_file(path, stream, answer.csv, result.rejected)

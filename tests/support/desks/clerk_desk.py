@@ -79,7 +79,7 @@ class ClerkDesk(FundingDesk):
 
     def pause(self, reason: str = "") -> None:
         with self.run() as run_id:
-            pause.pause(self.ledger, self.terms, reason or None, run_id)
+            pause.switch(self.ledger, self.terms, "paused", reason or None, run_id)
 
     def also(self, name: str, **keys: object) -> None:
         """Another campaign, in euros too where nothing else is said."""

@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 from refundctl.domain.campaigns.campaign import Campaign
 from refundctl.files.campaigns.plan_file import Plan
@@ -22,9 +22,6 @@ from refundctl.operations.funding import plan, run
 from refundctl.operations.funding.run import Guard, RunResult, Target, Task
 from refundctl.operations.run_lifecycle import one_run
 from support.desks.staging_desk import StagingDesk
-
-if TYPE_CHECKING:
-    from refundctl.domain.bookings.source import Source
 
 NAME, ANN, BOB = "refunds", Operator("ann", 1, "desk"), Operator("bob", 2, "desk")
 FREE = Guard(before=lambda: None, after=lambda steps, run_id: None)
@@ -76,13 +73,12 @@ class RunDesk(StagingDesk):
 
     def plan(self, text: str) -> Plan:
         """What a run of this file would do, by ann."""
-        sources: dict[str, Source] = {}
         with self.ledger.private_copy(to_try=True) as copy:
-            task = self._task(copy, text, sources=sources)
+            task = self._task(copy, text)
             journal = plan.Unsealed(copy, ANN, "plan", {})
             found = plan.rehearse(copy, journal, task, lambda step: None, lambda hands_over: [])
             own_id = None if self.ledger.is_new else ledger_id(self.ledger.connection)
-            made = plan.Made(ANN, self.ledger.clock, own_id, self.ledger.path, 0, sources, None)
+            made = plan.Made(ANN, self.ledger.clock, own_id, self.ledger.path, 0, None)
             return plan.plan_of(task, found, made)
 
     def _task(
@@ -92,18 +88,11 @@ class RunDesk(StagingDesk):
         *,
         strict: bool = False,
         expected: load.Expected = NOTHING_EXPECTED,
-        sources: "dict[str, Source] | None" = None,
     ) -> Task:
-        def choose(path: str, stream: BinaryIO) -> "tuple[str, Source]":
-            name, source = read_plainly(path, stream)
-            if sources is not None:
-                sources[path] = source
-            return name, source
-
         with tempfile.TemporaryFile() as file:
             file.write(text.encode())
             file.seek(0)
-            with plain([Input("bookings.csv", file)], choose) as inputs:
+            with plain([Input("bookings.csv", file)], read_plainly) as inputs:
                 staged = load.stage(ledger, inputs, None, lambda read, rows: None)
         return Task(self.campaign, staged, expected, strict)
 

@@ -22,7 +22,8 @@ def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes; - is stdout.")],
     force: take.Force = False,
 ) -> int:
-    """Write a consistent copy of the ledger while others go on writing. It holds all codes: keep it as safe as money."""
+    """Write a consistent copy of the ledger while others go on writing. It holds all codes: keep it as safe as
+    money."""
     if str(file) == STDOUT:
         return _backup_to_stdout(common)
     refuse_ledger(common, file)

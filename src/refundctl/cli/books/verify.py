@@ -27,7 +27,8 @@ def verify(
         ),
     ] = None,
 ) -> int:
-    """Check the books: every seal, constraint and balance. If they are in order, it prints the seal of the last run, to be kept elsewhere."""
+    """Check the books: every seal, constraint and balance. If they are in order, it prints the seal of the last run, to
+    be kept elsewhere."""
     kept = None if against is None else _read_seal(against)
     try:
         with existing_ledger(common) as ledger:

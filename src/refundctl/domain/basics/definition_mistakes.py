@@ -1,6 +1,6 @@
 """Mistakes in a definition: where each stands, what is wrong, and what was probably meant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple, Self
 from unicodedata import normalize
@@ -48,6 +48,12 @@ def shown(given: object) -> str:
     if len(text) > SHOWN_LENGTH_MAX:
         text = f"{text[: SHOWN_LENGTH_MAX - 3]}..."
     return f"`{on_one_line(text)}`"
+
+
+def listed(texts: Sequence[str], at_most: int) -> str:
+    """Given values as a sentence may list them, of many the first."""
+    first = ", ".join(map(shown, texts[:at_most]))
+    return first if len(texts) <= at_most else f"{first} and {len(texts) - at_most} more"
 
 
 def on_one_line(text: str) -> str:

@@ -4,7 +4,7 @@ One class per thing a user can get wrong; each builds its own sentence. `cli` al
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, Self
 
@@ -103,7 +103,7 @@ class Interrupted(RefundctlError, code="interrupted", exit_code=ExitCode.INTERRU
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """Why a row of a file can't be done or read: its physical line, a stable code, and why, without a code of a card."""
+    """Why a row of a file can't be done or read: its physical line, a stable code, and why, with no card's code."""
 
     line: int
     code: str
@@ -115,13 +115,13 @@ class RowProblem:
 
 @dataclass(frozen=True, slots=True)
 class CampaignProblem:
-    """One mistake in the campaigns file: where (1-based line and column), what, and how to fix it."""
+    """One mistake in the campaigns file: what, how to fix it, and where (1-based line and column)."""
 
+    message: str
     path: str
     line: int
     column: int
     key: str
-    message: str
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}: {self.key}: {self.message}"
@@ -136,14 +136,4 @@ class BadCampaigns(RefundctlError, code="bad_campaigns", exit_code=ExitCode.BAD_
 
     def listed(self) -> Sequence[Mapping[str, str | int]]:
         """Each problem, or where none has a place, the error as such."""
-        return [
-            {
-                "code": self.code,
-                "message": problem.message,
-                "path": problem.path,
-                "line": problem.line,
-                "column": problem.column,
-                "key": problem.key,
-            }
-            for problem in self.problems
-        ] or super().listed()
+        return [{"code": self.code, **asdict(problem)} for problem in self.problems] or super().listed()

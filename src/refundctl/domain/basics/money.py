@@ -26,17 +26,11 @@ _NOTATIONS = (
 
 
 class AmountError(ValueError):
-    """A text that is no amount: `code` is stable, `what` says what is wrong, and `advice` what to do in a file of
-    rows."""
+    """A text that is no amount: `code` is stable, `what` says what is wrong, `advice` what to do in a file of rows."""
 
     def __init__(self, code: str, what: str, advice: str) -> None:
         super().__init__(f"{what}; {advice}")
-        self.code, self.what, self.advice = code, what, advice
-
-    @property
-    def sentence(self) -> str:
-        """What is wrong, and what to do next."""
-        return f"{self.what}; {self.advice}"
+        self.code, self.what = code, what
 
 
 class UnknownCurrency(AmountError):
@@ -93,8 +87,7 @@ def parse_amount(
 
     Above zero, or with `signed` any amount, with an optional leading minus. Raises AmountError with the code
     `malformed_amount`, `too_many_decimals` (trailing zeros count too), `amount_not_positive` or `unknown_currency`;
-    where another notation is proposed, for a source that begins with the `preset`. None is proposed for what is read by
-    no source.
+    where another notation is proposed (not for what is read `by_source` False), for one that begins with the `preset`.
     """
     decimals = exponent(currency)
     found = _notation(decimal, thousands).fullmatch(text)
@@ -112,6 +105,14 @@ def parse_amount(
     if minor <= 0 and not signed:
         raise _not_positive(text)
     return minor
+
+
+def minor_or_none(text: str | None, currency: str) -> int | None:
+    """Minor units of an amount as a stored definition has it, with at most the currency's decimals."""
+    if text is None:
+        return None
+    whole, _, fraction = text.partition(".")
+    return int(whole + fraction.ljust(exponent(currency), "0"))
 
 
 def parse_amounts(

@@ -64,8 +64,7 @@ class Duration:
     def after(self, day: date) -> date:
         """The day that is this much later: years and months, at most to the month's last day, then days.
 
-        So 29 February and P1Y is 28 February (the rule of XML Schema part 2, appendix E). Raises
-        ValidityError where it is after the year 9999.
+        So 29 February and P1Y is 28 February (XML Schema part 2, appendix E). Raises ValidityError after the year 9999.
         """
         year, month0 = divmod(12 * (day.year + self.years) + day.month - 1 + self.months, 12)
         if year > MAXYEAR:
@@ -80,8 +79,7 @@ class Duration:
 def local_day(now: datetime, timezone: str) -> date:
     """The day that a moment falls on in a time zone of the IANA database, such as `Europe/Warsaw`.
 
-    Raises ValidityError for an unknown time zone and where the calendar ends, and ValueError for a moment
-    without an offset from UTC.
+    Raises ValidityError for an unknown time zone and where the calendar ends, ValueError without an offset from UTC.
     """
     return local_moment(now, timezone).date()
 
@@ -110,15 +108,19 @@ def is_timezone(text: str) -> bool:
     return True
 
 
-def last_valid_day(published_on: date, duration: Duration | None, expiration_date: date | None) -> date | None:
-    """The last day on which a card published then is valid: the earlier of the two.
+def last_valid_day(
+    published_on: date, duration: Duration | None, expiration_date: date | None, until_end_of: str | None = None
+) -> date | None:
+    """The last day on which a card published then is valid: the earlier of where the duration ends and the expiration.
 
-    None, for a card that does not expire, where neither is set. Raises ValidityError where the duration ends
-    after the year 9999.
+    The duration may go on until the end of its `month`, `quarter` or `year`. None, for a card that does not expire,
+    where neither is set. Raises ValidityError where the duration ends after the year 9999.
     """
     if duration is None:
         return expiration_date
     ends_on = duration.after(published_on)
+    if until_end_of is not None:
+        ends_on = end_of(ends_on, until_end_of)
     return ends_on if expiration_date is None else min(ends_on, expiration_date)
 
 
@@ -131,25 +133,10 @@ def end_of(day: date, period: str) -> date:
     return date(day.year, last_month, calendar.monthrange(day.year, last_month)[1])
 
 
-def last_day_by_rule(
-    published_on: date, duration: Duration, until_end_of: str | None, expiration_date: date | None
-) -> date:
-    """The same by a rule: the day where the duration ends, moved to the end of its `month`, `quarter` or `year`; the
-    earlier of that and the expiration date.
-
-    Raises ValidityError where the duration ends after the year 9999.
-    """
-    ends_on = duration.after(published_on)
-    if until_end_of is not None:
-        ends_on = end_of(ends_on, until_end_of)
-    return ends_on if expiration_date is None else min(ends_on, expiration_date)
-
-
 def expiry_forbidden(country: str | None, no_expiry_in: Sequence[str]) -> bool:
     """Whether a customer's country, or country-subdivision of ISO 3166-2, is one where cards may not expire.
 
-    A customer in `US-ME` is in `US` too; one of whom only `US` is known is not in `US-ME`. Case and spaces
-    don't matter.
+    A customer in `US-ME` is in `US` too; one of whom only `US` is known is not in `US-ME`, whatever case and spaces.
     """
     place = _place(country or "")
     places = {place, place.partition("-")[0]} - {""}

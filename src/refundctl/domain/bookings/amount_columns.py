@@ -154,7 +154,7 @@ class AmountColumns(ColumnRules):
                 text, currency, decimal=self.decimal, thousands=self.thousands, signed=signed, preset=self.preset
             )
         except AmountError as error:
-            return Fault(RejectCode(error.code), error.sentence)
+            return Fault(RejectCode(error.code), str(error))
 
     def _zero_or_more(
         self, name: str, given: Mapping[str, Texts], currencies: Values, faults: Faults

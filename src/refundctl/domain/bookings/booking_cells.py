@@ -302,8 +302,7 @@ def read_tickets(text: str) -> int | Fault:
 def read_date(text: str, date_format: str | None = None, *, preset: str | None = None) -> str | Fault:
     """`YYYY-MM-DD`, or `YYYY-MM-DDTHH:MM:SS` with the offset where one is given. Faults: malformed_date.
 
-    ISO 8601, or the source's format. No text can be read as both, since a format that begins with the year
-    stands alone.
+    ISO 8601, or the source's format. No text can be read as both: a format that begins with the year stands alone.
     """
     value = _date_in_format(text, date_format) if date_format else None
     if value is None and not (date_format or "").startswith("%Y"):
@@ -344,8 +343,7 @@ def _time_zone(zone: str) -> timezone:
         return UTC
     hours, minutes = int(zone[1:3]), int(zone[3:].removeprefix(":") or 0)
     if minutes > 59:
-        sentence = "an hour has 60 minutes"
-        raise ValueError(sentence)
+        raise ValueError("an hour has 60 minutes")
     ahead = timedelta(hours=hours, minutes=minutes)
     return timezone(ahead if zone[0] == "+" else -ahead)
 

@@ -18,9 +18,8 @@ class BookingRules(AmountColumns, PersonColumns):
         """The values of `count` rows, given as columns of texts; what is wrong with a row goes to `faults`.
 
         Besides canonical columns there may be one called `refunded`. Each canonical column has an entry, None where
-        there is neither column nor constant. Amounts are in minor units: `refund_amount` is what is still owed, less
-        what was refunded before; `cash_amount` and `bonus_amount` are 0 where blank. The values of a row at fault mean
-        nothing.
+        there is neither column nor constant. Amounts are in minor units: `refund_amount` is less what was refunded
+        before; `cash_amount` and `bonus_amount` are 0 where blank. The values of a row at fault mean nothing.
         """
         given = self.with_constants(texts, count)
         columns: dict[str, Values | None] = dict.fromkeys(FIELDS)

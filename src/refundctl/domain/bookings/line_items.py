@@ -1,8 +1,7 @@
 """Files with a row per line item: what the rows of one booking say together.
 
 Everything here is on texts, so that the rules of a booking's cells then judge the row that comes out like any other.
-Which row comes first never matters. A cell that would be refused by itself is handed on as it is, so that its own
-rule refuses it, and with it the group.
+Which row comes first never matters. A cell that would be refused by itself is handed on, for its own rule to refuse.
 """
 
 import re

@@ -19,8 +19,7 @@ class PersonColumns(ColumnRules):
     def read_people(self, texts: Mapping[str, Texts], count: int, faults: Faults) -> dict[str, Values]:
         """What `count` rows say of people, given as columns of texts; what is wrong with a row goes to `faults`.
 
-        There is an entry for `customer_id`, and for each of PERSON_FIELDS that is a column or a constant. The values of
-        a row at fault mean nothing.
+        They are `customer_id` and those of PERSON_FIELDS that are a column or constant; of rows at fault they are void.
         """
         given = self.with_constants(texts, count)
         columns = {name: self.read_column(name, given[name], faults) for name in PERSON_FIELDS if name in given}

@@ -24,7 +24,6 @@ from refundctl.domain.basics.definition_mistakes import Mistake, did_you_mean, p
 from refundctl.domain.basics.money import is_currency
 from refundctl.domain.basics.validity import Duration, is_timezone
 from refundctl.domain.campaigns.campaign_rules import (
-    NAME,
     AmountAboveZero,
     Approval,
     BudgetKeys,
@@ -36,6 +35,7 @@ from refundctl.domain.campaigns.campaign_rules import (
     Validity,
     ValidityHours,
     amounts_in,
+    checked_name,
     clashes,
 )
 from refundctl.domain.campaigns.conditions import Condition
@@ -52,12 +52,7 @@ _NO_TIMEZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 def campaign_name(name: str) -> str:
     """The name itself. Raises ValueError where no campaign may be called so."""
-    if not NAME.fullmatch(name):
-        raise ValueError(
-            f"{shown(name)} can't be a campaign's name: write at most 63 small letters a-z, digits, - and _,"
-            " a letter or digit first, such as flight-refunds"
-        )
-    return name
+    return checked_name(name, "campaign", "flight-refunds")
 
 
 def _text_or_none(given: object) -> object:
@@ -167,8 +162,7 @@ class CodeConfig(Strict):
         """The same for all keys that stand for the same codes; with the charset, lest its default change."""
         pattern = self.code_pattern()
         charset = "".join(sorted(pattern.charset))
-        nothing = dict.fromkeys(("length", "prefix", "postfix"))
-        return {"pattern": pattern.text, "charset": charset, **nothing}
+        return {"pattern": pattern.text, "charset": charset, **dict.fromkeys(("length", "prefix", "postfix"))}
 
 
 class Voucher(Strict):
@@ -229,8 +223,7 @@ class Campaign(Strict):
     @classmethod
     def _codes_beforehand(cls, vouchers_count: int | None, info: ValidationInfo) -> int | None:
         if vouchers_count is not None and info.data.get("type") == "AUTO_UPDATE":
-            sentence = "makes codes beforehand, which takes `type: STATIC`: write that too, or null here"
-            raise ValueError(sentence)
+            raise ValueError("makes codes beforehand, which takes `type: STATIC`: write that too, or null here")
         return vouchers_count
 
     @field_validator("voucher")
@@ -305,8 +298,7 @@ class Campaign(Strict):
     def definition(self) -> str:
         """JSON with every key but the name, sorted: the same text for every campaign of the same meaning.
 
-        A later version has more keys: compare a stored text by `from_definition(...).definition()`, never as
-        it stands.
+        A later version has more keys: compare a stored text by `from_definition(...).definition()`, never as such.
         """
         keys = self.model_dump(mode="json")
         keys["voucher"]["code_config"] = self.voucher.code_config.spelled_out()

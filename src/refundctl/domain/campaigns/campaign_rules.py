@@ -1,5 +1,4 @@
-"""The rules of a campaign as the campaigns file has them: fees, bonuses, offers, validity; its budget, approval and
-hours.
+"""The rules of a campaign as the campaigns file has them: fees, bonuses, offers, validity; budget, approval and hours.
 
 They are checked here and brought into one form; refund_policy says what they come to.
 """
@@ -66,8 +65,7 @@ class Strict(BaseModel):
 def amounts_in(currency: str | None) -> Iterator[None]:
     """Within this, amounts must not be finer than the currency, and are written with its decimals.
 
-    A validator of a nested model sees nothing of what stands around it. None is for a campaign whose currency
-    is a mistake itself.
+    A validator of a nested model sees nothing of what stands around it. None: the campaign's currency is a mistake.
     """
     token = _currency.set(currency)
     try:
@@ -100,11 +98,12 @@ def _condition(given: object, fields: Collection[str]) -> Condition:
     return condition
 
 
-def _rule_name(name: str) -> str:
+def checked_name(name: str, whose: str, example: str) -> str:
+    """The name itself. Raises ValueError where nothing may be called so."""
     if not NAME.fullmatch(name):
         raise ValueError(
-            f"{shown(name)} can't be a rule's name: write at most 63 small letters a-z, digits, - and _,"
-            " a letter or digit first, such as late-fee"
+            f"{shown(name)} can't be a {whose}'s name: write at most 63 small letters a-z, digits, - and _,"
+            f" a letter or digit first, such as {example}"
         )
     return name
 
@@ -174,8 +173,7 @@ def _day_of_week(day: object) -> object:
 
 def _days_of_week(days: tuple[int, ...]) -> tuple[int, ...]:
     if not days:
-        sentence = "names no day: write days from 0 (Sunday) to 6 (Saturday), or null for each day"
-        raise ValueError(sentence)
+        raise ValueError("names no day: write days from 0 (Sunday) to 6 (Saturday), or null for each day")
     repeated = [Mistake((at,), f"{day} is here twice: remove one") for at, day in enumerate(days) if day in days[:at]]
     if repeated:
         raise placed(repeated)
@@ -193,7 +191,7 @@ DurationText = Annotated[str, AfterValidator(duration_text)]
 Eligible = Annotated[Condition, PlainValidator(partial(_condition, fields=FIELDS)), PlainSerializer(Condition.written)]
 #: Which bookings a rule is for.
 When = Annotated[Condition, PlainValidator(partial(_condition, fields=RULE_FIELDS)), PlainSerializer(Condition.written)]
-Name = Annotated[str, AfterValidator(_rule_name)]
+Name = Annotated[str, AfterValidator(partial(checked_name, whose="rule", example="late-fee"))]
 Amount = Annotated[str, AfterValidator(_amount)]
 AmountAboveZero = Annotated[Amount, AfterValidator(_above_zero)]
 FeePercentage = Annotated[
@@ -245,8 +243,7 @@ class Fee(_AmountRule):
 
 
 class Bonus(_AmountRule):
-    """What comes on top of a refund: its parts add up, to no more than `at_most`; `total` is for all refunds
-    together."""
+    """What comes on top of a refund: its parts add up, to no more than `at_most`; `total` is for all together."""
 
     PARTS: ClassVar[tuple[str, ...]] = ("fixed", "percentage")
 
@@ -290,8 +287,7 @@ class BudgetKeys(Strict):
     def _limits_something(self) -> Self:
         in_all = (self.total, self.bonus, self.cards)
         if all(limit is None for limit in (*in_all, self.per_card, self.per_customer)):
-            sentence = "sets no limit: write at least one of total, bonus, cards, per_card and per_customer"
-            raise ValueError(sentence)
+            raise ValueError("sets no limit: write at least one of total, bonus, cards, per_card and per_customer")
         if self.warn_at is not None and all(limit is None for limit in in_all):
             sentence = "warns of the use of total, bonus and cards: write one of them too, or leave this out"
             raise placed([Mistake(("warn_at",), sentence)])
@@ -342,8 +338,7 @@ class DailyHours(Strict):
 
 
 class ValidityHours(Strict):
-    """When cards are valid, in Voucherify's shape (https://docs.voucherify.io/api-reference/campaigns): within any
-    of these."""
+    """When cards are valid, in Voucherify's shape (docs.voucherify.io/api-reference/campaigns): within any of these."""
 
     daily: tuple[DailyHours, ...] = Field(examples=['[{start_time: "09:00", expiration_time: "17:00"}]'])
 
@@ -351,17 +346,14 @@ class ValidityHours(Strict):
     @classmethod
     def _names_hours(cls, daily: tuple[DailyHours, ...]) -> tuple[DailyHours, ...]:
         if not daily:
-            sentence = (
+            raise ValueError(
                 'names no hours: write [{start_time: "09:00", expiration_time: "17:00"}], or null for validity_hours'
             )
-            raise ValueError(sentence)
         return daily
 
     def refuse_closed(self, days: Collection[int] | None) -> None:
         """Raise pydantic's ValidationError where hours hold on none of the days on which cards are valid."""
-        closed = (
-            [] if days is None else [at for at, one in enumerate(self.daily) if one.days_reached().isdisjoint(days)]
-        )
+        closed = [at for at, one in enumerate(self.daily) if days is not None and one.days_reached().isdisjoint(days)]
         if closed:
             sentence = "never holds: validity_day_of_week has none of these days; change one of the two"
             raise placed(Mistake(("daily", at, "days_of_week"), sentence) for at in closed)
@@ -376,9 +368,7 @@ _FEES, _BONUSES, _OFFERS, _VALIDITY = ("refund", "fees"), ("refund", "bonuses"),
 
 
 def rules_of(keys: object) -> Iterator[tuple[Place, Mapping[str, object]]]:
-    """Each rule of a campaign and its place, of the campaign's keys as they are written: right or not, with tuples for
-    lists.
-    """
+    """Each rule of a campaign and its place, of its keys as they are written: right or not, with tuples for lists."""
     for place in (_FEES, _BONUSES, _OFFERS, _VALIDITY):
         yield from _listed(keys, place)
 

@@ -1,8 +1,7 @@
 """Conditions: which bookings a rule is for, as `eligible` and `when` say it in the campaigns file.
 
-A condition names fields of a booking; all its tests must hold. A test is a list of texts (any of them,
-compared trimmed and without case) or a range: `min`/`max` for amounts and tickets, `from`/`to` for dates, all
-inclusive.
+A condition names fields of a booking; all its tests must hold. A test is a list of texts (any of them, compared trimmed
+and without case) or an inclusive range: `min`/`max` for amounts and tickets, `from`/`to` for dates.
 """
 
 import math
@@ -86,15 +85,6 @@ class AmountRange:
         """As it stands in a definition."""
         return {key: text for key, text in (("min", self.low), ("max", self.high)) if text is not None}
 
-    def too_fine_for(self, currency: str) -> list[Mistake]:
-        """A limit with more decimals than the currency has, which no amount could ever meet exactly."""
-        decimals = exponent(currency)
-        return [
-            Mistake((key,), f"{shown(text)} has more decimals than {currency} has ({decimals})")
-            for key, text in self.written().items()
-            if len(text.partition(".")[2]) > decimals
-        ]
-
 
 @dataclass(frozen=True, slots=True)
 class CountRange:
@@ -147,10 +137,9 @@ class Condition:
 
     @classmethod
     def parse(cls, given: object, fields: Collection[str] = RULE_FIELDS) -> Self:
-        """Read `{field: list or range}` as the campaigns file has it: `fields` are RULE_FIELDS for the `when` of a
-        rule, FIELDS for what chooses bookings.
+        """Read `{field: list or range}` as the campaigns file has it. Raises MistakesFound with every mistake.
 
-        Raises MistakesFound with every mistake.
+        `fields` are RULE_FIELDS for the `when` of a rule, FIELDS for what chooses bookings.
         """
         if not isinstance(given, Mapping):
             raise MistakesFound([Mistake((), f"takes fields and tests such as {_EXAMPLE}")])
@@ -173,8 +162,7 @@ class Condition:
         """
         ids = tuple((field, AnyOf(frozenset({folded(wanted[field])}))) for field in ID_FIELDS if field in wanted)
         others = {field: _exactly(field, text) for field, text in wanted.items() if field not in ID_FIELDS}
-        rest = cls.parse(others, FIELDS)
-        return cls(tuple(sorted((*ids, *rest.tests), key=lambda test: test[0])))
+        return cls(tuple(sorted((*ids, *cls.parse(others, FIELDS).tests), key=lambda test: test[0])))
 
     @property
     def fields(self) -> frozenset[str]:
@@ -194,12 +182,14 @@ class Condition:
         return {field: test.written() for field, test in self.tests}
 
     def too_fine_for(self, currency: str) -> tuple[Mistake, ...]:
-        """The amounts that have more decimals than the currency."""
+        """The limits with more decimals than the currency has, which no amount could ever meet exactly."""
+        decimals = exponent(currency)
         return tuple(
-            mistake.below(field)
+            Mistake((field, key), f"{shown(text)} has more decimals than {currency} has ({decimals})")
             for field, test in self.tests
             if isinstance(test, AmountRange)
-            for mistake in test.too_fine_for(currency)
+            for key, text in test.written().items()
+            if len(text.partition(".")[2]) > decimals
         )
 
 
@@ -258,8 +248,7 @@ def _read_list(given: object, read: Callable[[object], str], example: str) -> An
         example = given if isinstance(given, str) and given else example
         raise _mistake(f"takes a list in brackets, such as {shown(f'[{example}]')}")
     if not given:
-        sentence = "an empty list never matches: name at least one text, or leave the test out"
-        raise _mistake(sentence)
+        raise _mistake("an empty list never matches: name at least one text, or leave the test out")
     texts: set[str] = set()
     mistakes: list[Mistake] = []
     for at, item in enumerate(given):
@@ -320,8 +309,7 @@ def _read_limit(given: object, key: str, read: Callable[[object], Limit]) -> tup
 
 def _text(given: object) -> str:
     if not isinstance(given, str):
-        sentence = 'takes texts; write "" for a blank, and quotes around a text such as "null"'
-        raise ValueError(sentence)
+        raise ValueError('takes texts; write "" for a blank, and quotes around a text such as "null"')
     return folded(given)
 
 

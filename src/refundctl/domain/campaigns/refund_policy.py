@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from refundctl.domain.basics.money import exponent
+from refundctl.domain.basics.money import minor_or_none
 from refundctl.domain.basics.validity import Duration
 from refundctl.domain.campaigns.conditions import Condition
 
@@ -37,8 +37,7 @@ class Percentage:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A fee or a bonus. `per_ticket_minor` is for fees only; `at_most_minor` (of one refund) and `total_minor` (of
-    all) for bonuses."""
+    """A fee or a bonus; only a fee has `per_ticket_minor`, a bonus `at_most_minor` (of a refund) and `total_minor`."""
 
     name: str
     when: Condition
@@ -111,26 +110,24 @@ class Budget:
         budget = terms.get("budget") or {}
         warn_at = budget.get("warn_at")
         return cls(
-            total_minor=_minor_or_none(budget.get("total"), currency),
-            bonus_minor=_minor_or_none(budget.get("bonus"), currency),
+            total_minor=minor_or_none(budget.get("total"), currency),
+            bonus_minor=minor_or_none(budget.get("bonus"), currency),
             cards=budget.get("cards"),
-            per_card_minor=_minor_or_none(budget.get("per_card"), currency),
-            per_customer_minor=_minor_or_none(budget.get("per_customer"), currency),
+            per_card_minor=minor_or_none(budget.get("per_card"), currency),
+            per_customer_minor=minor_or_none(budget.get("per_customer"), currency),
             warn_at=None if warn_at is None else Percentage.parse(warn_at),
         )
 
 
 def approval_above_minor(terms: Mapping[str, Any], currency: str) -> int | None:
     """What a campaign's unapproved top-ups may come to together; None where none needs approval."""
-    approval = terms.get("approval") or {}
-    return _minor_or_none(approval.get("above"), currency)
+    return minor_or_none((terms.get("approval") or {}).get("above"), currency)
 
 
 def stacked(amounts_minor: Sequence[int], stacking: str) -> list[int]:
     """What each bonus rule gives once they are stacked, in the order of the rules; zero where a rule doesn't apply.
 
-    FIRST is the first rule that gives anything, BEST the one that gives most (of equal ones the first), SUM all of
-    them.
+    FIRST is the first rule that gives anything, BEST the one that gives most (of equal ones the first), SUM all.
     """
     if stacking == SUM:
         return list(amounts_minor)
@@ -144,25 +141,13 @@ def _rule(keys: Mapping[str, Any], currency: str) -> Rule:
     return Rule(
         name=keys["name"],
         when=_condition(keys),
-        fixed_minor=_minor(keys.get("fixed"), currency),
+        fixed_minor=minor_or_none(keys.get("fixed"), currency) or 0,
         percentage=Percentage.parse(keys.get("percentage") or "0"),
-        per_ticket_minor=_minor(keys.get("per_ticket"), currency),
-        at_most_minor=_minor_or_none(keys.get("at_most"), currency),
-        total_minor=_minor_or_none(keys.get("total"), currency),
+        per_ticket_minor=minor_or_none(keys.get("per_ticket"), currency) or 0,
+        at_most_minor=minor_or_none(keys.get("at_most"), currency),
+        total_minor=minor_or_none(keys.get("total"), currency),
     )
 
 
 def _condition(keys: Mapping[str, Any]) -> Condition:
     return Condition.parse(keys.get("when") or {})
-
-
-def _minor(text: str | None, currency: str) -> int:
-    return _minor_or_none(text, currency) or 0
-
-
-def _minor_or_none(text: str | None, currency: str) -> int | None:
-    """Minor units of a text with at most as many decimals as the currency has."""
-    if text is None:
-        return None
-    whole, _, fraction = text.partition(".")
-    return int(whole + fraction.ljust(exponent(currency), "0"))

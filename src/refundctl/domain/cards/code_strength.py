@@ -23,9 +23,8 @@ SEEN_ENOUGH = 8
 class Guesswork:
     """What a person who knows how the codes of a file look must still guess of one of them.
 
-    Nothing of the first `start` and the last `end` signs of a key, in which all agree; of the rest, where the key has
-    so many signs, about so many bits. `digits_only` are about as many codes as chance makes of digits only, by the
-    number of signs.
+    Nothing of the first `start` and the last `end` signs of a key, in which all agree; of the rest about so many bits,
+    by the number of its signs. `digits_only` are about as many codes as chance makes of digits only, likewise.
     """
 
     start: int

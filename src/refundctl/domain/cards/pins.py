@@ -1,7 +1,6 @@
 """PINs: what one looks like, and the slow salted hash under which it is kept.
 
-scrypt with N=2^14, r=8, p=5, which OWASP's password storage cheat sheet counts among its minimum settings: some 16 MiB
-and a fifth of a second for each try.
+scrypt with N=2^14, r=8, p=5, a minimum setting of OWASP's password storage cheat sheet: 16 MiB and 0.2 seconds a try.
 """
 
 import hashlib

@@ -118,7 +118,7 @@ def read_amount(text: str, currency: str) -> int | Fault:
     try:
         return parse_amount(text, currency, by_source=False)
     except AmountError as error:
-        return Fault(RejectCode(error.code), error.sentence)
+        return Fault(RejectCode(error.code), str(error))
 
 
 def other_currency(named: str, currency: str) -> Fault:
@@ -129,8 +129,7 @@ def other_currency(named: str, currency: str) -> Fault:
 def moment_of_purchase(said: str, timezone: str, rules: Rules = ANY_TIME) -> datetime:
     """When a purchase was made, in UTC, by `redeemed_at`: a time without an offset is one of the card's time zone.
 
-    A day alone stands for its noon or, where cards are not valid then, for a time of it at which they are: as nobody
-    knows the hour, none is held against it.
+    A day alone stands for its noon or, if cards are not valid then, a time at which they are: nobody knows the hour.
     """
     if "T" in said:
         read = datetime.fromisoformat(said)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any, Self
 
-from refundctl.domain.basics.money import exponent
+from refundctl.domain.basics.money import minor_or_none
 
 BONUS_FIRST, PAID_FIRST = "bonus_first", "paid_first"
 HOLDER, ANYONE = "holder", "anyone"
@@ -70,7 +70,6 @@ class Rules:
         start = terms.get("start_date")
         days = terms.get("validity_day_of_week")
         hours = terms.get("validity_hours") or {}
-        minimum = terms.get("minimum_order")
         return cls(
             holder_only=terms.get("redeemable_by", HOLDER) == HOLDER,
             bonus_first=(terms.get("refund") or {}).get("redeem_order", BONUS_FIRST) == BONUS_FIRST,
@@ -79,7 +78,7 @@ class Rules:
             days=None if days is None else frozenset(days),
             hours=tuple(_hours(one) for one in hours.get("daily") or ()),
             invoice_required=terms.get("invoice", "required") == "required",
-            minimum_order_minor=None if minimum is None else _minor(minimum, currency),
+            minimum_order_minor=minor_or_none(terms.get("minimum_order"), currency),
         )
 
     def open_at(self, moment: datetime) -> bool:
@@ -104,8 +103,3 @@ def _hours(keys: Mapping[str, Any]) -> Hours:
         None if end == MIDNIGHT else time.fromisoformat(end),
         None if days is None else frozenset(days),
     )
-
-
-def _minor(text: str, currency: str) -> int:
-    whole, _, fraction = text.partition(".")
-    return int(whole + fraction.ljust(exponent(currency), "0"))

@@ -35,8 +35,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What one debt is paid by: `payment_id` is the id under which the bank answers; `to` may be without an account in
-    a CSV."""
+    """What pays one debt: the bank answers under `payment_id`, and in a CSV `to` may be without an account."""
 
     payment_id: str
     debt: Debt
@@ -60,20 +59,10 @@ def _row(payment: Payment) -> Sequence[str]:
     debt, to = payment.debt, payment.to
     texts = (debt.campaign, debt.card_id, debt.booking_id, debt.refund_id, debt.source, debt.created_at)
     return (
-        str(debt.debt_id),
-        payment.payment_id,
-        safe_cell(debt.customer_id),
-        safe_cell(_printable(to.name)),
-        to.iban,
-        to.bic,
-        format_amount(debt.amount_minor, debt.currency),
-        debt.currency,
-        *(safe_cell(text) for text in texts),
-    )
-
-
-def _printable(text: str) -> str:
-    return "".join(sign for sign in text if sign.isprintable())
+        str(debt.debt_id), payment.payment_id, safe_cell(debt.customer_id),
+        safe_cell("".join(filter(str.isprintable, to.name))), to.iban, to.bic,
+        format_amount(debt.amount_minor, debt.currency), debt.currency, *(safe_cell(text) for text in texts),
+    )  # fmt: skip
 
 
 def as_credit_transfer(message: Message, debtor: Party, payments: Sequence[Payment]) -> bytes:

@@ -9,7 +9,6 @@ from refundctl.exports.csv_text import Row
 MAIL_COLUMNS = (
     "email", "name", "code", "balance", "currency", "expires_on", "booking_id", "customer_id", "campaign", "locale",
 )  # fmt: skip
-TOOLS = ("generic",)
 
 # As ledger.mail_cards.mail_cards() gives them.
 MailCard = tuple[str | None, str | None, str, int, str | None, str | None, str, str | None]
@@ -48,19 +47,11 @@ def mail_rows(
         figures.unreachable_minor += sum(card[3] for card in block) - balances
         yield [
             (
-                email or "",
-                name or "",
-                code,
-                format_amount(balance, currency),
-                currency,
-                expires_on or "",
-                _once(booking_ids or ""),
-                customer_id,
-                campaign,
-                locale or "",
+                email or "", name or "", code, format_amount(balance, currency), currency, expires_on or "",
+                _once(booking_ids or ""), customer_id, campaign, locale or "",
             )
             for email, name, code, balance, expires_on, booking_ids, customer_id, locale in reachable
-        ]
+        ]  # fmt: skip
 
 
 def _once(booking_ids: str) -> str:

@@ -5,7 +5,7 @@ Every row of a block is accepted, filtered or rejected, and counted as exactly o
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain, compress
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,7 +21,7 @@ from refundctl.files.tables.csv_rows import Columns, Rows
 from refundctl.files.tables.misplaced_fields import Shape
 from refundctl.files.tables.only_and_skip import wanted_texts
 from refundctl.files.tables.reject_columns import left_over
-from refundctl.files.tables.table_file import TableFile, by_line, rejected_at, without
+from refundctl.files.tables.table_file import Block, TableFile, by_line, rejected_at, without
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -32,36 +32,8 @@ _AMOUNT_LIKE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some rows of the file: the accepted ones as columns, the rejected ones one by one, the filtered ones counted.
-
-    `lines` are the physical lines of the accepted rows. `columns` has every canonical column and `metadata` (JSON
-    texts); None where the file has no such column. Amounts are in minor units. Where the source groups rows, an
-    accepted row is a booking, its line the lowest of its rows, and `further_lines` has the others of each booking.
-    `filtered_ids` are the booking_ids and refund_ids ('' for the whole booking) of which no row was taken.
-    """
-
-    lines: Sequence[int]
-    columns: Mapping[str, Sequence[Any] | None]
-    rejected: Sequence[RejectedRow]
-    filtered: int
-    further_lines: Sequence[Sequence[int]] | None = None
-    filtered_ids: Sequence[tuple[str, str]] = ()
-
-    @property
-    def rows(self) -> int:
-        """Rows of the file in this block."""
-        further = sum(map(len, self.further_lines or ()))
-        return len(self.lines) + further + len(self.rejected) + self.filtered
-
-
 class BookingsFile(TableFile[BookingsHeader]):
-    """A file whose header is matched with a source; its blocks can be read once.
-
-    The stream is seekable, and `name` is what messages call it. `encoding` goes before the source's. Raises BadInput
-    where it is no such file, UsageError for an unknown encoding.
-    """
+    """A file whose header is matched with a source; its blocks can be read once. `encoding` goes before its own."""
 
     def __init__(self, stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> None:
         find = partial(find_bookings_header, source=source)
@@ -201,9 +173,8 @@ class BookingsFile(TableFile[BookingsHeader]):
         lines, values = without(faults, lines, values)
         further = [of_booking[1:] for of_booking in lines]
         ids = self._rules.line_ids({"booking_id": bookings.filtered_keys})
-        return Block(
-            [of_booking[0] for of_booking in lines], values, by_line(rejected), bookings.filtered, further, ids
-        )
+        first = [of_booking[0] for of_booking in lines]
+        return Block(first, values, by_line(rejected), bookings.filtered, further, ids)
 
     def _is_like_row(self, fields: Sequence[str]) -> bool:
         """Below a quote that is closed too late, a row shows by its amount."""

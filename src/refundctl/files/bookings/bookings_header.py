@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from refundctl.domain.basics.definition_mistakes import shown
+from refundctl.domain.basics.definition_mistakes import listed, shown
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import FIELDS, REFUNDED, REQUIRED
-from refundctl.files.tables.headers import Match, TableHeader, listed, refuse_twice, table_header
+from refundctl.files.tables.headers import LISTED_MAX, Match, TableHeader, refuse_twice, table_header
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -92,7 +92,7 @@ def _refusal_of_missing(match: Match, there: Mapping[str, int], source: "Source"
     if source.preset is None and needed.isdisjoint(there):
         return _without_header(match, missing)
     where = _where(chain(*keys.values()))
-    columns = f"its columns are {listed(match.names)}"
+    columns = f"its columns are {listed(match.names, LISTED_MAX)}"
     if source.preset is None:
         what = f"{match.path} lacks {missing}; {columns}. Rename a column, or name it {where} of a source."
         return BadInput(what, code="column_missing", path=match.path)
@@ -138,5 +138,6 @@ def _without_header(match: Match, missing: str) -> BadInput:
         )
         advice = CHECK
     else:
-        what, advice = f"its columns are {listed(match.names)}. Name them under `columns` of a source", CHECK
+        columns = listed(match.names, LISTED_MAX)
+        what, advice = f"its columns are {columns}. Name them under `columns` of a source", CHECK
     return BadInput(f"{lacks}; {what}", advice, code="header_missing", path=match.path, line=1)

@@ -24,8 +24,7 @@ LISTED_MAX = 5
 class Bookings:
     """Some bookings as texts, one row each. `lines` are the physical lines of its rows, ascending.
 
-    `faults` are what is wrong with a booking (from 0); `rejected` and `filtered` are rows that stand in none. Of the
-    `filtered_keys` every row was filtered.
+    `faults` are those of a booking (from 0), `rejected` and `filtered` rows in none; `filtered_keys` have no others.
     """
 
     lines: Sequence[Sequence[int]]

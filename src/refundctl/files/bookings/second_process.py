@@ -16,7 +16,8 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from refundctl.domain.basics.errors import BadInput, RefundctlError, UsageError, WriteFailed
 from refundctl.domain.bookings.booking_cells import RejectedRow
-from refundctl.files.bookings.bookings_csv import Block, BookingsFile
+from refundctl.files.bookings.bookings_csv import BookingsFile
+from refundctl.files.tables.table_file import Block
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source

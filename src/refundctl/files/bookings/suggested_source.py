@@ -123,8 +123,7 @@ class Suggestion:
     """What the columns of a file may mean: canonical names with headers, and the notation of amounts and dates.
 
     `doubts` are sentences about what only a person can decide, `others` the headers that none of it is for. `refunded`
-    is the header of what was paid back already. `currency` is what a file without one may be in, and sure where a
-    header says it.
+    is the header of what was paid back already, `currency` what a file without one may be in, sure if by a header.
     """
 
     columns: Mapping[str, str | tuple[str, ...]]

@@ -140,8 +140,7 @@ class Plan(_Exact):
 
     `ledger_id` is None where there was no ledger yet: then `ledger_path` is where it will be, else None. `after_run` is
     the number of the ledger's last run, or 0: two plans of one moment are two, where anything was done between them.
-    `rehearsal` is whether the plan was made under REFUNDCTL_NOW. `threshold` is None where the campaign asks for no
-    approval.
+    `rehearsal` is whether it was made under REFUNDCTL_NOW. `threshold` is None where the campaign asks for no approval.
     """
 
     refundctl_plan: int

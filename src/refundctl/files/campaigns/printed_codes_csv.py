@@ -18,11 +18,7 @@ _DIGIT = re.compile("[0-9]")
 
 
 class CodesFile(TableFile[TableHeader]):
-    """A file of printed codes, whose header is read; going through it gives line and code of each row, once.
-
-    The stream is seekable, and `name` is what messages call it. Raises BadInput where it is no such file, UsageError
-    for an unknown encoding.
-    """
+    """A file of printed codes, whose header is read; going through it gives line and code of each row, once."""
 
     def __init__(self, stream: BinaryIO, name: str, *, encoding: str | None = None) -> None:
         find = partial(first_names, wanted=(CODE_COLUMN,))

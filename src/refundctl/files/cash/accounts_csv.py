@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from refundctl.domain.basics.definition_mistakes import folded
 from refundctl.domain.basics.errors import BadInput, RowProblem
-from refundctl.files.tables.small_csv import NamedRow, NamedRows, read_named_rows
+from refundctl.files.tables.small_csv import NamedRow, NamedRows
 from refundctl.files.tables.table_file import wrong_width
 
 #: Who pays: the customer_id of the row with the company's own account.
@@ -42,10 +42,10 @@ def read_accounts(stream: BinaryIO, name: str) -> Accounts:
 
     Raises BadInput where it is no such file, or a row of it is not filled in as the header says.
     """
-    file = read_named_rows(stream, name, "accounts", required=("customer_id", "iban"), optional=("name", "bic"))
+    file = NamedRows(stream, name, "accounts", required=("customer_id", "iban"), optional=("name", "bic"))
     found: dict[str, Account | RowProblem] = {}
     said: dict[str, tuple[int, tuple[str, str, str]]] = {}
-    for row in file.rows:
+    for row in file.named:
         customer_id = _customer_id(file, row)
         account = _account(row)
         if customer_id not in said:
@@ -55,7 +55,7 @@ def read_accounts(stream: BinaryIO, name: str) -> Accounts:
             reason = f"line {said[customer_id][0]} names another account of the same customer: leave one of them"
             found[customer_id] = RowProblem(row.line, "account_twice", reason)
     debtor = next((found.pop(id_) for id_ in list(found) if folded(id_) == DEBTOR), None)
-    return Accounts(name, found, debtor, len(file.rows), file.sha256)
+    return Accounts(name, found, debtor, len(file.named), file.sha256)
 
 
 def _customer_id(file: NamedRows, row: NamedRow) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import RejectedRow
-from refundctl.files.tables.small_csv import NamedRow, NamedRows, read_named_rows
+from refundctl.files.tables.small_csv import NamedRow, NamedRows
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -78,8 +78,8 @@ def _is_xml(start: bytes) -> bool:
 
 
 def _read_csv(stream: BinaryIO, name: str) -> BankAnswer:
-    file = read_named_rows(stream, name, "answers", required=("id", "status"), optional=("end_to_end_id", "reference"))
-    read = [_row(row, file.width) for row in file.rows]
+    file = NamedRows(stream, name, "answers", required=("id", "status"), optional=("end_to_end_id", "reference"))
+    read = [_row(row, file.width) for row in file.named]
     return BankAnswer(
         name,
         [one for one in read if isinstance(one, Statement)],

@@ -1,7 +1,6 @@
 """Files of redemptions from a till that works on its own: a purchase a row, as blocks of columns.
 
-Every row of a block is accepted or rejected. No message shows a cell of the header, which may be a code where it is
-missing.
+Every row of a block is accepted or rejected. No message shows a cell of the header, which may be a code.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from refundctl.domain.cards.redemption_columns import CARD_COLUMNS, COLUMNS, REQ
 from refundctl.files.tables.csv_rows import Rows
 from refundctl.files.tables.headers import Match, TableHeader, named_twice, refuse_twice, table_header
 from refundctl.files.tables.misplaced_fields import Shape
-from refundctl.files.tables.table_file import TableBlock, TableFile, by_line, rejected_at, without
+from refundctl.files.tables.table_file import Block, TableFile, by_line, rejected_at, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +24,24 @@ class RedemptionsHeader(TableHeader):
 
 
 class RedemptionsFile(TableFile[RedemptionsHeader]):
-    """A file whose header was found; its blocks can be read once.
-
-    The stream is seekable, and `name` is what messages call it. Raises BadInput where it is no such file, UsageError
-    for an unknown encoding.
-    """
+    """A file whose header was found; its blocks can be read once."""
 
     def __init__(self, stream: BinaryIO, name: str, *, encoding: str | None = None) -> None:
         super().__init__(stream, name, find_redemptions_header, encoding=encoding)
         self._shape = Shape(self.found, self._is_like_row)
 
-    def blocks(self) -> Iterator[TableBlock]:
-        """The rows in the order of the file, their columns as read_columns() gives them.
-
-        Raises BadInput where the file can't be taken as a whole.
-        """
+    def blocks(self) -> Iterator[Block]:
+        """The rows in the order of the file, as read_columns() gives them. Raises BadInput where it can't be taken."""
         return map(self._block, self._rows)
 
-    def _block(self, rows: Rows) -> TableBlock:
+    def _block(self, rows: Rows) -> Block:
         read, misplaced, rejected = self._shape.told_apart(rows)
         texts = {name: read.columns[position] for name, position in self.found.columns.items()}
         lines, texts = without(misplaced, read.lines, texts)
         columns, faults = read_columns(texts, len(lines))
         rejected += rejected_at(lines, ((row, *fault) for row, fault in faults.items()))
         lines, columns = without(faults, lines, columns)
-        return TableBlock(lines, columns, by_line(rejected))
+        return Block(lines, columns, by_line(rejected))
 
     def _is_like_row(self, fields: Sequence[str]) -> bool:
         """A line within a row is like one if it has what each redemption has: an amount and an invoice."""

@@ -20,7 +20,7 @@ from refundctl.files.tables.csv_rows import Columns, Rows
 from refundctl.files.tables.headers import Match, TableHeader, named_twice, refuse_twice, table_header
 from refundctl.files.tables.misplaced_fields import Shape
 from refundctl.files.tables.only_and_skip import wanted_texts
-from refundctl.files.tables.table_file import TableBlock, TableFile, by_line, rejected_at, without
+from refundctl.files.tables.table_file import Block, TableFile, by_line, rejected_at, without
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
@@ -33,8 +33,7 @@ WHO = ("customer_id", "email")
 class PeopleHeader(TableHeader):
     """The header matched with a source: positions count from 0.
 
-    `columns` has the fields of a person that the file has; where there are several positions, they are put together.
-    `only` (with `skip`) is what the source lists.
+    `columns` has the fields of a person, of several positions put together; `only` (with `skip`) what the source lists.
     """
 
     columns: Mapping[str, tuple[int, ...]]
@@ -42,11 +41,7 @@ class PeopleHeader(TableHeader):
 
 
 class PeopleFile(TableFile[PeopleHeader]):
-    """A file whose header is matched with a source; its blocks can be read once.
-
-    The stream is seekable, and `name` is what messages call it. `encoding` goes before the source's. Raises BadInput
-    where it is no such file, UsageError for an unknown encoding.
-    """
+    """A file whose header is matched with a source; its blocks can be read once. `encoding` goes before its own."""
 
     def __init__(self, stream: BinaryIO, name: str, source: "Source", *, encoding: str | None = None) -> None:
         find = partial(find_people_header, source=source)
@@ -59,15 +54,14 @@ class PeopleFile(TableFile[PeopleHeader]):
             id_prefix=source.id_prefix or "",
         )
 
-    def blocks(self) -> Iterator[TableBlock]:
-        """The rows in the order of the file. Raises BadInput where the file can't be taken as a whole.
+    def blocks(self) -> Iterator[Block]:
+        """The rows in the order of the file, None for a blank. Raises BadInput where it can't be taken as a whole.
 
-        Their columns are `customer_id`, which no row lacks, and those of PERSON_FIELDS that the file or the source's
-        constants give; None stands for a blank.
+        The columns are `customer_id`, which no row lacks, and those of PERSON_FIELDS that file or constants give.
         """
         return map(self._block, self._rows)
 
-    def _block(self, rows: Rows) -> TableBlock:
+    def _block(self, rows: Rows) -> Block:
         read, misplaced, rejected = self._shape.told_apart(rows)
         texts = {name: self._texts(read, positions) for name, positions in self.found.columns.items()}
         selected = read.selected(misplaced, self._only) if misplaced or self._only else ()
@@ -79,7 +73,7 @@ class PeopleFile(TableFile[PeopleHeader]):
         values = self._rules.read_people(texts, len(lines), faults)
         rejected += rejected_at(lines, faults)
         lines, values = without(faults, lines, values)
-        return TableBlock(lines, values, by_line(rejected), filtered)
+        return Block(lines, values, by_line(rejected), filtered)
 
     def _is_like_row(self, fields: Sequence[str]) -> bool:
         """A line within a row is like one if its e-mail is one or, in a file without, if it says who it is about."""
@@ -99,8 +93,7 @@ class PeopleFile(TableFile[PeopleHeader]):
 def find_people_header(path: str, text: str, source: "Source") -> PeopleHeader:
     """The header in the first lines of a file: other columns than a person's are ignored, whatever they are called.
 
-    Raises BadInput where it names no customers, lacks a column that the source names for a person or in `only` or
-    `skip`, or has one of those it needs twice.
+    Raises BadInput where it names no customers, or lacks a column that the source names, or has it twice.
     """
     headers = {name: source.headers_of(name) for name in PERSON_FIELDS}
     wanted = [*chain(*headers.values()), *source.only, *source.skip]

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from refundctl.domain.basics.definition_mistakes import shown
 from refundctl.domain.basics.errors import BadInput, InputMissing
 from refundctl.files.safe_write import failures
 
@@ -128,12 +127,6 @@ class ZipArchive:
             method = _METHODS.get(entry.compress_type, f"method {entry.compress_type}")
             message = f"{self.name} is packed by {method}, which isn't read: unpack it, and name what comes out."
             raise BadInput(message, code="archive_unsupported", path=self.name)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Some names as a sentence may show them."""
-    few = ", ".join(map(shown, names[:LISTED_MAX]))
-    return few if len(names) <= LISTED_MAX else f"{few} and {len(names) - LISTED_MAX} more"
 
 
 @contextmanager

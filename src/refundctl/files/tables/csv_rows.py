@@ -309,9 +309,8 @@ def _all_but_structure(delimiter: str) -> bytes:
 def _plain_cells(lines: bytes, text: str, delimiter: str, width: int) -> list[str] | None:
     """All cells, where each line is a row with `width` of them, and either all or none are in quotes.
 
-    None where that is not so. First the delimiters, quotes and line ends alone are compared with those of such
-    rows; then the text must fall into as many cells as they have, which it does only where the signs between
-    two cells stand together.
+    None where that is not so. First the delimiters, quotes and line ends alone are compared with those of such rows;
+    then the text must fall into as many cells, which it does only where the signs between two cells stand together.
     """
     if width < 2 or not delimiter.isascii():
         return None

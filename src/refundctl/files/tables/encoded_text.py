@@ -46,8 +46,7 @@ def known_encoding(name: str) -> str:
     except (LookupError, ValueError):
         found = ""
     if not found or found in _NO_FILE_ENCODINGS:
-        message = f"There is no encoding {name!r}; name one such as utf-8, cp1252 or latin-1."
-        raise UsageError(message)
+        raise UsageError(f"There is no encoding {name!r}; name one such as utf-8, cp1252 or latin-1.")
     return "utf-8" if found == "utf-8-sig" else found
 
 
@@ -104,8 +103,7 @@ class TextBytes:
     def read(self, size: int) -> bytes:
         """The next piece of about that many bytes; empty at the end.
 
-        Raises BadInput where the file is of another kind, Undecodable unless the encoding is UTF-8: then the
-        bytes are handed on unseen.
+        Raises BadInput where the file is of another kind, Undecodable unless it is UTF-8: that is handed on unseen.
         """
         at_start = self.bytes_read == 0
         while raw := self._stream.read(max(size, _START_BYTES) if at_start else size):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from refundctl.domain.basics.definition_mistakes import folded, nearest, shown
+from refundctl.domain.basics.definition_mistakes import folded, listed, nearest, shown
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import WHITESPACE
 from refundctl.files.tables.csv_rows import DELIMITERS, first_row
@@ -24,8 +24,7 @@ class TableHeader:
     @property
     def unnamed_tail(self) -> range:
         """The columns (from 0) behind the last name, whose cells must be blank."""
-        named = max(position for position, name in enumerate(self.names) if name) + 1
-        return range(named, len(self.names))
+        return range(max(position for position, name in enumerate(self.names) if name) + 1, len(self.names))
 
     @property
     def rejects(self) -> dict[str, int]:
@@ -75,7 +74,7 @@ def named_twice(names: Sequence[str], positions: Iterable[int]) -> list[str]:
 def refuse_twice(path: str, twice: Sequence[str], line: int) -> None:
     """Raises BadInput where there are names that stand twice in the header, which ends on that line."""
     if twice:
-        message = f"{path}: the header has {listed(twice)} more than once; rename or take out one of each."
+        message = f"{path}: the header has {listed(twice, LISTED_MAX)} more than once; rename or take out one of each."
         raise BadInput(message, code="duplicate_header", path=path, line=line)
 
 
@@ -101,7 +100,9 @@ class Match:
             return self._exact[name]
         alike = self._folded.get(folded(name), [])
         if len(alike) > 1:
-            message = f"{self.path}: {listed(alike)} could each be {shown(name)}; rename all but one of them."
+            message = (
+                f"{self.path}: {listed(alike, LISTED_MAX)} could each be {shown(name)}; rename all but one of them."
+            )
             raise BadInput(message, code="duplicate_header", path=self.path)
         return self._exact[alike[0]] if alike else None
 
@@ -109,9 +110,3 @@ class Match:
         """A question in brackets, if there is a column that may have been meant."""
         near = nearest(name, self.names)
         return "" if near is None else f" (did you mean `{near}`?)"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Headers as a message shows them, as many as LISTED_MAX."""
-    first = ", ".join(map(shown, names[:LISTED_MAX]))
-    return first if len(names) <= LISTED_MAX else f"{first} and {len(names) - LISTED_MAX} more"

@@ -29,8 +29,7 @@ def with_left_over(reason: str, cells: Sequence[str]) -> str:
 def left_over(reason: str) -> list[str]:
     """The cells that a reason names, which has a fingerprint behind them.
 
-    The column `_reason` is the one place where a rejects file keeps them, so this reads a format that with_left_over()
-    writes.
+    The column `_reason` is the one place where a rejects file keeps them: this reads what with_left_over() writes.
     """
     _, _, named = reason.rpartition("(")[0].partition(_LEFT_OVER)
     return named.rstrip(" ").split(_BETWEEN) if named else []

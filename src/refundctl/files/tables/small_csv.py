@@ -8,7 +8,7 @@ from typing import BinaryIO
 from refundctl.domain.basics.definition_mistakes import folded, nearest
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.bookings.booking_cells import WHITESPACE
-from refundctl.files.tables.headers import table_header
+from refundctl.files.tables.headers import TableHeader, table_header
 from refundctl.files.tables.table_file import TableFile
 
 
@@ -21,35 +21,24 @@ class NamedRow:
     width: int
 
 
-@dataclass(frozen=True, slots=True)
-class NamedRows:
-    """The rows of a file that are not blank, in its order; `sha256` is the hexadecimal digest of its raw bytes."""
+class NamedRows(TableFile[TableHeader]):
+    """A file of `what`, read whole: `named` are its rows that are not blank. Other columns are not looked at.
 
-    name: str
-    rows: Sequence[NamedRow]
-    width: int
-    delimiter: str
-    encoding: str
-    sha256: str
-
-
-def read_named_rows(
-    stream: BinaryIO, name: str, what: str, *, required: Collection[str], optional: Collection[str] = ()
-) -> NamedRows:
-    """Read a file of `what`, which messages call `name`; the stream is seekable. Other columns are not looked at.
-
-    Raises BadInput where it is no CSV file, or a required column is missing or there twice.
+    Raises BadInput where a required column is missing or there twice.
     """
-    known = (*required, *optional)
-    find = partial(table_header, wanted=known, what=what)
-    file = TableFile(stream, name, find, told_encoding=False)
-    positions = _positions(name, file.found.names, file.found.lines, required, known)
-    found = [
-        NamedRow(row.line, _cells(row.fields, positions), len(row.fields))
-        for row in file.rows()
-        if any(field.strip(WHITESPACE) for field in row.fields)
-    ]
-    return NamedRows(name, found, len(file.found.names), file.delimiter, file.encoding, file.sha256)
+
+    def __init__(
+        self, stream: BinaryIO, name: str, what: str, *, required: Collection[str], optional: Collection[str]
+    ) -> None:
+        known = (*required, *optional)
+        super().__init__(stream, name, partial(table_header, wanted=known, what=what), told_encoding=False)
+        positions = _positions(name, self.found.names, self.found.lines, required, known)
+        self.width = len(self.found.names)
+        self.named = [
+            NamedRow(row.line, _cells(row.fields, positions), len(row.fields))
+            for row in self.rows()
+            if any(field.strip(WHITESPACE) for field in row.fields)
+        ]
 
 
 def _positions(

@@ -9,8 +9,9 @@ from datetime import MAXYEAR, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from refundctl.domain.basics.definition_mistakes import listed
 from refundctl.domain.basics.errors import BadInput
-from refundctl.files.tables.archives import ZipArchive, listed, temporary_file
+from refundctl.files.tables.archives import LISTED_MAX, ZipArchive, temporary_file
 from refundctl.files.tables.workbook_parts import corrupt_workbook, part_name, write_checked
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ def kind_of(archive: ZipArchive) -> str | None:
 def write_csv(archive: ZipArchive, out: BinaryIO, notation: Notation) -> None:
     """Write the only visible sheet that has cells as UTF-8, each row as a line, line 1 being row 1.
 
-    Raises BadInput where there is no such sheet or several, and where the workbook is damaged, too large, or has
-    formulas that were never calculated.
+    Raises BadInput where there are none or several, or the workbook is damaged, too large, or was never calculated.
     """
     import python_calamine
 
@@ -83,9 +83,10 @@ def _only_sheet(book: "CalamineWorkbook", name: str) -> "CalamineSheet":
         message = f"{name} has no visible sheet with anything in it: show the sheet of the bookings, and save it."
         raise BadInput(message, code="spreadsheet_empty", path=name)
     if len(filled) > 1:
+        names = listed([sheet.name for sheet in filled], LISTED_MAX)
         message = (
-            f"{name} has {len(filled)} visible sheets with something in them "
-            f"({listed([sheet.name for sheet in filled])}): hide or delete all but that of the bookings, and save it."
+            f"{name} has {len(filled)} visible sheets with something in them ({names}): hide or delete all but that of "
+            "the bookings, and save it."
         )
         raise BadInput(message, code="spreadsheet_several_sheets", path=name)
     return filled[0]
@@ -144,8 +145,7 @@ def number_text(value: float, decimal: str = ".") -> str:
     """The number in digits, as exactly as a spreadsheet knows it: `19.99`, `0.3` for 0.1 + 0.2, `5` for 5.0.
 
     Spreadsheets keep and show 15 significant digits; what a float has behind them comes from reckoning in binary.
-    Numbers from 1E+15, of which the last digits may be lost, are written in a form that no id and no amount has, as
-    are those below 1E-15.
+    Numbers from 1E+15 (whose last digits may be lost) or below 1E-15 get a form that no id and no amount has.
     """
     text = f"{value:.15g}"
     if "e" in text:

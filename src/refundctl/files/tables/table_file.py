@@ -18,27 +18,34 @@ Line = TypeVar("Line")
 
 
 @dataclass(frozen=True, slots=True)
-class TableBlock:
+class Block:
     """Some rows of the file: the accepted ones as columns, the rejected ones one by one, the filtered ones counted.
 
-    `lines` are the physical lines of the accepted rows.
+    `lines` are the physical lines of the accepted rows. A column that the file doesn't have may be None. Of bookings,
+    `columns` has every canonical column and `metadata` (JSON texts), amounts in minor units. Where the source groups
+    rows, an accepted row is a booking, its line the lowest of its rows, and `further_lines` has the others of each.
+    `filtered_ids` are the booking_ids and refund_ids ('' for the whole booking) of which no row was taken.
     """
 
     lines: Sequence[int]
-    columns: Mapping[str, Sequence[Any]]
+    columns: Mapping[str, Any]
     rejected: Sequence[RejectedRow]
     filtered: int = 0
+    further_lines: Sequence[Sequence[int]] | None = None
+    filtered_ids: Sequence[tuple[str, str]] = ()
 
     @property
     def rows(self) -> int:
         """Rows of the file in this block."""
-        return len(self.lines) + len(self.rejected) + self.filtered
+        further = sum(map(len, self.further_lines or ()))
+        return len(self.lines) + further + len(self.rejected) + self.filtered
 
 
 class TableFile(Generic[FoundHeader]):
     """A file whose header was found; its rows can be read once.
 
-    `find` is given what messages call the file and its first lines, and raises BadInput where they have no such header.
+    The stream is seekable, and `name` is what messages call it. `find` is given that and the first lines, and raises
+    BadInput where they have no such header. Raises it too, and UsageError for an unknown encoding.
     """
 
     def __init__(

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 from zipfile import ZipInfo
 
+from refundctl.domain.basics.definition_mistakes import listed
 from refundctl.domain.basics.errors import BadInput
-from refundctl.files.tables.archives import PIECE_BYTES, ZipArchive, gzip_pieces, listed, temporary_file
+from refundctl.files.tables.archives import LISTED_MAX, PIECE_BYTES, ZipArchive, gzip_pieces, temporary_file
 from refundctl.files.tables.spreadsheet import Notation, kind_of, write_csv
 
 Packed = Literal["gzip", "zip", "xlsx"]
@@ -137,7 +138,7 @@ def _only_entry(archive: ZipArchive) -> ZipInfo:
         message = f"{archive.name} is an archive without a file in it: pack it again."
         raise BadInput(message, code="archive_empty", path=archive.name)
     if len(entries) > 1:
-        names = listed([entry.filename for entry in entries])
+        names = listed([entry.filename for entry in entries], LISTED_MAX)
         message = f"{archive.name} is an archive of {len(entries)} files ({names}): unpack it, and name those to load."
         raise BadInput(message, code="archive_several_files", path=archive.name)
     return entries[0]

@@ -1,8 +1,7 @@
 """Strict YAML: one document of texts, lists and keys, each with its place, and every fault at once.
 
-Texts stay as they are written: whether `1`, `true` or `null` mean more is for the reader of the key to say.
-Refused is what hides, repeats or explodes: duplicate keys, anchors and aliases, tags, further documents,
-control characters, deep nesting, large files.
+Texts stay as they are written: whether `1`, `true` or `null` mean more is for the reader of the key to say. Refused is
+what hides, repeats or explodes: duplicate keys, anchors, tags, further documents, control characters, nesting, size.
 """
 
 import re

@@ -1,7 +1,6 @@
 """Strict YAML as one of our models, or every mistake in it with its place.
 
-A text is what it says: only where a key takes a number, a switch or nothing do `1`, `true` and `null` mean
-more. So `NO` stays Norway and `12.10` an amount.
+A text is what it says, so that `NO` stays Norway: only where a key takes such do `1`, `true` and `null` mean more.
 """
 
 import re
@@ -144,8 +143,8 @@ class ModelReading(Generic[Model]):
             self._problem(mark, above, _sentence(details, spot.field))
 
     def _problem(self, mark: Mark, place: Place, sentence: str) -> None:
-        words = (on_one_line(_key(place)), on_one_line(sentence))
-        self.problems.setdefault(mark, CampaignProblem(self.path, mark.line, mark.column, *words))
+        message, key = on_one_line(sentence), on_one_line(_key(place))
+        self.problems.setdefault(mark, CampaignProblem(message, self.path, mark.line, mark.column, key))
 
 
 _TAKEN = {

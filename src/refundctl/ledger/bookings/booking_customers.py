@@ -68,8 +68,7 @@ def post_customers(compared: ComparedBookings, run_id: int) -> BookingCustomers:
 def _merge_people(compared: ComparedBookings, base: int) -> None:
     """Settle what rows say differently of one person: for each field, the last non-blank value in order of the ids.
 
-    By booking_id and refund_id, not by place in the file, so that a file's order never matters. Of whom a file of
-    people has spoken, it fills in blanks only.
+    By booking_id and refund_id, so that a file's order never matters; blanks only, where a file of people has spoken.
     """
     connection = compared.connection
     connection.execute(

@@ -15,7 +15,7 @@ from refundctl.ledger.bookings.staged_bookings import (
     SEGMENT_COLUMNS,
     StagedBookings,
 )
-from refundctl.ledger.database.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary, one_value
 
 _TABLES = """
     -- staged rows whose refund line the ledger has; person_differs where they say something else of its customer
@@ -86,7 +86,7 @@ class ComparedBookings:
 
     def count(self, sql: str) -> int:
         """The one number that a query gives."""
-        return int(self.connection.execute(sql).fetchone()[0])
+        return int(one_value(self.connection, sql))
 
 
 def compare(staged: StagedBookings) -> ComparedBookings:
@@ -144,7 +144,8 @@ def _find_known(connection: sqlite3.Connection, rows: range, absent: frozenset[s
     segment = f"""
         now.segment IS NOT staged_segments.segment AND EXISTS (
             SELECT 1 FROM segments AS old
-            WHERE old.id = now.segment AND (old.source <> staged_segments.source {"".join(f" OR {one}" for one in said)})
+            WHERE old.id = now.segment
+                AND (old.source <> staged_segments.source {"".join(f" OR {one}" for one in said)})
         )
     """
     rest = [f"({segment})", *(f"now.{name} IS NOT staged.{name}" for name in LINE_COLUMNS if name not in absent)]
@@ -240,8 +241,8 @@ def _set_aside_strangers(connection: sqlite3.Connection) -> None:
         INSERT OR IGNORE INTO set_aside
         SELECT
             staged.id, 'booking_id', 'booking_conflict',
-            'booking ' || staged.booking_id || ' has another refund line in the ledger, with another customer, currency '
-                || 'or order amount; load all its lines together, or find out which is right'
+            'booking ' || staged.booking_id || ' has another refund line in the ledger, with another customer, '
+                || 'currency or order amount; load all its lines together, or find out which is right'
         FROM staged
         CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
         CROSS JOIN unsaid AS other ON other.booking = bookings.id

@@ -1,7 +1,6 @@
 """Bookings that were read and found well-formed, waiting in temporary tables; StagedBookings is the door to them.
 
-`contradictions` and `comparing` fill `set_aside`, `repeats` and `shared_bookings`; who posts reads them all, and of
-what was just posted `set_aside` is read for funding too.
+`contradictions` and `comparing` fill `set_aside`, `repeats` and `shared_bookings`, which who posts and who funds read.
 """
 
 import json

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import ClassVar
 
+from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.ledger.database.sql import make_temporary
 
 _REJECTED = """
@@ -21,16 +22,6 @@ _REJECTED = """
         reason TEXT NOT NULL
     );
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A row that can't be taken: the physical line it starts on, and why."""
-
-    line: int
-    field: str
-    code: str
-    reason: str
 
 
 @dataclass(slots=True)
@@ -64,12 +55,12 @@ class StagedRows:
         rows = self.connection.execute(f"SELECT code, count(*) FROM ({self.rejects}) GROUP BY 1 ORDER BY 1")
         return dict(rows.fetchall())
 
-    def rejects_of(self, file: int) -> Iterator[Reject]:
+    def rejects_of(self, file: int) -> Iterator[RejectedRow]:
         """All rejected rows of input number `file` in the order of their lines."""
         rows = self.connection.execute(
             f"SELECT physical_line, field, code, reason FROM ({self.rejects}) WHERE file = ? ORDER BY 1", (file,)
         )
-        return (Reject(*row) for row in rows)
+        return (RejectedRow(*row) for row in rows)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,6 @@
 """Withdrawing refund lines that a source leaves out now, such as an order that the shop itself has refunded meanwhile.
 
-Were they only left out, they would be funded by what an earlier file has said of them. A row that is taken again brings
-its line back, as any other change.
+Else they would be funded by what an earlier file has said of them. A row that is taken again brings its line back.
 """
 
 from refundctl.ledger.bookings.staged_bookings import StagedBookings

@@ -4,17 +4,15 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from refundctl.ledger.database.sql import one_value
+
 Event = Literal["paused", "resumed"]
 
 
 def post_campaign(connection: sqlite3.Connection, name: str, currency: str, run_id: int) -> int:
     """Make a campaign; give its id."""
-    return int(
-        connection.execute(
-            "INSERT INTO campaigns (name, currency, run_id) VALUES (?, ?, ?) RETURNING id",
-            (name, currency, run_id),
-        ).fetchone()[0]
-    )
+    made = "INSERT INTO campaigns (name, currency, run_id) VALUES (?, ?, ?) RETURNING id"
+    return int(one_value(connection, made, (name, currency, run_id)))
 
 
 def post_definition(connection: sqlite3.Connection, campaign: int, definition: str, run_id: int) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from refundctl.ledger.database.sql import any_rows
+
 
 @dataclass(frozen=True, slots=True)
 class StoredCampaign:
@@ -58,5 +60,4 @@ def earlier_definitions(connection: sqlite3.Connection, campaign: StoredCampaign
 
 def has_cards(connection: sqlite3.Connection, campaign: int) -> bool:
     """Whether the campaign has published a card."""
-    found = "SELECT EXISTS (SELECT 1 FROM held_cards WHERE campaign = ?)"
-    return bool(connection.execute(found, (campaign,)).fetchone()[0])
+    return any_rows(connection, "held_cards WHERE campaign = ?", (campaign,))

@@ -1,5 +1,4 @@
-"""Files for the bank: which debts each orders to be paid, whether it is in its place, and what the bank has
-rejected."""
+"""Files for the bank: which debts each orders to be paid, whether it is in its place, and what the bank rejected."""
 
 import json
 import sqlite3
@@ -9,6 +8,7 @@ from typing import Any
 
 from refundctl.domain.basics.errors import Busy
 from refundctl.ledger.cash.debts import Debt, debts_numbered
+from refundctl.ledger.database.sql import any_rows, first_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,12 @@ def open_file(connection: sqlite3.Connection) -> CashFile | None:
 
 def is_delivered(connection: sqlite3.Connection, file: CashFile) -> bool:
     """Whether a file was marked as in place, perhaps by another process."""
-    found = "SELECT EXISTS (SELECT 1 FROM cash_deliveries WHERE cash_file = ?)"
-    return bool(connection.execute(found, (file.number,)).fetchone()[0])
+    return any_rows(connection, "cash_deliveries WHERE cash_file = ?", (file.number,))
 
 
 def debts_in(connection: sqlite3.Connection, cash_file: int) -> list[Debt]:
     """The debts that a file for the bank pays, in the order of their ids."""
-    rows = connection.execute("SELECT debt FROM cash_orders WHERE cash_file = ?", (cash_file,))
-    return list(debts_numbered(connection, [row[0] for row in rows]).values())
+    return list(debts_numbered(connection, debts_ordered_in(connection, cash_file)).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +99,7 @@ def orders_of(connection: sqlite3.Connection, numbers: Collection[int]) -> Mappi
 
 def debts_ordered_in(connection: sqlite3.Connection, cash_file: int) -> list[int]:
     """The ids of the debts in a file for the bank, in order; none where there is no such file."""
-    rows = connection.execute("SELECT debt FROM cash_orders WHERE cash_file = ? ORDER BY debt", (cash_file,))
-    return [row[0] for row in rows]
+    return first_column(connection, "SELECT debt FROM cash_orders WHERE cash_file = ? ORDER BY debt", (cash_file,))
 
 
 def reserve(

@@ -3,6 +3,7 @@
 import sqlite3
 
 from refundctl.domain.cards.buckets import Buckets
+from refundctl.ledger.cards.card_transactions import CardTransaction, post
 
 
 def request(
@@ -14,16 +15,9 @@ def request(
     """
     posted: list[int] = []
     for (bucket, minor), contra in zip(balance.items(), ("cash_owed", "lapsed"), strict=False):
-        row = connection.execute(
-            """
-            INSERT INTO transactions (
-                campaign, card, type, bucket, amount_minor, contra_account, reason, related_transaction, run_id
-            )
-            VALUES (?, ?, 'CREDITS_REMOVAL', ?, ?, ?, ?, ?, ?) RETURNING id
-            """,
-            (campaign, card, bucket, -minor, contra, reason, posted[0] if posted else None, run_id),
-        ).fetchone()
-        posted.append(row[0])
+        first = posted[0] if posted else None
+        removal = CardTransaction(campaign, card, "CREDITS_REMOVAL", bucket, -minor, contra, reason, first)
+        posted.append(post(connection, removal, run_id))
     connection.execute(
         "INSERT INTO cashouts (id, card, reason, run_id) VALUES (?, ?, ?, ?)", (posted[0], card, reason, run_id)
     )
@@ -38,21 +32,9 @@ def cancel(connection: sqlite3.Connection, debt: int, reason: str | None, run_id
     connection.execute("INSERT INTO cash_outcomes (debt, outcome, run_id) VALUES (?, 'cancelled', ?)", (debt, run_id))
     taken = connection.execute(
         """
-        SELECT id FROM transactions
+        SELECT campaign, card, 'CREDITS_ADDITION', bucket, -amount_minor, contra_account, ?2, id FROM transactions
         WHERE (id = ?1 OR related_transaction = ?1) AND type = 'CREDITS_REMOVAL' ORDER BY id
         """,
-        (debt,),
+        (debt, reason),
     ).fetchall()
-    return [
-        connection.execute(
-            """
-            INSERT INTO transactions (
-                campaign, card, type, bucket, amount_minor, contra_account, reason, related_transaction, run_id
-            )
-            SELECT campaign, card, 'CREDITS_ADDITION', bucket, -amount_minor, contra_account, ?, id, ?
-            FROM transactions WHERE id = ? RETURNING id
-            """,
-            (reason, run_id, removal),
-        ).fetchone()[0]
-        for (removal,) in taken
-    ]
+    return [post(connection, CardTransaction(*row), run_id) for row in taken]

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from refundctl.ledger.bookings.line_versions import newest_version
+from refundctl.ledger.database.sql import one_value
 
 
 class DebtState(StrEnum):
@@ -66,7 +67,8 @@ _WITHDRAWN = """
     (
         EXISTS (SELECT 1 FROM transactions AS back WHERE back.related_transaction = debts.id AND back.bucket = 'cash')
         OR (
-            debts.run_id IN (SELECT undone_run FROM undoings) AND debts.run_id NOT IN (SELECT undone_run FROM reopenings)
+            debts.run_id IN (SELECT undone_run FROM undoings)
+            AND debts.run_id NOT IN (SELECT undone_run FROM reopenings)
         )
     )
 """
@@ -121,7 +123,7 @@ def debts(connection: sqlite3.Connection, campaign: str | None, states: Collecti
 def count_open(connection: sqlite3.Connection, campaign: int) -> int:
     """How many debts of a campaign wait to be put into a file for the bank, or to be paid otherwise."""
     sql = f"SELECT count(*) FROM ({_DEBTS.format(wanted='owed.campaign = ?1')}) WHERE state = '{DebtState.OPEN}'"
-    return int(connection.execute(sql, (campaign,)).fetchone()[0])
+    return int(one_value(connection, sql, (campaign,)))
 
 
 def debts_numbered(connection: sqlite3.Connection, numbers: Collection[int]) -> dict[int, Debt]:
@@ -140,14 +142,11 @@ def _debt(*row: Any) -> Debt:
 
 def lapsed_with(connection: sqlite3.Connection, request: int) -> int:
     """The bonus that lapsed as a cash-out was requested, in minor units."""
-    row = connection.execute(
-        """
+    lapsed = """
         SELECT coalesce(-sum(amount_minor), 0) FROM transactions
         WHERE related_transaction = ? AND type = 'CREDITS_REMOVAL' AND contra_account = 'lapsed'
-        """,
-        (request,),
-    ).fetchone()
-    return int(row[0])
+    """
+    return int(one_value(connection, lapsed, (request,)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Whether the books are in order: one ordered list of checks, each silent where it finds nothing."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from refundctl.ledger.cards.codes import CODE_KEY
 from refundctl.ledger.checks import cards_in_order, cash_in_order, redemptions_in_order
-from refundctl.ledger.checks.credits_in_order import credits_, undoings
-from refundctl.ledger.checks.findings import MOST_OF_ONE_KIND, Finding, broken
-from refundctl.ledger.checks.people_in_order import metadata, people
+from refundctl.ledger.checks.credits_in_order import CREDITS, UNDOINGS
+from refundctl.ledger.checks.findings import MOST_OF_ONE_KIND, BooksCheck, Finding, broken
+from refundctl.ledger.checks.people_in_order import METADATA, PEOPLE
 from refundctl.ledger.checks.redemptions_in_order import register_days
 from refundctl.ledger.checks.seals_in_order import seals_
 from refundctl.ledger.database import schema
@@ -33,27 +33,12 @@ def check_file(connection: sqlite3.Connection) -> list[Finding]:
 def check_books(connection: sqlite3.Connection) -> Iterator[Finding]:
     """Everything that must be true of the rows, whatever campaign they belong to."""
     register_sha256(connection)
-    for check in (
-        _schema,
-        _references,
-        seals_,
-        people,
-        metadata,
-        _codes,
-        credits_,
-        undoings,
-        _approvals,
-        _pauses,
-        _balances,
-        _life_of_cards,
-    ):
+    for name, check in _CHECKS.items():
         try:
-            yield from check(connection)
+            yield from check(connection) if callable(check) else broken(connection, check)
         except sqlite3.Error as error:
             # A table or column is missing, which the first check has named.
-            yield Finding(
-                "not_checked", f"The check of {check.__name__.strip('_').replace('_', ' ')} could not be made: {error}."
-            )
+            yield Finding("not_checked", f"The check of {name} could not be made: {error}.")
 
 
 def _schema(connection: sqlite3.Connection) -> Iterator[Finding]:
@@ -61,75 +46,41 @@ def _schema(connection: sqlite3.Connection) -> Iterator[Finding]:
         yield Finding("schema_altered", f"{difference[0].upper()}{difference[1:]}: the ledger was altered by hand.")
 
 
-def _references(connection: sqlite3.Connection) -> Iterator[Finding]:
-    rows = connection.execute("PRAGMA foreign_key_check").fetchmany(MOST_OF_ONE_KIND)
-    for table, row, parent, _ in rows:
-        yield Finding("reference_broken", f"Row {row} of {table} names a row of {parent} that is not there.")
-
-
-def _codes(connection: sqlite3.Connection) -> Iterator[Finding]:
-    key = CODE_KEY.format(code="cards.code")
-    rows = connection.execute(
-        f"""
-        SELECT cards.id FROM cards LEFT JOIN codes ON codes.code_key = {key}
-        WHERE codes.card IS NOT cards.id
-        UNION ALL
-        SELECT codes.card FROM codes LEFT JOIN cards ON cards.id = codes.card
-        WHERE {key} IS NOT codes.code_key
-        """
-    ).fetchmany(MOST_OF_ONE_KIND)
-    for (card,) in rows:
-        yield Finding("code_index_broken", f"The code of card c{card} and the index of codes disagree.")
-
-
-def _approvals(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """A plan is applied by the approval of that very plan, given before and by another user."""
-    rows = connection.execute(
-        """
-        SELECT applied_plans.run_id
-        FROM applied_plans
-        LEFT JOIN runs AS applying ON applying.id = applied_plans.run_id
-        LEFT JOIN approvals ON approvals.id = approval
-        LEFT JOIN runs AS approving ON approving.id = approvals.run_id
-        WHERE applying.command IS NOT 'apply' OR (approval IS NOT NULL AND (
-            approvals.plan IS NOT applied_plans.plan OR approvals.campaign IS NOT applying.campaign
-            OR approving.command IS NOT 'approve' OR approving.user_id IS applying.user_id
-            OR approvals.run_id >= applied_plans.run_id
-        ))
-        """
-    ).fetchmany(MOST_OF_ONE_KIND)
-    for (run_id,) in rows:
-        yield Finding("approval_wrong", f"Run {run_id} applied a plan that nobody else had approved like that.")
-
-
-def _pauses(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """A campaign is paused and resumed in turn."""
-    rows = connection.execute(
-        """
-        SELECT events.run_id, name FROM (
-            SELECT id, campaign, run_id, event, lag(event, 1, 'resumed') OVER (PARTITION BY campaign ORDER BY id) AS before
-            FROM campaign_events
-        ) AS events
-        LEFT JOIN campaigns ON campaigns.id = events.campaign
-        WHERE event IS before
-        ORDER BY events.id
-        """
-    ).fetchmany(MOST_OF_ONE_KIND)
-    for run_id, name in rows:
-        yield Finding("pause_wrong", f"Run {run_id} paused or resumed the campaign {name}, which was so already.")
-
-
-def _balances(connection: sqlite3.Connection) -> Iterator[Finding]:
-    rows = connection.execute(
-        """
-        SELECT card, bucket FROM transactions WHERE card IS NOT NULL
-        GROUP BY card, bucket HAVING sum(amount_minor) < 0
-        """
-    ).fetchmany(MOST_OF_ONE_KIND)
-    for card, bucket in rows:
-        yield Finding("balance_negative", f"Card c{card} has less than nothing in its {bucket} bucket.")
-
-
+_CODE_KEY = CODE_KEY.format(code="cards.code")
+_CODES = f"""
+    SELECT cards.id FROM cards LEFT JOIN codes ON codes.code_key = {_CODE_KEY}
+    WHERE codes.card IS NOT cards.id
+    UNION ALL
+    SELECT codes.card FROM codes LEFT JOIN cards ON cards.id = codes.card
+    WHERE {_CODE_KEY} IS NOT codes.code_key
+"""
+# A plan is applied by the approval of that very plan, given before and by another user.
+_APPROVALS = """
+    SELECT applied_plans.run_id
+    FROM applied_plans
+    LEFT JOIN runs AS applying ON applying.id = applied_plans.run_id
+    LEFT JOIN approvals ON approvals.id = approval
+    LEFT JOIN runs AS approving ON approving.id = approvals.run_id
+    WHERE applying.command IS NOT 'apply' OR (approval IS NOT NULL AND (
+        approvals.plan IS NOT applied_plans.plan OR approvals.campaign IS NOT applying.campaign
+        OR approving.command IS NOT 'approve' OR approving.user_id IS applying.user_id
+        OR approvals.run_id >= applied_plans.run_id
+    ))
+"""
+# A campaign is paused and resumed in turn.
+_PAUSES = """
+    SELECT events.run_id, name FROM (
+        SELECT id, campaign, run_id, event, lag(event, 1, 'resumed') OVER (PARTITION BY campaign ORDER BY id) AS before
+        FROM campaign_events
+    ) AS events
+    LEFT JOIN campaigns ON campaigns.id = events.campaign
+    WHERE event IS before
+    ORDER BY events.id
+"""
+_BALANCES = """
+    SELECT card, bucket FROM transactions WHERE card IS NOT NULL
+    GROUP BY card, bucket HAVING sum(amount_minor) < 0
+"""
 _LIFE_OF_CARDS = (*redemptions_in_order.CHECKS, *cards_in_order.CHECKS, *cash_in_order.CHECKS)
 
 
@@ -137,6 +88,31 @@ def _life_of_cards(connection: sqlite3.Connection) -> Iterator[Finding]:
     """What becomes of cards once they are funded: most ledgers have little of it, and only that is looked at."""
     register_days(connection)
     accounts = connection.execute("SELECT DISTINCT contra_account FROM transactions WHERE entry IS NULL").fetchall()
-    tables = {name for check in _LIFE_OF_CARDS for name in check.of} & {table.name for table in seals.TABLES}
+    tables = {name for check in _LIFE_OF_CARDS for name in check.of.split()} & {table.name for table in seals.TABLES}
     present = {*(account for (account,) in accounts), *(table for table in tables if any_rows(connection, table))}
     yield from broken(connection, _LIFE_OF_CARDS, present)
+
+
+# In order, each under the name that is told where it can't be made.
+_CHECKS: Mapping[str, Callable[[sqlite3.Connection], Iterator[Finding]] | Sequence[BooksCheck]] = {
+    "schema": _schema,
+    "references": [
+        BooksCheck(
+            "reference_broken", "Row {1} of {0} names a row of {2} that is not there.", "", "PRAGMA foreign_key_check"
+        )
+    ],
+    "seals": seals_,
+    "people": PEOPLE,
+    "metadata": METADATA,
+    "codes": [BooksCheck("code_index_broken", "The code of card c{0} and the index of codes disagree.", "", _CODES)],
+    "credits": CREDITS,
+    "undoings": UNDOINGS,
+    "approvals": [
+        BooksCheck("approval_wrong", "Run {0} applied a plan that nobody else had approved like that.", "", _APPROVALS)
+    ],
+    "pauses": [
+        BooksCheck("pause_wrong", "Run {0} paused or resumed the campaign {1}, which was so already.", "", _PAUSES)
+    ],
+    "balances": [BooksCheck("balance_negative", "Card c{0} has less than nothing in its {1} bucket.", "", _BALANCES)],
+    "life of cards": _life_of_cards,
+}

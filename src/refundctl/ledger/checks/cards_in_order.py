@@ -9,7 +9,10 @@ _KIND_UNKNOWN = """
     WHERE entry IS NULL AND (
         (type = 'CREDITS_REDEMPTION' AND contra_account = 'sales')
         OR (type = 'CREDITS_REFUND' AND contra_account = 'sales')
-        OR (type = 'CREDITS_ADDITION' AND contra_account IN ('goodwill', 'adjustments', 'transfers', 'cash_owed', 'lapsed'))
+        OR (
+            type = 'CREDITS_ADDITION'
+            AND contra_account IN ('goodwill', 'adjustments', 'transfers', 'cash_owed', 'lapsed')
+        )
         OR (type = 'CREDITS_REMOVAL' AND contra_account <> 'sales')
     ) IS NOT TRUE
 """
@@ -40,8 +43,9 @@ _EVENT = """
     FROM (
         SELECT
             card_events.id, card, event, run_id, runs.command,
-            lag(event, 1, 'enabled') OVER (PARTITION BY card, event IN ('disabled', 'enabled') ORDER BY card_events.id) AS before
+            lag(event, 1, 'enabled') OVER of_kind AS before
         FROM card_events LEFT JOIN runs ON runs.id = card_events.run_id
+        WINDOW of_kind AS (PARTITION BY card, event IN ('disabled', 'enabled') ORDER BY card_events.id)
     )
     WHERE (event IN ('disabled', 'enabled') AND event IS before) OR CASE event
         WHEN 'deactivated' THEN command IN ('card deactivate', 'undo')
@@ -90,7 +94,8 @@ _TRANSFER = """
         )
         AND NOT EXISTS (
             SELECT 1 FROM card_events
-            WHERE card_events.card IN (lost.id, found.id) AND event = 'deactivated' AND card_events.run_id < transfers.run_id
+            WHERE card_events.card IN (lost.id, found.id) AND event = 'deactivated'
+                AND card_events.run_id < transfers.run_id
         )
     ) IS NOT TRUE
 """
@@ -99,7 +104,8 @@ _LEFT_BEHIND = """
     FROM transfers
     WHERE coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = transfers.card), 0) <> 0
         OR EXISTS (
-            SELECT 1 FROM transactions WHERE transactions.card = transfers.card AND transactions.run_id > transfers.run_id
+            SELECT 1 FROM transactions
+            WHERE transactions.card = transfers.card AND transactions.run_id > transfers.run_id
         )
 """
 _MOVED = """
@@ -169,47 +175,37 @@ CHECKS = (
     BooksCheck(
         "movement_wrong",
         "Transaction {0} is of a kind that nothing does.",
-        [
-            "sales",
-            "goodwill",
-            "adjustments",
-            "transfers",
-            "cash_owed",
-            "lapsed",
-            "breakage",
-            "refunds_owed",
-            "bonuses_owed",
-        ],
+        "sales goodwill adjustments transfers cash_owed lapsed breakage refunds_owed bonuses_owed",
         _KIND_UNKNOWN,
     ),
-    BooksCheck("pool_wrong", "Card {0} was assigned, but is of no pool like that.", ["assignments"], _ASSIGNMENT),
-    BooksCheck("pool_wrong", "Card {0} was activated, but not like a card of the pool.", ["activations"], _ACTIVATION),
-    BooksCheck("card_event_wrong", "Run {0} can't have done to card {1} what the ledger has.", ["card_events"], _EVENT),
+    BooksCheck("pool_wrong", "Card {0} was assigned, but is of no pool like that.", "assignments", _ASSIGNMENT),
+    BooksCheck("pool_wrong", "Card {0} was activated, but not like a card of the pool.", "activations", _ACTIVATION),
+    BooksCheck("card_event_wrong", "Run {0} can't have done to card {1} what the ledger has.", "card_events", _EVENT),
     BooksCheck(
-        "card_event_wrong", "Run {0} did something to card {1}, which was dead.", ["card_events"], _EVENT_OF_THE_DEAD
+        "card_event_wrong", "Run {0} did something to card {1}, which was dead.", "card_events", _EVENT_OF_THE_DEAD
     ),
     BooksCheck(
         "deactivated_with_balance",
         "Card {0} was deactivated by an undo and still has a balance.",
-        ["card_events"],
+        "card_events",
         _DEACTIVATED,
     ),
-    BooksCheck("transfer_wrong", "Card {0} was not replaced as the ledger has it.", ["transfers"], _TRANSFER),
+    BooksCheck("transfer_wrong", "Card {0} was not replaced as the ledger has it.", "transfers", _TRANSFER),
     BooksCheck(
         "transfer_wrong",
         "Card {0} was replaced, and something was left on it or came later.",
-        ["transfers"],
+        "transfers",
         _LEFT_BEHIND,
     ),
-    BooksCheck("transfer_wrong", "Transaction {0} is of no transfer like that.", ["transfers"], _MOVED),
+    BooksCheck("transfer_wrong", "Transaction {0} is of no transfer like that.", "transfers", _MOVED),
     BooksCheck(
-        "adjustment_wrong", "Transaction {0} is no correction of a balance like that.", ["adjustments"], _ADJUSTED
+        "adjustment_wrong", "Transaction {0} is no correction of a balance like that.", "adjustments", _ADJUSTED
     ),
-    BooksCheck("goodwill_wrong", "Transaction {0} is of no goodwill card like that.", ["goodwill"], _ISSUED),
+    BooksCheck("goodwill_wrong", "Transaction {0} is of no goodwill card like that.", "goodwill", _ISSUED),
     BooksCheck(
         "breakage_wrong",
         "Transaction {0} books the balance of card {1} as expired, which it was not.",
-        ["breakage"],
+        "breakage",
         _EXPIRED,
     ),
 )

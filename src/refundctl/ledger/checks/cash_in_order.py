@@ -117,20 +117,15 @@ _REJECTION = """
 """
 
 CHECKS = (
-    BooksCheck("cashout_wrong", "Transaction {0} is of no cash-out like that.", ["cash_owed", "lapsed"], _CASHED_OUT),
-    BooksCheck("cashout_wrong", "Cash-out {0} of card {1} is no debt like that.", ["cashouts"], _CASHOUT),
+    BooksCheck("cashout_wrong", "Transaction {0} is of no cash-out like that.", "cash_owed lapsed", _CASHED_OUT),
+    BooksCheck("cashout_wrong", "Cash-out {0} of card {1} is no debt like that.", "cashouts", _CASHOUT),
+    BooksCheck("frozen_with_balance", "Card {1} had a balance after cash-out {0} was requested.", "cashouts", _FROZEN),
     BooksCheck(
-        "frozen_with_balance", "Card {1} had a balance after cash-out {0} was requested.", ["cashouts"], _FROZEN
+        "cash_outcome_wrong", "The debt in cash {0} did not end as the ledger has it.", "cash_outcomes", _OUTCOME
     ),
     BooksCheck(
-        "cash_outcome_wrong", "The debt in cash {0} did not end as the ledger has it.", ["cash_outcomes"], _OUTCOME
+        "cash_order_wrong", "Order {0} pays the debt in cash {1}, which was not to be paid then.", "cash_orders", _ORDER
     ),
-    BooksCheck(
-        "cash_order_wrong",
-        "Order {0} pays the debt in cash {1}, which was not to be paid then.",
-        ["cash_orders"],
-        _ORDER,
-    ),
-    BooksCheck("cash_order_wrong", "File {0} for the bank is not one that was made like that.", ["cash_files"], _FILE),
-    BooksCheck("cash_order_wrong", "Order {0} was not rejected as the ledger has it.", ["cash_rejections"], _REJECTION),
+    BooksCheck("cash_order_wrong", "File {0} for the bank is not one that was made like that.", "cash_files", _FILE),
+    BooksCheck("cash_order_wrong", "Order {0} was not rejected as the ledger has it.", "cash_rejections", _REJECTION),
 )

@@ -23,7 +23,10 @@ def _local_day(stamp: object, timezone: object) -> str | None:
 #: SQL for a card's last valid day as it was before the run of `row`; cards, assignments and activations are joined.
 LAST_DAY_THEN = """
     coalesce(
-        (SELECT max(expires_on) FROM extensions WHERE extensions.card = {row}.card AND extensions.run_id < {row}.run_id),
+        (
+            SELECT max(expires_on) FROM extensions
+            WHERE extensions.card = {row}.card AND extensions.run_id < {row}.run_id
+        ),
         cards.expires_on, assignments.expires_on, activations.expires_on
     )
 """
@@ -33,7 +36,9 @@ DEFINITION_THEN = """
 """
 #: SQL tables for the time zone of each definition, read once, as they are JSON.
 TIMEZONES = """
-    timezones (definition, timezone) AS MATERIALIZED (SELECT id, json_extract(definition, '$.timezone') FROM definitions)
+    timezones (definition, timezone) AS MATERIALIZED (
+        SELECT id, json_extract(definition, '$.timezone') FROM definitions
+    )
 """
 #: SQL for whether `other` is the card that the money of `card` had moved to when a run began: itself where it hadn't.
 MOVED_TO = """
@@ -41,7 +46,8 @@ MOVED_TO = """
         WITH RECURSIVE successors (card) AS (
             SELECT {card}
             UNION
-            SELECT successor FROM successors CROSS JOIN transfers ON transfers.card = successors.card WHERE transfers.run_id < {run}
+            SELECT successor FROM successors CROSS JOIN transfers ON transfers.card = successors.card
+            WHERE transfers.run_id < {run}
         )
         SELECT card FROM successors
     ))
@@ -96,7 +102,9 @@ _UNUSABLE = """
         SELECT 1 FROM card_events
         WHERE card_events.card = redemptions.card AND event = 'deactivated' AND card_events.run_id < redemptions.run_id
     )
-    OR EXISTS (SELECT 1 FROM transfers WHERE transfers.card = redemptions.card AND transfers.run_id < redemptions.run_id)
+    OR EXISTS (
+        SELECT 1 FROM transfers WHERE transfers.card = redemptions.card AND transfers.run_id < redemptions.run_id
+    )
     OR (
         SELECT event FROM card_events
         WHERE card_events.card = redemptions.card AND event IN ('disabled', 'enabled')
@@ -242,62 +250,62 @@ CHECKS = (
     BooksCheck(
         "redemption_wrong",
         "Transaction {0} takes money off a card, but is of no redemption like that.",
-        ["sales"],
+        "sales",
         _TAKEN,
     ),
-    BooksCheck("redemption_wrong", "Redemption {0} has no transaction like that.", ["redemptions"], _REDEMPTION),
+    BooksCheck("redemption_wrong", "Redemption {0} has no transaction like that.", "redemptions", _REDEMPTION),
     BooksCheck(
         "redemption_wrong",
         "Redemption {0} of card {1} has a time of its own, but did not come from a till's file.",
-        ["redemptions"],
+        "redemptions",
         _TOLD_BY_A_TILL,
     ),
     BooksCheck(
         "redeemed_while_unusable",
         "Redemption {0} took from card {1} while that was dead, disabled or frozen.",
-        ["card_events", "transfers", "cashouts"],
+        "card_events transfers cashouts",
         _UNUSABLE,
     ),
     BooksCheck(
         "redeemed_while_unusable",
         "Redemption {0} took from card {1} before that was handed out.",
-        ["redemptions"],
+        "redemptions",
         _NOT_HANDED_OUT,
     ),
     BooksCheck(
         "redeemed_after_expiry",
         "Redemption {0} took from card {1} after its last valid day, {2}.",
-        ["redemptions"],
+        "redemptions",
         _TOO_LATE,
     ),
     BooksCheck(
         "redeemed_against_terms",
         "Redemption {0} of card {1} has no invoice number, or another customer than the card's holder.",
-        ["redemptions"],
+        "redemptions",
         _AGAINST_TERMS,
     ),
     BooksCheck(
         "invoice_used_twice",
         "Redemption {0} of card {1} has an invoice number that was used on card {2}, which it replaces.",
-        ["transfers"],
+        "transfers",
         _INVOICE_AGAIN,
     ),
-    BooksCheck("rollback_wrong", "Redemption {0} was not given back as the ledger has it.", ["rollbacks"], _ROLLBACK),
-    BooksCheck("rollback_wrong", "Transaction {0} gives back what was not taken like that.", ["sales"], _GIVEN_BACK),
-    BooksCheck("pin_wrong", "PIN {0} of card {1} is not kept as PINs are.", ["pins"], _PINS),
+    BooksCheck("rollback_wrong", "Redemption {0} was not given back as the ledger has it.", "rollbacks", _ROLLBACK),
+    BooksCheck("rollback_wrong", "Transaction {0} gives back what was not taken like that.", "sales", _GIVEN_BACK),
+    BooksCheck("pin_wrong", "PIN {0} of card {1} is not kept as PINs are.", "pins", _PINS),
     BooksCheck(
-        "pin_wrong", "Redemption {0} of card {1} was not made with the card's PIN.", ["redemptions"], _PIN_NOT_ASKED
+        "pin_wrong", "Redemption {0} of card {1} was not made with the card's PIN.", "redemptions", _PIN_NOT_ASKED
     ),
     BooksCheck(
         "refused_redemption_wrong",
         "Row {0} of refused_redemptions is not what a till was refused.",
-        ["refused_redemptions"],
+        "refused_redemptions",
         _REFUSED_TO_A_TILL,
     ),
     BooksCheck(
         "answer_wrong",
         "The answer that run {0} gave under a key tells of another run, or of nothing.",
-        ["idempotency_keys"],
+        "idempotency_keys",
         _ANSWERS,
     ),
 )

@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,7 +80,9 @@ class Ledger:
             self._begin()
             try:
                 self._check_place()
-                compared = self._ensure_schema()
+                checked = self.compared[-1] if self.compared else None
+                stamp, rehearsal = self.clock.stamp, self.clock.rehearsal
+                compared = schema.ensure(self.connection, self.path, stamp, rehearsal=rehearsal, checked=checked)
                 self._check_clock()
                 writing = Writing()
                 yield writing
@@ -92,12 +94,6 @@ class Ledger:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
-
-    def _ensure_schema(self) -> int:
-        checked = self.compared[-1] if self.compared else None
-        return schema.ensure(
-            self.connection, self.path, self.clock.stamp, rehearsal=self.clock.rehearsal, checked=checked
-        )
 
     def _begin(self) -> None:
         # Waiting here and not in SQLite, where Ctrl-C would not be heard until the wait is over.
@@ -286,12 +282,8 @@ def _connect(path: Path | str, wait_seconds: float) -> sqlite3.Connection:
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
     connection.execute(f"PRAGMA temp.cache_size = -{TEMPORARY_CACHE_KIBIBYTES}")
     # Python runs its signal handlers only between its own steps: without this, Ctrl-C would wait for a long statement.
-    connection.set_progress_handler(_tick, TICK_EVERY_STEPS)
+    connection.set_progress_handler(lambda: 0, TICK_EVERY_STEPS)
     return connection
-
-
-def _tick() -> int:
-    return 0
 
 
 @contextmanager
@@ -314,54 +306,32 @@ def _translation(error: sqlite3.Error, path: Path) -> RefundctlError | None:
         return BadInput(
             "The amounts add up to more than can be counted: load fewer, or look for a wrong one.", code="overflow"
         )
-    for prefix, build in _TRANSLATIONS:
-        if name.startswith(prefix):
-            return build(path, error)
+    if name.startswith("SQLITE_INTERRUPT"):
+        return Interrupted("Interrupted: nothing half-done is left; run the same command again to finish.")
+    for prefix, kind, code, words in _TRANSLATIONS:
+        if name.startswith(f"SQLITE_{prefix}"):
+            return kind(f"{path} {words.format(error=error)}", code=code)
     return None
 
 
-_TRANSLATIONS: tuple[tuple[str, Callable[[Path, sqlite3.Error], RefundctlError]], ...] = (
+#: By the beginning of SQLite's own name for it: what it is to us, its code where that is not the class's, and words.
+_TRANSLATIONS: tuple[tuple[str, type[RefundctlError], str | None, str], ...] = (
+    ("BUSY", Busy, None, "is being written by another process: try again, or wait longer with --wait SECONDS."),
+    ("LOCKED", Busy, None, "is being written by another process: try again."),
+    ("READONLY", WriteFailed, "read_only", "is read-only: give it or its folder back the right to be written to."),
+    ("CANTOPEN", WriteFailed, None, "can't be opened: check that its folder exists and may be written to."),
+    ("NOTADB", LedgerForeign, None, "is no refundctl ledger (no SQLite file): name another with --ledger."),
+    ("CORRUPT", LedgerDamaged, None, "is damaged ({error}): go back to the last backup."),
     (
-        "SQLITE_BUSY",
-        lambda path, _: Busy(
-            f"{path} is being written by another process: try again, or wait longer with --wait SECONDS."
-        ),
-    ),
-    ("SQLITE_LOCKED", lambda path, _: Busy(f"{path} is being written by another process: try again.")),
-    (
-        "SQLITE_INTERRUPT",
-        lambda path, _: Interrupted("Interrupted: nothing half-done is left; run the same command again to finish."),
-    ),
-    (
-        "SQLITE_FULL",
-        lambda path, _: WriteFailed(
-            f"{path} can't be written: the disk is full. Nothing half-done is left; make room and run the same "
-            "command again.",
-            code="disk_full",
-        ),
+        "FULL",
+        WriteFailed,
+        "disk_full",
+        "can't be written: the disk is full. Nothing half-done is left; make room and run the same command again.",
     ),
     (
-        "SQLITE_READONLY",
-        lambda path, _: WriteFailed(
-            f"{path} is read-only: give it or its folder back the right to be written to.", code="read_only"
-        ),
-    ),
-    (
-        "SQLITE_CANTOPEN",
-        lambda path, _: WriteFailed(f"{path} can't be opened: check that its folder exists and may be written to."),
-    ),
-    (
-        "SQLITE_IOERR",
-        lambda path, error: WriteFailed(
-            f"{path} can't be read or written: the disk reported an error ({error}). Nothing half-done is left."
-        ),
-    ),
-    (
-        "SQLITE_NOTADB",
-        lambda path, _: LedgerForeign(f"{path} is no refundctl ledger (no SQLite file): name another with --ledger."),
-    ),
-    (
-        "SQLITE_CORRUPT",
-        lambda path, error: LedgerDamaged(f"{path} is damaged ({error}): go back to the last backup."),
+        "IOERR",
+        WriteFailed,
+        None,
+        "can't be read or written: the disk reported an error ({error}). Nothing half-done is left.",
     ),
 )

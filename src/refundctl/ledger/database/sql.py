@@ -2,6 +2,8 @@
 
 import re
 import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:
@@ -17,9 +19,22 @@ def run_script(connection: sqlite3.Connection, script: str) -> None:
             statement = ""
 
 
-def any_rows(connection: sqlite3.Connection, rows: str) -> bool:
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+def any_rows(connection: sqlite3.Connection, rows: str, parameters: Parameters = ()) -> bool:
     """Whether there is any row of `rows`: SQL such as `cards`, or `cards WHERE printed`."""
-    return bool(connection.execute(f"SELECT EXISTS (SELECT 1 FROM {rows})").fetchone()[0])
+    return bool(one_value(connection, f"SELECT EXISTS (SELECT 1 FROM {rows})", parameters))
+
+
+def one_value(connection: sqlite3.Connection, sql: str, parameters: Parameters = ()) -> Any:
+    """The first value of the first row, which there is."""
+    return connection.execute(sql, parameters).fetchone()[0]
+
+
+def first_column(connection: sqlite3.Connection, sql: str, parameters: Parameters = ()) -> list[Any]:
+    """The first value of each row."""
+    return [row[0] for row in connection.execute(sql, parameters)]
 
 
 def make_temporary(connection: sqlite3.Connection, tables: str) -> None:

@@ -143,10 +143,9 @@ def find_new_credits(
     """Collect the campaign's credits that this tool has not been handed yet, as ranges.
 
     Credits whose holder has no e-mail address wait until there is one; nobody is told of what was undone. All credits
-    after `fresh_after` are known to be new; the others are looked at one by one, where lines were `considered` those of the
-    cards that one of them is on, or has moved to, or that have a new credit: a card is mailed with all that is on it,
-    so nothing of it is left to be mailed again. What the desk has given is for no booking, so it goes out with whatever
-    goes out next.
+    after `fresh_after` are known to be new; the others are looked at one by one, where lines were `considered` those of
+    the cards that one of them is on, or has moved to, or that have a new credit: a card is mailed with all that is on
+    it, so nothing is left to be mailed again. What the desk has given is for no booking: it goes with what goes next.
     """
     make_temporary(connection, "CREATE TEMP TABLE new_ranges (first_transaction INTEGER, last_transaction INTEGER);")
     parameters = {"campaign": campaign, "tool": tool, "after": fresh_after}
@@ -277,7 +276,8 @@ def _any_left(connection: sqlite3.Connection, parameters: Mapping[str, Any]) -> 
     whole = """
         SELECT EXISTS (
             SELECT 1 FROM batch_ranges
-            WHERE campaign = :campaign AND tool = :tool AND first_transaction <= :lowest AND last_transaction >= :highest
+            WHERE campaign = :campaign AND tool = :tool
+                AND first_transaction <= :lowest AND last_transaction >= :highest
         )
     """
     found = {"campaign": parameters["campaign"], "tool": parameters["tool"], "lowest": lowest, "highest": highest}

@@ -171,7 +171,8 @@ _TAKEN_SINCE_MOVED = f"""
                 SELECT successor, transfers.run_id FROM moved CROSS JOIN transfers ON transfers.card = moved.card
             )
             SELECT 1 FROM moved
-            WHERE moved.card = cards.id AND moved.run_id <= (SELECT run_id FROM transactions AS latest WHERE latest.id = :last)
+            WHERE moved.card = cards.id
+                AND moved.run_id <= (SELECT run_id FROM transactions AS latest WHERE latest.id = :last)
         )
     )
 """

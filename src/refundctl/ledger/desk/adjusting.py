@@ -4,6 +4,8 @@ import sqlite3
 from typing import Literal
 
 from refundctl.domain.cards.buckets import Buckets
+from refundctl.ledger.cards import card_transactions
+from refundctl.ledger.cards.card_transactions import CardTransaction
 
 ContraAccount = Literal["adjustments", "goodwill"]
 
@@ -22,22 +24,9 @@ def post(
 
     The schema itself refuses to take more than a bucket holds.
     """
-    return [
-        connection.execute(
-            """
-            INSERT INTO transactions (campaign, card, type, bucket, amount_minor, contra_account, reason, run_id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
-            """,
-            (
-                campaign,
-                card,
-                "CREDITS_ADDITION" if minor > 0 else "CREDITS_REMOVAL",
-                bucket,
-                minor,
-                contra_account,
-                reason,
-                run_id,
-            ),
-        ).fetchone()[0]
-        for bucket, minor in amount.items()
-    ]
+    posted = []
+    for bucket, minor in amount.items():
+        kind = "CREDITS_ADDITION" if minor > 0 else "CREDITS_REMOVAL"
+        given = CardTransaction(campaign, card, kind, bucket, minor, contra_account, reason, None)
+        posted.append(card_transactions.post(connection, given, run_id))
+    return posted

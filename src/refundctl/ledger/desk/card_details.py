@@ -8,6 +8,7 @@ from typing import Any
 
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.cards.successors import with_successors
+from refundctl.ledger.database.sql import first_column
 
 BALANCE_AFTER = """
     (
@@ -35,7 +36,9 @@ _TRANSACTIONS = f"""
     LEFT JOIN line_versions ON line_versions.id = transactions.line
     LEFT JOIN cards ON cards.id = transactions.card
     LEFT JOIN assignments ON assignments.card = transactions.card
-    LEFT JOIN bookings ON bookings.id = iif(line IS NULL, coalesce(cards.booking, assignments.booking), line_versions.booking)
+    LEFT JOIN bookings ON bookings.id = iif(
+        line IS NULL, coalesce(cards.booking, assignments.booking), line_versions.booking
+    )
     WHERE {{wanted}}
     ORDER BY transactions.id
 """
@@ -48,8 +51,7 @@ _NAMES = (
 def transactions(connection: sqlite3.Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
     """The transactions of these ids, as the export of transactions names things; amounts in minor units.
 
-    source_id is the refund line's id, or the invoice number of a redemption; what is for no line has its card's
-    booking.
+    source_id is the refund line's id, or a redemption's invoice number; what is for no line has its card's booking.
     """
     asked = _TRANSACTIONS.format(balance=BALANCE_AFTER, wanted="transactions.id IN (SELECT value FROM json_each(?))")
     return _named(connection.execute(asked, (json.dumps(list(ids)),)))
@@ -63,8 +65,7 @@ def transactions_of(connection: sqlite3.Connection, card: int) -> list[dict[str,
 
 def contra_accounts_of(connection: sqlite3.Connection, card: int) -> list[str]:
     """Where the money of each of these came from or went to."""
-    rows = connection.execute("SELECT contra_account FROM transactions WHERE card = ? ORDER BY id", (card,))
-    return [row[0] for row in rows]
+    return first_column(connection, "SELECT contra_account FROM transactions WHERE card = ? ORDER BY id", (card,))
 
 
 def _named(rows: sqlite3.Cursor) -> list[dict[str, Any]]:
@@ -120,11 +121,11 @@ def _step(connection: sqlite3.Connection, run: str, card: Card) -> Step | None:
 
 
 def bookings_of(connection: sqlite3.Connection, card: Card) -> list[str]:
-    """The booking that a card is for; of a customer's card, the bookings that it, or those that it replaced, were
-    topped up for."""
+    """The booking that a card is for; of a customer's, those that it, or a card that it replaced, was topped up for."""
     if card.booking is not None:
-        return [_booking_id(connection, card.booking)]
-    rows = connection.execute(
+        return first_column(connection, "SELECT booking_id FROM bookings WHERE id = ?", (card.booking,))
+    return first_column(
+        connection,
         """
         SELECT booking_id FROM (
             SELECT bookings.booking_id, min(transactions.id) AS first
@@ -138,11 +139,6 @@ def bookings_of(connection: sqlite3.Connection, card: Card) -> list[str]:
         """,
         (json.dumps([card.number, *card.replaced]),),
     )
-    return [row[0] for row in rows]
-
-
-def _booking_id(connection: sqlite3.Connection, booking: int) -> str:
-    return str(connection.execute("SELECT booking_id FROM bookings WHERE id = ?", (booking,)).fetchone()[0])
 
 
 def cashout_of(connection: sqlite3.Connection, card: Card) -> int | None:

@@ -12,17 +12,16 @@ from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS, Condition
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.bookings.line_versions import is_newest_version
 from refundctl.ledger.cards.state import CARDS_OF_CUSTOMER, many_cards, stands_among
+from refundctl.ledger.database.sql import first_column
 from refundctl.ledger.funding.matching import matcher
-from refundctl.ledger.people.finding_people import customer_number
+from refundctl.ledger.people.finding_people import customer_number, customers_at
 
 
 @dataclass(frozen=True, slots=True)
 class AskedFor:
-    """Which cards are asked for: all that is not None must hold. `campaign` is its number; ids and addresses as files
-    have them.
+    """Which cards are asked for: all that is not None must hold; `campaign` is its number, the rest as files have it.
 
-    `where` is about bookings: it finds the cards that are for them, and those of their customers that are for no single
-    booking.
+    `where` is about bookings: it finds the cards that are for them, and their customers' that are for no single one.
     """
 
     customer_id: str | None = None
@@ -34,8 +33,7 @@ class AskedFor:
 
 
 def find(connection: sqlite3.Connection, wanted: AskedFor, today: Mapping[int, str], limit: int) -> list[int]:
-    """The numbers of the first `limit` cards that are wanted, in order; `today` is the day where each campaign is, by
-    number."""
+    """The numbers of the first `limit` cards that are wanted; `today` is the day where each campaign is, by number."""
     some = _find_candidates(connection, wanted)
     conditions = ["TRUE"]
     if wanted.campaign is not None:
@@ -43,7 +41,8 @@ def find(connection: sqlite3.Connection, wanted: AskedFor, today: Mapping[int, s
     if wanted.state is not None:
         state = many_cards(connection).state.replace(":today", _day_sql(today))
         conditions += [f"{state} = :state", *([] if some else [stands_among(wanted.state)])]
-    rows = connection.execute(
+    return first_column(
+        connection,
         f"""
         SELECT cards.id
         FROM {"asked_cards CROSS JOIN cards ON cards.id = asked_cards.card" if some else "cards"}
@@ -52,7 +51,6 @@ def find(connection: sqlite3.Connection, wanted: AskedFor, today: Mapping[int, s
         """,
         {"campaign": wanted.campaign, "state": wanted.state, "limit": limit},
     )
-    return [row[0] for row in rows]
 
 
 def _day_sql(today: Mapping[int, str]) -> str:
@@ -73,7 +71,7 @@ def _find_candidates(connection: sqlite3.Connection, wanted: AskedFor) -> bool:
         number = customer_number(connection, wanted.customer_id)
         demands.append((_OF_CUSTOMERS, json.dumps([number])))
     if wanted.email is not None:
-        demands.append((_OF_CUSTOMERS, json.dumps(_customers_at(connection, wanted.email))))
+        demands.append((_OF_CUSTOMERS, json.dumps([number for number, _ in customers_at(connection, wanted.email)])))
     if wanted.booking_id is not None:
         demands.append((_OF_BOOKING, wanted.booking_id))
     if wanted.where is not None:
@@ -83,11 +81,6 @@ def _find_candidates(connection: sqlite3.Connection, wanted: AskedFor) -> bool:
         restrict = "DELETE FROM asked_cards WHERE card NOT IN" if at else "INSERT INTO asked_cards"
         connection.execute(f"{restrict} ({cards})" if at else f"{restrict} {cards}", {"asked": asked})
     return bool(demands)
-
-
-def _customers_at(connection: sqlite3.Connection, email: str) -> list[int]:
-    """All customers with an address, whatever the case of its letters."""
-    return [row[0] for row in connection.execute("SELECT id FROM customers WHERE email = ? COLLATE NOCASE", (email,))]
 
 
 _OF_CUSTOMERS = CARDS_OF_CUSTOMER.format(is_asked="IN (SELECT value FROM json_each(:asked))")
@@ -142,7 +135,7 @@ def _find_lines(connection: sqlite3.Connection, where: Condition) -> None:
 
 def _currencies(connection: sqlite3.Connection, where: Condition) -> Sequence[str]:
     """The currencies that a condition must be asked in: only amounts are read by them."""
-    found = [row[0] for row in connection.execute("SELECT DISTINCT currency FROM line_versions")]
+    found = first_column(connection, "SELECT DISTINCT currency FROM line_versions")
     return found if _asks_for_amounts(where) else found[:1]
 
 

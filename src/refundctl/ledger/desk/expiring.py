@@ -30,7 +30,9 @@ def post_breakage(
         SELECT :campaign, card, 'CREDITS_REMOVAL', bucket, -left_minor, 'breakage', :reason, :run
         FROM (
             SELECT card, bucket, sum(amount_minor) AS left_minor
-            FROM (SELECT id FROM cards WHERE campaign = :campaign AND {many_cards(connection).last_day} < :today) AS expired
+            FROM (
+                SELECT id FROM cards WHERE campaign = :campaign AND {many_cards(connection).last_day} < :today
+            ) AS expired
             CROSS JOIN transactions ON transactions.card = expired.id
             GROUP BY card, bucket HAVING left_minor > 0
         )

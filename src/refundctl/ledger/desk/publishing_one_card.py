@@ -1,5 +1,4 @@
-"""Handing out a single card, as the desk does: one of the pool first, as publication does, else one that is made for
-it."""
+"""Handing out a single card, as the desk does: one of the pool first, as publication does, else a new one."""
 
 import sqlite3
 from dataclasses import dataclass

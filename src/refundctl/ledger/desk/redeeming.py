@@ -4,9 +4,9 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.domain.cards.buckets import Buckets
+from refundctl.ledger.cards.card_transactions import CardTransaction, post
 from refundctl.ledger.cards.successors import with_replaced
 
-SALES = "sales"
 #: Why a purchase is refused after others were made.
 MADE_BY_OTHERS = {"invoice_already_used", "quantity_exceeded"}
 
@@ -28,21 +28,13 @@ class NewRedemption:
 def redeem(connection: sqlite3.Connection, new: NewRedemption, run_id: int) -> list[int]:
     """Take a purchase off a card; gives the ids of its transactions, the first of which is the redemption's own.
 
-    The schema itself refuses more than a bucket holds, an invoice that was used before, and a card that is dead or
-    blocked.
+    The schema itself refuses more than a bucket holds, an invoice that was used before, and a dead or blocked card.
     """
     posted: list[int] = []
     for bucket, minor in new.amount.items():
-        row = connection.execute(
-            """
-            INSERT INTO transactions (
-                campaign, card, type, bucket, amount_minor, contra_account, related_transaction, run_id
-            )
-            VALUES (?, ?, 'CREDITS_REDEMPTION', ?, ?, 'sales', ?, ?) RETURNING id
-            """,
-            (new.campaign, new.card, bucket, -minor, posted[0] if posted else None, run_id),
-        ).fetchone()
-        posted.append(row[0])
+        first = posted[0] if posted else None
+        taken = CardTransaction(new.campaign, new.card, "CREDITS_REDEMPTION", bucket, -minor, "sales", None, first)
+        posted.append(post(connection, taken, run_id))
     connection.execute(
         """
         INSERT INTO redemptions (id, card, customer, invoice, order_total_minor, pin, redeemed_at, run_id)
@@ -70,8 +62,7 @@ class PastRedemption:
 
 
 def redemption_of(connection: sqlite3.Connection, transaction: int) -> PastRedemption | None:
-    """The redemption that a transaction is of, be it one that took money off the card or gave it back; None for
-    another."""
+    """The redemption that a transaction is of, whether it took money off the card or gave it back; None for another."""
     row = connection.execute(
         """
         SELECT
@@ -115,16 +106,9 @@ def roll_back(
     posted: list[int] = []
     takers = {"paid": redemption.paid_transaction, "bonus": redemption.bonus_transaction}
     for bucket, minor in amount.items():
-        row = connection.execute(
-            """
-            INSERT INTO transactions (
-                campaign, card, type, bucket, amount_minor, contra_account, reason, related_transaction, run_id
-            )
-            VALUES (?, ?, 'CREDITS_REFUND', ?, ?, 'sales', ?, ?, ?) RETURNING id
-            """,
-            (redemption.campaign, card, bucket, minor, reason, takers[bucket], run_id),
-        ).fetchone()
-        posted.append(row[0])
+        campaign, taker = redemption.campaign, takers[bucket]
+        back = CardTransaction(campaign, card, "CREDITS_REFUND", bucket, minor, "sales", reason, taker)
+        posted.append(post(connection, back, run_id))
     connection.execute(
         "INSERT INTO rollbacks (redemption, reason, run_id) VALUES (?, ?, ?)", (redemption.number, reason, run_id)
     )
@@ -143,8 +127,7 @@ def invoice_used_by(connection: sqlite3.Connection, cards: list[int], invoice: s
 
 
 def purchases_for(connection: sqlite3.Connection, card: int, invoice: str) -> list[tuple[int, int]]:
-    """The redemptions of a card, or of one that it replaces, with this invoice number: their ids and minor units
-    taken."""
+    """The redemptions of a card, or of one that it replaces, with this invoice: their ids and minor units taken."""
     rows = connection.execute(
         f"""
         {with_replaced("SELECT ?")}
@@ -167,8 +150,7 @@ def post_refused(
 ) -> bool:
     """Keep what a till was refused, once for each reason; tells whether it is new.
 
-    Reasons that other rows of the same file may have made since are none of their own: a file loaded again adds
-    nothing.
+    Reasons that other rows of the file may have made since are none of their own: a file loaded again adds nothing.
     """
     return bool(
         connection.execute(

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from refundctl.ledger.bookings.staged_rows import StagedTexts
 from refundctl.ledger.cards.successors import with_replaced
+from refundctl.ledger.database.sql import one_value
 
 _STAGED = ("card_id", "code", "amount", "invoice", "currency", "customer_id", "order_total", "redeemed_at")
 _TABLES = f"""
@@ -44,8 +45,7 @@ class StagedRedemption:
 class JudgedRedemption:
     """A row about a card that there is; amounts in minor units of the card's currency.
 
-    `customer` is the number of who buys, 0 for somebody whom the ledger doesn't know. `named_by` is the column that
-    names the card.
+    `customer` is who buys, 0 for somebody whom the ledger doesn't know; `named_by` the column that names the card.
     """
 
     file: int
@@ -108,21 +108,17 @@ class StagedRedemptions(StagedTexts):
 
 def campaign_of(connection: sqlite3.Connection, card: int) -> int:
     """The number of a card's campaign."""
-    return int(connection.execute("SELECT campaign FROM cards WHERE id = ?", (card,)).fetchone()[0])
+    return int(one_value(connection, "SELECT campaign FROM cards WHERE id = ?", (card,)))
 
 
 def made_at(connection: sqlite3.Connection, card: int) -> str:
     """When a card was made, or the first of those that it replaces (RFC 3339)."""
-    return str(
-        connection.execute(
-            f"""
-            {with_replaced("SELECT ?")}
-            SELECT min(started_at)
-            FROM lineage CROSS JOIN cards ON cards.id = lineage.card CROSS JOIN runs ON runs.id = cards.run_id
-            """,
-            (card,),
-        ).fetchone()[0]
-    )
+    first = f"""
+        {with_replaced("SELECT ?")}
+        SELECT min(started_at)
+        FROM lineage CROSS JOIN cards ON cards.id = lineage.card CROSS JOIN runs ON runs.id = cards.run_id
+    """
+    return str(one_value(connection, first, (card,)))
 
 
 def currency_and_timezone(connection: sqlite3.Connection, campaign: int) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import sqlite3
 
 from refundctl.domain.cards.buckets import Buckets
+from refundctl.ledger.cards.card_transactions import CardTransaction, post
 
 
 def transfer(
@@ -15,27 +16,14 @@ def transfer(
     reason: str | None,
     run_id: int,
 ) -> list[int]:
-    """Move `balance`, which is all there is on the card; gives the ids of the transactions, none where it holds
-    nothing."""
+    """Move `balance`, which is all there is on the card; gives the ids of the transactions, none for nothing."""
     posted: list[int] = []
     for bucket, minor in balance.items():
-        removal = _post(connection, (campaign, card, "CREDITS_REMOVAL", bucket, -minor, reason, None, run_id))
-        addition = _post(connection, (campaign, successor, "CREDITS_ADDITION", bucket, minor, reason, removal, run_id))
-        posted += [removal, addition]
+        out = CardTransaction(campaign, card, "CREDITS_REMOVAL", bucket, -minor, "transfers", reason, None)
+        removal = post(connection, out, run_id)
+        onto = CardTransaction(campaign, successor, "CREDITS_ADDITION", bucket, minor, "transfers", reason, removal)
+        posted += [removal, post(connection, onto, run_id)]
     connection.execute(
         "INSERT INTO transfers (card, successor, reason, run_id) VALUES (?, ?, ?, ?)", (card, successor, reason, run_id)
     )
     return posted
-
-
-def _post(connection: sqlite3.Connection, values: tuple[int | str | None, ...]) -> int:
-    row = connection.execute(
-        """
-        INSERT INTO transactions (
-            campaign, card, type, bucket, amount_minor, contra_account, reason, related_transaction, run_id
-        )
-        VALUES (?, ?, ?, ?, ?, 'transfers', ?, ?, ?) RETURNING id
-        """,
-        values,
-    ).fetchone()
-    return int(row[0])

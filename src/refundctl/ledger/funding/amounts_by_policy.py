@@ -24,7 +24,8 @@ from refundctl.ledger.funding.settled_lines import Settled
 def settle(considered: Considered, holding: Holding) -> Settled:
     """Work out what every open considered line is given, and put it into `considered`.
 
-    Lines whose holder has a live card (see `holding`) are settled by the definition that it was published under. Raises BadInput where a bonus can't be counted any more.
+    Lines whose holder has a live card (see `holding`) are settled by the definition that it was published under. Raises
+    BadInput where a bonus can't be counted any more.
     """
     connection, judge = considered.connection, considered.judge
     reopened = find_reopened(considered)

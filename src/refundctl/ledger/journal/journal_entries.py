@@ -4,6 +4,11 @@ import json
 import sqlite3
 from typing import Any
 
+_NAMES = (
+    "run_id", "parent_run_id", "command", "campaign", "operator", "user_id", "host", "started_at", "finished_at",
+    "status",
+)  # fmt: skip
+
 
 def journal(connection: sqlite3.Connection, run_id: int | None = None) -> list[dict[str, Any]]:
     """The runs in order, each refused attempt after the run before it; or one run with its steps."""
@@ -17,8 +22,8 @@ def journal(connection: sqlite3.Connection, run_id: int | None = None) -> list[d
         FROM runs LEFT JOIN run_outcomes ON run_outcomes.run_id = runs.id {condition}
         UNION ALL
         SELECT
-            NULL, NULL, command, campaign, operator, user_id, host, started_at, finished_at, status, '{{}}', '{{}}', '[]',
-            arguments, error_code, message, after_run_id, id
+            NULL, NULL, command, campaign, operator, user_id, host, started_at, finished_at, status,
+            '{{}}', '{{}}', '[]', arguments, error_code, message, after_run_id, id
         FROM attempts WHERE ?1 IS NULL
         ORDER BY place, attempt
         """,
@@ -28,18 +33,7 @@ def journal(connection: sqlite3.Connection, run_id: int | None = None) -> list[d
 
 
 def _journal_entry(row: tuple[Any, ...]) -> dict[str, Any]:
-    names = (
-        "run_id",
-        "parent_run_id",
-        "command",
-        "campaign",
-        "operator",
-        "user_id",
-        "host",
-        "started_at",
-        "finished_at",
-    )
-    entry: dict[str, Any] = dict(zip((*names, "status"), row, strict=False))
+    entry: dict[str, Any] = dict(zip(_NAMES, row, strict=False))
     entry |= {name: json.loads(text or "{}") for name, text in zip(("counts", "totals"), row[10:12], strict=True)}
     entry |= {"files": json.loads(row[12] or "[]"), "arguments": json.loads(row[13])}
     if row[14] is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from refundctl import __version__
 from refundctl.domain.basics.errors import RefundctlError
 from refundctl.ledger.database.connection import Ledger, translated
+from refundctl.ledger.database.sql import one_value
 from refundctl.ledger.journal import seals
 
 PROGRAM = f"refundctl {__version__}"
@@ -72,7 +73,9 @@ class Journal:
         """Open a run inside the transaction that is open; a `step` belongs to the run `parent_id`."""
         connection = self.ledger.connection
         since = seals.marks(connection)
-        run_id = connection.execute(
+        arguments = {} if parent_id else self.arguments
+        run_id = one_value(
+            connection,
             """
             INSERT INTO runs (
                 parent_run_id, command, campaign, operator, user_id, host, program, arguments, started_at
@@ -80,19 +83,13 @@ class Journal:
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             RETURNING id
             """,
-            (
-                parent_id,
-                step or self.command,
-                campaign,
-                self.operator.name,
-                self.operator.user_id,
-                self.operator.host,
-                PROGRAM,
-                _json({} if parent_id else self.arguments),
-                self.ledger.clock.stamp,
-            ),
-        ).fetchone()[0]
+            (parent_id, step or self.command, campaign, *self._by_whom, _json(arguments), self.ledger.clock.stamp),
+        )
         return Run(run_id, since)
+
+    @property
+    def _by_whom(self) -> tuple[str, int, str, str]:
+        return self.operator.name, self.operator.user_id, self.operator.host, PROGRAM
 
     def continued(self, run: Run) -> Run:
         """The same run, of which only what is written from now on is its own: after its steps."""
@@ -123,6 +120,8 @@ class Journal:
 
     def post_attempt(self, error: RefundctlError, campaign: str | None, card: int | None = None) -> None:
         """The same inside the open transaction, after what it tried was rolled back; `card` is the one it was about."""
+        now = self.ledger.clock.stamp
+        refused = (_json(self.arguments), error.code, error.message, card, now, now)
         self.ledger.connection.execute(
             """
             INSERT INTO attempts (
@@ -131,20 +130,7 @@ class Journal:
             )
             SELECT coalesce(max(id), 0), ?, ?, ?, ?, ?, ?, ?, 'refused', ?, ?, ?, ?, ? FROM runs
             """,
-            (
-                self.command,
-                campaign,
-                self.operator.name,
-                self.operator.user_id,
-                self.operator.host,
-                PROGRAM,
-                _json(self.arguments),
-                error.code,
-                error.message,
-                card,
-                self.ledger.clock.stamp,
-                self.ledger.clock.stamp,
-            ),
+            (self.command, campaign, *self._by_whom, *refused),
         )
 
 
@@ -153,4 +139,4 @@ _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=Tr
 
 def last_run(connection: sqlite3.Connection) -> int:
     """The number of the last run that was kept, 0 where there is none."""
-    return int(connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()[0])
+    return int(one_value(connection, "SELECT coalesce(max(id), 0) FROM runs"))

@@ -23,59 +23,56 @@ BEFORE_ALL = -(2**63)
 
 @dataclass(frozen=True, slots=True)
 class SealedTable:
-    """A table of facts: its key, and the columns that are sealed, as SQL. Every row names its run in run_id."""
+    """A table of facts, with the columns that are sealed, as SQL. Every row has an id, and names its run in run_id."""
 
     name: str
-    key: str
     columns: str
 
 
 # Encoding 1: each row as SQLite's json_array() of these columns, in order of the key, one a line.
 TABLES = (
-    SealedTable("campaigns", "id", "id, name, currency"),
-    SealedTable("definitions", "id", "id, campaign, definition"),
-    SealedTable("segments", "id", "id, source, status, channel, category, tier, country, accepted"),
-    SealedTable("bookings", "id", "id, booking_id"),
-    SealedTable("customer_versions", "id", "id, customer, hex(digest)"),
+    SealedTable("campaigns", "id, name, currency"),
+    SealedTable("definitions", "id, campaign, definition"),
+    SealedTable("segments", "id, source, status, channel, category, tier, country, accepted"),
+    SealedTable("bookings", "id, booking_id"),
+    SealedTable("customer_versions", "id, customer, hex(digest)"),
     SealedTable(
         "line_versions",
-        "id",
         "id, booking, refund_id, version, customer, order_amount_minor, refund_amount_minor, cash_amount_minor, "
-        "bonus_amount_minor, currency, booked_at, cancelled_at, tickets, segment, hex(metadata_digest), "
-        "withdrawn",
+        "bonus_amount_minor, currency, booked_at, cancelled_at, tickets, segment, hex(metadata_digest), withdrawn",
     ),
-    SealedTable("cards", "id", "id, campaign, code, customer, booking, ordinal, expires_on, printed"),
-    SealedTable("assignments", "id", "id, card, campaign, customer, booking, ordinal, expires_on"),
-    SealedTable("extensions", "id", "id, card, expires_on"),
+    SealedTable("cards", "id, campaign, code, customer, booking, ordinal, expires_on, printed"),
+    SealedTable("assignments", "id, card, campaign, customer, booking, ordinal, expires_on"),
+    SealedTable("extensions", "id, card, expires_on"),
     SealedTable(
         "transactions",
-        "id",
-        "id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, reason, related_transaction",
+        "id, campaign, card, line, type, bucket, amount_minor, contra_account, entry, funding, reason, "
+        "related_transaction",
     ),
-    SealedTable("batches", "id", "id, campaign, tool, directory, file_name, everyone, last_transaction"),
-    SealedTable("batch_ranges", "id", "id, batch, campaign, tool, first_transaction, last_transaction"),
-    SealedTable("deliveries", "id", "id, batch, files"),
-    SealedTable("undoings", "id", "id, undone_run, reason"),
-    SealedTable("undone_lines", "id", "id, line, undone_run"),
-    SealedTable("reopenings", "id", "id, undone_run"),
-    SealedTable("card_events", "id", "id, card, event, reason"),
-    SealedTable("campaign_events", "id", "id, campaign, event, reason"),
-    SealedTable("approvals", "id", "id, plan, campaign"),
-    SealedTable("applied_plans", "id", "id, plan, approval"),
-    SealedTable("activations", "id", "id, card, expires_on"),
-    SealedTable("transfers", "id", "id, card, successor, reason"),
-    SealedTable("pins", "id", "id, card, method, hex(salt), hex(hash)"),
-    SealedTable("redemptions", "id", "id, card, customer, invoice, order_total_minor, pin, redeemed_at"),
-    SealedTable("rollbacks", "id", "id, redemption, reason"),
-    SealedTable("refused_redemptions", "id", "id, card, invoice, amount_minor, error_code"),
-    SealedTable("cashouts", "id", "id, card, reason"),
-    SealedTable("cash_outcomes", "id", "id, debt, outcome, reference"),
-    SealedTable("cash_files", "id", "id, path, format"),
-    SealedTable("cash_orders", "id", "id, cash_file, debt"),
-    SealedTable("cash_rejections", "id", "id, cash_order, reference"),
-    SealedTable("cash_deliveries", "id", "id, cash_file, files"),
-    SealedTable("idempotency_keys", "id", "id, idempotency_key, arguments, answer"),
-    SealedTable("erasures", "id", "id, customer"),
+    SealedTable("batches", "id, campaign, tool, directory, file_name, everyone, last_transaction"),
+    SealedTable("batch_ranges", "id, batch, campaign, tool, first_transaction, last_transaction"),
+    SealedTable("deliveries", "id, batch, files"),
+    SealedTable("undoings", "id, undone_run, reason"),
+    SealedTable("undone_lines", "id, line, undone_run"),
+    SealedTable("reopenings", "id, undone_run"),
+    SealedTable("card_events", "id, card, event, reason"),
+    SealedTable("campaign_events", "id, campaign, event, reason"),
+    SealedTable("approvals", "id, plan, campaign"),
+    SealedTable("applied_plans", "id, plan, approval"),
+    SealedTable("activations", "id, card, expires_on"),
+    SealedTable("transfers", "id, card, successor, reason"),
+    SealedTable("pins", "id, card, method, hex(salt), hex(hash)"),
+    SealedTable("redemptions", "id, card, customer, invoice, order_total_minor, pin, redeemed_at"),
+    SealedTable("rollbacks", "id, redemption, reason"),
+    SealedTable("refused_redemptions", "id, card, invoice, amount_minor, error_code"),
+    SealedTable("cashouts", "id, card, reason"),
+    SealedTable("cash_outcomes", "id, debt, outcome, reference"),
+    SealedTable("cash_files", "id, path, format"),
+    SealedTable("cash_orders", "id, cash_file, debt"),
+    SealedTable("cash_rejections", "id, cash_order, reference"),
+    SealedTable("cash_deliveries", "id, cash_file, files"),
+    SealedTable("idempotency_keys", "id, idempotency_key, arguments, answer"),
+    SealedTable("erasures", "id, customer"),
 )
 
 if TYPE_CHECKING:
@@ -120,7 +117,7 @@ def marks(connection: sqlite3.Connection) -> Marks:
 
 
 # In one statement, as a single redemption asks for it twice.
-_HIGHEST = f"SELECT {', '.join(f'(SELECT coalesce(max({table.key}), 0) FROM {table.name})' for table in TABLES)}"
+_HIGHEST = f"SELECT {', '.join(f'(SELECT coalesce(max(id), 0) FROM {table.name})' for table in TABLES)}"
 
 
 def seal_run(connection: sqlite3.Connection, run_id: int, since: Marks) -> Seal:
@@ -236,10 +233,10 @@ def _texts(
 ) -> Iterator[tuple[int, int, bytes]]:
     """Yield (run, number of rows, their text); most pages hold one run and are put together by SQLite."""
     page = f"""
-        SELECT {table.key} AS key, run_id AS run, json_array({table.columns}) AS row
+        SELECT id AS key, run_id AS run, json_array({table.columns}) AS row
         FROM {table.name}
-        WHERE {table.key} >= coalesce(:lowest, :after + 1) AND (:run IS NULL OR run_id = :run)
-        ORDER BY {table.key} LIMIT {ROWS_PER_READ}
+        WHERE id >= coalesce(:lowest, :after + 1) AND (:run IS NULL OR run_id = :run)
+        ORDER BY id LIMIT {ROWS_PER_READ}
     """
     whole = f"""
         SELECT count(*), max(key), min(run), max(run), CAST(group_concat(row, char(10)) AS BLOB) FROM ({page})

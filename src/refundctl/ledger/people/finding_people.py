@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from refundctl.ledger.database.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary, one_value
 
 PSEUDONYM_HEX_DIGITS = 32
 #: What a pseudonym looks like, as a pattern for SQL's GLOB.
@@ -18,7 +18,7 @@ def pseudonym(connection: sqlite3.Connection, customer_id: str) -> str:
 
     Found again by whoever knows the id, so that a file loaded again brings nothing back.
     """
-    return pseudonym_in(connection.execute("SELECT ledger_id FROM ledger").fetchone()[0], customer_id)
+    return pseudonym_in(one_value(connection, "SELECT ledger_id FROM ledger"), customer_id)
 
 
 def pseudonym_in(ledger_id: str, customer_id: str) -> str:
@@ -36,6 +36,12 @@ def customer_number(connection: sqlite3.Connection, customer_id: str) -> int | N
     if number is None and "@" in customer_id:
         number = _of_id(connection, customer_id.strip().lower())
     return number
+
+
+def customers_at(connection: sqlite3.Connection, email: str) -> list[tuple[int, str]]:
+    """The numbers and ids of all customers with an address, whatever the case of its letters."""
+    found = "SELECT id, customer_id FROM customers WHERE email = ? COLLATE NOCASE ORDER BY id"
+    return connection.execute(found, (email,)).fetchall()
 
 
 def _of_id(connection: sqlite3.Connection, customer_id: str) -> int | None:

@@ -37,8 +37,7 @@ class StagedPeople(StagedTexts):
 def find_people(staged: StagedPeople) -> int:
     """Put the rows about each customer together; give how many went into another one.
 
-    Where rows say different things of a customer, all of them become rejects. Which row comes first never matters: what
-    rows say is either the same, or said by some of them only.
+    Where rows say different things of a customer, all of them become rejects; which row comes first never matters.
     """
     connection = staged.connection
     differs = " ".join(f"WHEN min({name}) <> max({name}) THEN '{name}'" for name in PEOPLE_COLUMNS)

@@ -186,9 +186,9 @@ def posted(connection: sqlite3.Connection, line: int) -> list[Posted]:
     rows = connection.execute(
         """
         SELECT
-            runs.id, runs.started_at, runs.operator || '@' || runs.host, held_cards.id, held_cards.code, held_cards.run_id,
-            transactions.id, transactions.campaign, campaigns.name, bucket, amount_minor, funding, transactions.reason,
-            related_transaction,
+            runs.id, runs.started_at, runs.operator || '@' || runs.host,
+            held_cards.id, held_cards.code, held_cards.run_id, transactions.id, transactions.campaign, campaigns.name,
+            bucket, amount_minor, funding, transactions.reason, related_transaction,
             (SELECT undoings.reason FROM undoings WHERE undoings.run_id = runs.id ORDER BY undoings.id LIMIT 1)
         FROM (
             -- Each has its own index.

@@ -14,7 +14,7 @@ from refundctl.ledger.cards.state import (
     many_cards,
 )
 from refundctl.ledger.cash.debts import count_open
-from refundctl.ledger.database.sql import any_rows
+from refundctl.ledger.database.sql import any_rows, first_column, one_value
 from refundctl.ledger.desk.card_details import refused_redemptions_open
 from refundctl.ledger.funding.budgets import published_cards
 from refundctl.ledger.funding.owed import FUNDED
@@ -54,16 +54,21 @@ class CampaignFigures:
     open_batches: Sequence[str]
 
 
+_OPEN_BATCHES = """
+    SELECT directory FROM batches WHERE campaign = ? AND id NOT IN (SELECT batch FROM deliveries) ORDER BY id
+"""
+
+
 def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) -> CampaignFigures:
     """Add up a campaign; `today` is the day in its time zone, by which a card has expired or not."""
     published = published_cards(connection, campaign)
     deactivated = _count(connection, DEACTIVATED_CARDS, campaign)
-    made = connection.execute("SELECT count(*) FROM cards WHERE campaign = ?", (campaign,)).fetchone()[0]
+    sums = (f"coalesce(sum(amount_minor) FILTER (WHERE bucket = '{name}' AND {FUNDED}), 0)" for name in BUCKETS)
     funded, paid, bonus, fee, cash, balance = connection.execute(
         f"""
         SELECT
             count(*) FILTER (WHERE entry = 1 AND bucket <> 'fee' AND run_id NOT IN (SELECT undone_run FROM undoings)),
-            {", ".join(f"coalesce(sum(amount_minor) FILTER (WHERE bucket = '{name}' AND {FUNDED}), 0)" for name in BUCKETS)},
+            {", ".join(sums)},
             coalesce(sum(amount_minor) FILTER (WHERE card IS NOT NULL), 0)
         FROM transactions WHERE campaign = ?
         """,
@@ -91,7 +96,10 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
         cash_debts_open=count_open(connection, campaign) if cash or "cash_owed" in moved else 0,
         till_overdrafts_open=len(refused_redemptions_open(connection, campaign=campaign)),
         deactivated=deactivated,
-        unassigned=made - published - deactivated - _count(connection, TRANSFERRED_CARDS, campaign),
+        unassigned=_count(connection, "cards", campaign)
+        - published
+        - deactivated
+        - _count(connection, TRANSFERRED_CARDS, campaign),
         funded=funded,
         unreachable=_unreachable(connection, campaign),
         not_handed_over=_not_handed_over(connection, campaign),
@@ -106,28 +114,21 @@ def campaign_figures(connection: sqlite3.Connection, campaign: int, today: str) 
         expired_minor=unbooked - moved.get("breakage", 0),
         outstanding_minor=balance - unbooked,
         next_expiry=next_expiry,
-        open_batches=[
-            row[0]
-            for row in connection.execute(
-                "SELECT directory FROM batches WHERE campaign = ? AND id NOT IN (SELECT batch FROM deliveries) ORDER BY id",
-                (campaign,),
-            )
-        ],
+        open_batches=first_column(connection, _OPEN_BATCHES, (campaign,)),
     )
 
 
 def _moved(connection: sqlite3.Connection, campaign: int) -> dict[str, int]:
     """What came onto cards, or has left them, otherwise than by funding: by contra account, in minor units."""
-    return dict(
-        connection.execute(
-            f"""
-            SELECT contra_account, sum(amount_minor) FROM transactions
-            WHERE campaign = ? AND card IS NOT NULL AND NOT {FUNDED}
-            GROUP BY contra_account
-            """,
-            (campaign,),
-        ).fetchall()
+    rows = connection.execute(
+        f"""
+        SELECT contra_account, sum(amount_minor) FROM transactions
+        WHERE campaign = ? AND card IS NOT NULL AND NOT {FUNDED}
+        GROUP BY contra_account
+        """,
+        (campaign,),
     )
+    return dict(rows.fetchall())
 
 
 def _not_dead(connection: sqlite3.Connection) -> str:
@@ -154,7 +155,7 @@ def _states(connection: sqlite3.Connection, campaign: int, today: str) -> dict[C
 
 def _count(connection: sqlite3.Connection, cards: str, campaign: int) -> int:
     """How many cards of a campaign are among these, which are read FROM."""
-    return int(connection.execute(f"SELECT count(*) FROM {cards} WHERE campaign = ?", (campaign,)).fetchone()[0])
+    return int(one_value(connection, f"SELECT count(*) FROM {cards} WHERE campaign = ?", (campaign,)))
 
 
 _NOT_ENDED = f"NOT {DEACTIVATED} AND NOT {TRANSFERRED}".format(card="cards.id")
@@ -162,42 +163,34 @@ _NOT_ENDED = f"NOT {DEACTIVATED} AND NOT {TRANSFERRED}".format(card="cards.id")
 
 def _unreachable(connection: sqlite3.Connection, campaign: int) -> int:
     """How many customers with a funded card have no e-mail address."""
-    return int(
-        connection.execute(
-            f"""
-            SELECT count(DISTINCT cards.customer)
-            FROM held_cards AS cards JOIN customers ON customers.id = cards.customer
-            WHERE campaign = ? AND email IS NULL
-                AND EXISTS (SELECT 1 FROM transactions WHERE transactions.card = cards.id)
-                AND NOT {DEACTIVATED.format(card="cards.id")}
-            """,
-            (campaign,),
-        ).fetchone()[0]
-    )
+    asked = f"""
+        SELECT count(DISTINCT cards.customer)
+        FROM held_cards AS cards JOIN customers ON customers.id = cards.customer
+        WHERE campaign = ? AND email IS NULL
+            AND EXISTS (SELECT 1 FROM transactions WHERE transactions.card = cards.id)
+            AND NOT {DEACTIVATED.format(card="cards.id")}
+    """
+    return int(one_value(connection, asked, (campaign,)))
 
 
 def _not_handed_over(connection: sqlite3.Connection, campaign: int) -> int:
     """How many funded refund lines no mail tool has been given, and that no undo has taken back."""
-    return int(
-        connection.execute(
-            """
-            SELECT
-                (
-                    SELECT count(*) FROM transactions
-                    WHERE campaign = ?1 AND entry = 1 AND card IS NOT NULL
-                        AND run_id NOT IN (SELECT undone_run FROM undoings)
-                )
-                - (
-                    SELECT count(DISTINCT transactions.id)
-                    FROM batch_ranges
-                    JOIN deliveries ON deliveries.batch = batch_ranges.batch
-                    CROSS JOIN transactions
-                        ON transactions.id BETWEEN first_transaction AND batch_ranges.last_transaction
-                        AND transactions.campaign = ?1 AND entry = 1 AND card IS NOT NULL
-                        AND transactions.run_id NOT IN (SELECT undone_run FROM undoings)
-                    WHERE batch_ranges.campaign = ?1
-                )
-            """,
-            (campaign,),
-        ).fetchone()[0]
-    )
+    asked = """
+        SELECT
+            (
+                SELECT count(*) FROM transactions
+                WHERE campaign = ?1 AND entry = 1 AND card IS NOT NULL
+                    AND run_id NOT IN (SELECT undone_run FROM undoings)
+            )
+            - (
+                SELECT count(DISTINCT transactions.id)
+                FROM batch_ranges
+                JOIN deliveries ON deliveries.batch = batch_ranges.batch
+                CROSS JOIN transactions
+                    ON transactions.id BETWEEN first_transaction AND batch_ranges.last_transaction
+                    AND transactions.campaign = ?1 AND entry = 1 AND card IS NOT NULL
+                    AND transactions.run_id NOT IN (SELECT undone_run FROM undoings)
+                WHERE batch_ranges.campaign = ?1
+            )
+    """
+    return int(one_value(connection, asked, (campaign,)))

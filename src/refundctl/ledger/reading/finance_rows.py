@@ -58,25 +58,23 @@ def card_rows(
     """
     many = many_cards(connection)
     redemptions = REDEMPTIONS.format(card="cards.id") if any_rows(connection, "redemptions") else "0"
-    return iter(
-        connection.execute(
-            f"""
-            SELECT
-                cards.id, cards.code, customers.customer_id, {_booking_ids(connection, "cards.id")}, {many.state},
-                coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = cards.id), 0),
-                runs.started_at, {many.last_day}, {redemptions}
-            FROM cards
-            {HAND_OUTS}
-            LEFT JOIN customers ON customers.id = {HOLDER}
-            LEFT JOIN runs ON runs.id = iif(
-                cards.customer IS NULL, coalesce(assignments.run_id, activations.run_id), cards.run_id
-            )
-            LEFT JOIN bookings ON bookings.id = {BOOKING}
-            WHERE cards.campaign = :campaign AND {_CONSIDERED_CARDS.format(**_HOLDER) if considered else "TRUE"}
-            ORDER BY cards.id
-            """,
-            {"campaign": campaign, "today": today},
+    return connection.execute(
+        f"""
+        SELECT
+            cards.id, cards.code, customers.customer_id, {_booking_ids(connection, "cards.id")}, {many.state},
+            coalesce((SELECT sum(amount_minor) FROM transactions WHERE transactions.card = cards.id), 0),
+            runs.started_at, {many.last_day}, {redemptions}
+        FROM cards
+        {HAND_OUTS}
+        LEFT JOIN customers ON customers.id = {HOLDER}
+        LEFT JOIN runs ON runs.id = iif(
+            cards.customer IS NULL, coalesce(assignments.run_id, activations.run_id), cards.run_id
         )
+        LEFT JOIN bookings ON bookings.id = {BOOKING}
+        WHERE cards.campaign = :campaign AND {_CONSIDERED_CARDS.format(**_HOLDER) if considered else "TRUE"}
+        ORDER BY cards.id
+        """,
+        {"campaign": campaign, "today": today},
     )
 
 
@@ -88,29 +86,28 @@ def transaction_rows(
     What is done at the desk is for no refund line: its booking is its card's, its source a redemption's invoice.
     """
     at_desk = any_rows(connection, "transactions WHERE line IS NULL")
-    own = "iif(line IS NULL, (SELECT booking FROM held_cards WHERE held_cards.id = transactions.card), line_versions.booking)"
+    of_card = "(SELECT booking FROM held_cards WHERE held_cards.id = transactions.card)"
+    own = f"iif(line IS NULL, {of_card}, line_versions.booking)"
     wanted = "transactions.line IN (SELECT line FROM considered)"
     # What isn't listed counts in the balances all the same.
     balance = BALANCE_AFTER if considered else _RUNNING_BALANCE
     if at_desk:
         cards = f"SELECT id FROM held_cards WHERE {_CONSIDERED_CARDS.format(**_HELD)}"
         wanted = f"({wanted} OR (line IS NULL AND transactions.card IN ({cards})))"
-    return iter(
-        connection.execute(
-            f"""
-            SELECT
-                transactions.id, transactions.card, type, bucket, amount_minor, {balance}, bookings.booking_id,
-                {f"iif(line IS NULL, {INVOICE}, {_REFUND_ID})" if at_desk else _REFUND_ID},
-                transactions.reason, transactions.related_transaction, transactions.run_id, runs.started_at
-            FROM transactions
-            CROSS JOIN runs ON runs.id = transactions.run_id
-            LEFT JOIN line_versions ON line_versions.id = transactions.line
-            LEFT JOIN bookings ON bookings.id = {own if at_desk else "line_versions.booking"}
-            WHERE transactions.campaign = ? AND {wanted if considered else "TRUE"}
-            ORDER BY transactions.id
-            """,
-            (campaign,),
-        )
+    return connection.execute(
+        f"""
+        SELECT
+            transactions.id, transactions.card, type, bucket, amount_minor, {balance}, bookings.booking_id,
+            {f"iif(line IS NULL, {INVOICE}, {_REFUND_ID})" if at_desk else _REFUND_ID},
+            transactions.reason, transactions.related_transaction, transactions.run_id, runs.started_at
+        FROM transactions
+        CROSS JOIN runs ON runs.id = transactions.run_id
+        LEFT JOIN line_versions ON line_versions.id = transactions.line
+        LEFT JOIN bookings ON bookings.id = {own if at_desk else "line_versions.booking"}
+        WHERE transactions.campaign = ? AND {wanted if considered else "TRUE"}
+        ORDER BY transactions.id
+        """,
+        (campaign,),
     )
 
 
@@ -124,64 +121,59 @@ def publication_rows(
     connection: sqlite3.Connection, campaign: int, *, considered: Considered | None = None
 ) -> Iterator[tuple[Any, ...]]:
     """All publications of a campaign: card, customer, booking, when, run."""
-    return iter(
-        connection.execute(
-            f"""
-            SELECT
-                held_cards.id, customers.customer_id, {_booking_ids(connection, "held_cards.id")}, runs.started_at,
-                held_cards.run_id
-            FROM held_cards
-            CROSS JOIN customers ON customers.id = held_cards.customer
-            CROSS JOIN runs ON runs.id = held_cards.run_id
-            LEFT JOIN bookings ON bookings.id = held_cards.booking
-            WHERE held_cards.campaign = ? AND {_CONSIDERED_CARDS.format(**_HELD) if considered else "TRUE"}
-            ORDER BY held_cards.id
-            """,
-            (campaign,),
-        )
+    return connection.execute(
+        f"""
+        SELECT
+            held_cards.id, customers.customer_id, {_booking_ids(connection, "held_cards.id")}, runs.started_at,
+            held_cards.run_id
+        FROM held_cards
+        CROSS JOIN customers ON customers.id = held_cards.customer
+        CROSS JOIN runs ON runs.id = held_cards.run_id
+        LEFT JOIN bookings ON bookings.id = held_cards.booking
+        WHERE held_cards.campaign = ? AND {_CONSIDERED_CARDS.format(**_HELD) if considered else "TRUE"}
+        ORDER BY held_cards.id
+        """,
+        (campaign,),
     )
 
 
 def redemption_rows(
     connection: sqlite3.Connection, campaign: int, *, considered: Considered | None = None
 ) -> Iterator[tuple[Any, ...]]:
-    """All redemptions of a campaign: id, card, who bought, invoice, paid and bonus that were taken, the order, given
-    back, when.
+    """All redemptions of a campaign: id, card, who bought, invoice, paid and bonus taken, the order, given back, when.
 
     Where nobody was named as buying, it is the card's holder, if there is one.
     """
-    return iter(
-        connection.execute(
-            f"""
-            SELECT
-                redemptions.id, redemptions.card, coalesce(buyers.customer_id, holders.customer_id), redemptions.invoice,
-                -coalesce(sum(own.amount_minor) FILTER (WHERE own.bucket = 'paid'), 0),
-                -coalesce(sum(own.amount_minor) FILTER (WHERE own.bucket = 'bonus'), 0),
-                redemptions.order_total_minor,
-                coalesce(
-                    sum((
-                        SELECT sum(back.amount_minor) FROM transactions AS back
-                        WHERE back.related_transaction = own.id AND back.type = 'CREDITS_REFUND'
-                    )),
-                    0
-                ),
-                coalesce(redemptions.redeemed_at, runs.started_at)
-            FROM redemptions
-            CROSS JOIN cards ON cards.id = redemptions.card
-            CROSS JOIN runs ON runs.id = redemptions.run_id
-            CROSS JOIN transactions AS own
-                ON own.type = 'CREDITS_REDEMPTION'
-                AND (own.id = redemptions.id OR own.related_transaction = redemptions.id)
-            LEFT JOIN assignments ON assignments.card = cards.id
-            LEFT JOIN customers AS buyers ON buyers.id = redemptions.customer
-            LEFT JOIN customers AS holders ON holders.id = {HOLDER}
-            WHERE cards.campaign = ?
-                {f"AND {_CONSIDERED_CARDS.format(**_HOLDER)}" if considered else ""}
-            GROUP BY redemptions.id
-            ORDER BY redemptions.id
-            """,
-            (campaign,),
-        )
+    return connection.execute(
+        f"""
+        SELECT
+            redemptions.id, redemptions.card, coalesce(buyers.customer_id, holders.customer_id), redemptions.invoice,
+            -coalesce(sum(own.amount_minor) FILTER (WHERE own.bucket = 'paid'), 0),
+            -coalesce(sum(own.amount_minor) FILTER (WHERE own.bucket = 'bonus'), 0),
+            redemptions.order_total_minor,
+            coalesce(
+                sum((
+                    SELECT sum(back.amount_minor) FROM transactions AS back
+                    WHERE back.related_transaction = own.id AND back.type = 'CREDITS_REFUND'
+                )),
+                0
+            ),
+            coalesce(redemptions.redeemed_at, runs.started_at)
+        FROM redemptions
+        CROSS JOIN cards ON cards.id = redemptions.card
+        CROSS JOIN runs ON runs.id = redemptions.run_id
+        CROSS JOIN transactions AS own
+            ON own.type = 'CREDITS_REDEMPTION'
+            AND (own.id = redemptions.id OR own.related_transaction = redemptions.id)
+        LEFT JOIN assignments ON assignments.card = cards.id
+        LEFT JOIN customers AS buyers ON buyers.id = redemptions.customer
+        LEFT JOIN customers AS holders ON holders.id = {HOLDER}
+        WHERE cards.campaign = ?
+            {f"AND {_CONSIDERED_CARDS.format(**_HOLDER)}" if considered else ""}
+        GROUP BY redemptions.id
+        ORDER BY redemptions.id
+        """,
+        (campaign,),
     )
 
 
@@ -209,25 +201,23 @@ def booking_rows(considered: Considered) -> Iterator[tuple[Any, ...]]:
         """,
         (considered.judge.campaign,),
     )
-    return iter(
-        connection.execute(
-            """
-            SELECT
-                refund_lines.booking_id, refund_lines.order_amount_minor, refund_lines.currency, refund_lines.refund_id,
-                refund_lines.refund_amount_minor, refund_lines.cash_amount_minor, refund_lines.bonus_amount_minor,
-                customers.customer_id, customers.email, customers.name, customers.phone,
-                customers.locale, coalesce(segments.country, customers.country), segments.status,
-                refund_lines.booked_at, refund_lines.cancelled_at,
-                segments.channel, segments.category, segments.tier, refund_lines.tickets, segments.accepted,
-                customers.marketing_consent,
-                given_lines.card, coalesce(given_lines.paid_minor, 0), coalesce(given_lines.bonus_minor, 0),
-                coalesce(given_lines.fee_minor, 0), considered.state
-            FROM considered
-            CROSS JOIN refund_lines ON refund_lines.line = considered.line
-            CROSS JOIN customers ON customers.id = refund_lines.customer
-            CROSS JOIN segments ON segments.id = refund_lines.segment
-            LEFT JOIN given_lines ON given_lines.line = considered.line
-            ORDER BY considered.booking, considered.line
-            """
-        )
+    return connection.execute(
+        """
+        SELECT
+            refund_lines.booking_id, refund_lines.order_amount_minor, refund_lines.currency, refund_lines.refund_id,
+            refund_lines.refund_amount_minor, refund_lines.cash_amount_minor, refund_lines.bonus_amount_minor,
+            customers.customer_id, customers.email, customers.name, customers.phone,
+            customers.locale, coalesce(segments.country, customers.country), segments.status,
+            refund_lines.booked_at, refund_lines.cancelled_at,
+            segments.channel, segments.category, segments.tier, refund_lines.tickets, segments.accepted,
+            customers.marketing_consent,
+            given_lines.card, coalesce(given_lines.paid_minor, 0), coalesce(given_lines.bonus_minor, 0),
+            coalesce(given_lines.fee_minor, 0), considered.state
+        FROM considered
+        CROSS JOIN refund_lines ON refund_lines.line = considered.line
+        CROSS JOIN customers ON customers.id = refund_lines.customer
+        CROSS JOIN segments ON segments.id = refund_lines.segment
+        LEFT JOIN given_lines ON given_lines.line = considered.line
+        ORDER BY considered.booking, considered.line
+        """
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.ledger.cards.state import CARDS_OF_CUSTOMER
+from refundctl.ledger.database.sql import first_column
 from refundctl.ledger.desk.card_details import Step
 
 
@@ -53,42 +54,16 @@ def _step(at: str | None, run_id: int | None) -> Step | None:
     return None if at is None or run_id is None else Step(at, run_id)
 
 
-def customers_at(connection: sqlite3.Connection, email: str) -> list[tuple[int, str]]:
-    """The numbers and ids of all customers with an address, whatever the case of its letters."""
-    found = "SELECT id, customer_id FROM customers WHERE email = ? COLLATE NOCASE ORDER BY id"
-    return connection.execute(found, (email,)).fetchall()
-
-
 def cards_of(connection: sqlite3.Connection, number: int) -> list[int]:
     """The numbers of all cards that a customer holds or held, dead ones too."""
-    rows = connection.execute(f"{CARDS_OF_CUSTOMER.format(is_asked='= ?1')} ORDER BY 1", (number,))
-    return [row[0] for row in rows]
+    return first_column(connection, f"{CARDS_OF_CUSTOMER.format(is_asked='= ?1')} ORDER BY 1", (number,))
 
 
 _LINE_NAMES = (
-    "line",
-    "booking_id",
-    "refund_id",
-    "order_amount",
-    "refund_amount",
-    "cash_amount",
-    "bonus_amount",
-    "currency",
-    "booked_at",
-    "cancelled_at",
-    "tickets",
-    "source",
-    "status",
-    "channel",
-    "category",
-    "tier",
-    "country",
-    "accepted",
-    "withdrawn",
-    "version",
-    "run_id",
-    "said_at",
-)
+    "line", "booking_id", "refund_id", "order_amount", "refund_amount", "cash_amount", "bonus_amount", "currency",
+    "booked_at", "cancelled_at", "tickets", "source", "status", "channel", "category", "tier", "country", "accepted",
+    "withdrawn", "version", "run_id", "said_at",
+)  # fmt: skip
 _LINE_COLUMNS = """
     now.order_amount_minor, now.refund_amount_minor, now.cash_amount_minor, now.bonus_amount_minor, now.currency,
     now.booked_at, now.cancelled_at, now.tickets, source, status, channel, category, tier, country, accepted,
@@ -167,10 +142,8 @@ def given_to(connection: sqlite3.Connection, lines: Sequence[int]) -> dict[int, 
 
 def without_card(connection: sqlite3.Connection, lines: Sequence[int]) -> list[int]:
     """The ids of the transactions for these refund lines that are on no card: what is owed in cash, and fees."""
-    rows = connection.execute(
-        f"SELECT id FROM ({_of_lines('id', 'card')}) WHERE card IS NULL ORDER BY id", {"lines": json.dumps(list(lines))}
-    )
-    return [row[0] for row in rows]
+    asked = f"SELECT id FROM ({_of_lines('id', 'card')}) WHERE card IS NULL ORDER BY id"
+    return first_column(connection, asked, {"lines": json.dumps(list(lines))})
 
 
 def _of_lines(*names: str) -> str:
@@ -200,7 +173,7 @@ def messages_about(connection: sqlite3.Connection, cards: Sequence[int]) -> list
         CROSS JOIN transactions ON transactions.card = wanted.value AND transactions.type = 'CREDITS_ADDITION'
         CROSS JOIN batch_ranges
             ON batch_ranges.campaign = transactions.campaign
-            AND batch_ranges.first_transaction <= transactions.id AND batch_ranges.last_transaction >= transactions.id
+            AND transactions.id BETWEEN batch_ranges.first_transaction AND batch_ranges.last_transaction
         CROSS JOIN batches
             ON batches.id = batch_ranges.batch OR (
                 batches.everyone AND batches.campaign = batch_ranges.campaign AND batches.tool = batch_ranges.tool
@@ -229,18 +202,9 @@ def messages_about(connection: sqlite3.Connection, cards: Sequence[int]) -> list
 
 
 _REDEMPTION_NAMES = (
-    "id",
-    "campaign",
-    "card_id",
-    "customer_id",
-    "invoice",
-    "amount",
-    "given_back",
-    "currency",
-    "order_total",
-    "created_at",
-    "run_id",
-)
+    "id", "campaign", "card_id", "customer_id", "invoice", "amount", "given_back", "currency", "order_total",
+    "created_at", "run_id",
+)  # fmt: skip
 
 
 def redemptions_by(connection: sqlite3.Connection, number: int, cards: Sequence[int]) -> list[dict[str, Any]]:
@@ -257,8 +221,8 @@ def redemptions_by(connection: sqlite3.Connection, number: int, cards: Sequence[
                 ON second.related_transaction = first.id AND second.type = 'CREDITS_REDEMPTION'
         )
         SELECT
-            redemptions.id, campaigns.name, 'c' || redemptions.card, customers.customer_id, invoice, sum(parts.amount_minor),
-            coalesce(sum((
+            redemptions.id, campaigns.name, 'c' || redemptions.card, customers.customer_id, invoice,
+            sum(parts.amount_minor), coalesce(sum((
                 SELECT sum(back.amount_minor) FROM transactions AS back
                 WHERE back.related_transaction = parts.id AND back.type = 'CREDITS_REFUND'
             )), 0),
@@ -293,15 +257,14 @@ def attempts_with(connection: sqlite3.Connection, cards: Sequence[int]) -> list[
 
 def cashouts_of(connection: sqlite3.Connection, cards: Sequence[int]) -> list[int]:
     """The cash-outs that were requested of these cards."""
-    rows = connection.execute(
-        "SELECT id FROM cashouts WHERE card IN (SELECT value FROM json_each(?)) ORDER BY id", (json.dumps(list(cards)),)
-    )
-    return [row[0] for row in rows]
+    asked = "SELECT id FROM cashouts WHERE card IN (SELECT value FROM json_each(?)) ORDER BY id"
+    return first_column(connection, asked, (json.dumps(list(cards)),))
 
 
 def unmailed_cards(connection: sqlite3.Connection, cards: Sequence[int]) -> list[int]:
     """Those of these cards that have a credit which no mail tool was handed, and which was not undone."""
-    rows = connection.execute(
+    return first_column(
+        connection,
         """
         SELECT DISTINCT transactions.card
         FROM json_each(?) AS wanted
@@ -309,13 +272,12 @@ def unmailed_cards(connection: sqlite3.Connection, cards: Sequence[int]) -> list
         WHERE transactions.run_id NOT IN (SELECT undone_run FROM undoings) AND NOT EXISTS (
             SELECT 1 FROM batch_ranges JOIN deliveries ON deliveries.batch = batch_ranges.batch
             WHERE batch_ranges.campaign = transactions.campaign
-                AND batch_ranges.first_transaction <= transactions.id AND batch_ranges.last_transaction >= transactions.id
+                AND transactions.id BETWEEN batch_ranges.first_transaction AND batch_ranges.last_transaction
         )
         ORDER BY 1
         """,
         (json.dumps(list(cards)),),
     )
-    return [row[0] for row in rows]
 
 
 _RUN_NAMES = ("run_id", "parent_run_id", "command", "campaign", "operator", "started_at")

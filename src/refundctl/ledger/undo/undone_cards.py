@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger.cards.state import endings
-from refundctl.ledger.database.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary, one_value
 from refundctl.ledger.undo.undone_runs import FUNDED_BY, MOST_LISTED
 
 
@@ -38,11 +38,10 @@ def deactivate(
 ) -> Withdrawn:
     """Deactivate the cards that the run `undone` published, for good; those with money of other top-ups on them stay.
 
-    The lines that they were for are undone if they were known then and nothing else has funded them: for a card of a
-    booking its lines, for a customer's one card all lines of the customer in the campaign's currency. A goodwill card
-    was for none.
+    The lines that they were for are undone if they were known then and nothing else has funded them: for a booking's
+    card its lines, for a customer's all of theirs in the campaign's currency, for a goodwill card none.
     """
-    found = _find_cards(connection, undone)
+    _find_cards(connection, undone)
     deactivated = connection.execute(
         """
         INSERT INTO card_events (card, event, reason, run_id)
@@ -51,8 +50,8 @@ def deactivate(
         (reason, run_id),
     ).rowcount
     if deactivated and with_lines:
-        _undo_published_lines(found, run_id)
-    count = connection.execute("SELECT count(*) FROM undone_cards WHERE balance_minor > 0").fetchone()[0]
+        _undo_published_lines(connection, undone, run_id)
+    count = one_value(connection, "SELECT count(*) FROM undone_cards WHERE balance_minor > 0")
     kept = connection.execute(
         f"""
         SELECT card, NULL, NULL, (
@@ -66,18 +65,8 @@ def deactivate(
     return Withdrawn(deactivated, count, [Staying(*row) for row in kept])
 
 
-@dataclass(frozen=True, slots=True)
-class _UndoneCards:
-    """The live cards that the run `undone` published, with their holders and balances.
-
-    They stand in temp.undone_cards, which _find_cards() makes, for deactivate() and _undo_published_lines().
-    """
-
-    connection: sqlite3.Connection
-    undone: int
-
-
-def _find_cards(connection: sqlite3.Connection, undone: int) -> _UndoneCards:
+def _find_cards(connection: sqlite3.Connection, undone: int) -> None:
+    """Collect the live cards that the run published in temp.undone_cards, with their holders and balances."""
     make_temporary(connection, _CARDS_TABLE)
     # What is dead already is left as it is. So is what is frozen: were its cash-out cancelled, the money would be on a
     # dead card; a later undo finds it alive or paid out.
@@ -94,7 +83,6 @@ def _find_cards(connection: sqlite3.Connection, undone: int) -> _UndoneCards:
         """,
         {"undone": undone},
     )
-    return _UndoneCards(connection, undone)
 
 
 _CARDS_TABLE = """
@@ -116,7 +104,9 @@ _STANDS_IN = """
         FROM stands_in
         CROSS JOIN transfers ON transfers.card = stands_in.card
         CROSS JOIN held_cards AS found ON found.id = transfers.successor AND found.run_id = transfers.run_id
-        WHERE NOT EXISTS (SELECT 1 FROM transfers AS other WHERE other.successor = found.id AND other.card <> transfers.card)
+        WHERE NOT EXISTS (
+            SELECT 1 FROM transfers AS other WHERE other.successor = found.id AND other.card <> transfers.card
+        )
     )
     SELECT card FROM stands_in
 """
@@ -131,13 +121,13 @@ _LINEAGE = """
 """
 
 
-def _undo_published_lines(found: _UndoneCards, run_id: int) -> None:
+def _undo_published_lines(connection: sqlite3.Connection, undone: int, run_id: int) -> None:
     open_then = f"""
         first.run_id < :undone AND {FUNDED_BY.format(line="first.id")} IS NULL
         AND NOT EXISTS (SELECT 1 FROM undone_lines WHERE undone_lines.line = first.id AND undone_run = :undone)
     """
-    parameters = {"undone": found.undone, "run": run_id}
-    found.connection.execute(
+    parameters = {"undone": undone, "run": run_id}
+    connection.execute(
         f"""
         INSERT INTO undone_lines (line, undone_run, run_id)
         SELECT first.id, :undone, :run
@@ -148,10 +138,10 @@ def _undo_published_lines(found: _UndoneCards, run_id: int) -> None:
         """,
         parameters,
     )
-    if not any_rows(found.connection, "undone_cards WHERE booking IS NULL"):
+    if not any_rows(connection, "undone_cards WHERE booking IS NULL"):
         return
-    found.connection.execute("CREATE INDEX temp.undone_cards_customer ON undone_cards (customer)")
-    found.connection.execute(
+    connection.execute("CREATE INDEX temp.undone_cards_customer ON undone_cards (customer)")
+    connection.execute(
         f"""
         INSERT INTO undone_lines (line, undone_run, run_id)
         SELECT first.id, :undone, :run

@@ -43,26 +43,15 @@ def take_back(connection: sqlite3.Connection, undone: int, reason: str | None, r
 
     At most a bucket's balance, so that what was spent stays: taken from the first credits of the run first. Where a
     card was transferred since, its money is taken off the card that it has moved to in the end. What was owed in cash
-    or kept as a fee goes whole, but for cash that is paid or with the bank: that is spent. The lines are undone, also
-    those of which all is spent.
+    or kept as a fee goes whole, but for cash that is paid or with the bank: that is spent. All its lines are undone.
     """
-    found = _find_credits(connection, undone)
-    _post_removals(found, reason, run_id)
-    return _told(found)
+    _find_credits(connection, undone)
+    _post_removals(connection, undone, reason, run_id)
+    return _told(connection)
 
 
-@dataclass(frozen=True, slots=True)
-class _UndoneCredits:
-    """The credits of the run `undone`, each with the card that has its money now, and what of it is taken back.
-
-    They stand in temp.undone_credits, which _find_credits() makes; the functions below read it.
-    """
-
-    connection: sqlite3.Connection
-    undone: int
-
-
-def _find_credits(connection: sqlite3.Connection, undone: int) -> _UndoneCredits:
+def _find_credits(connection: sqlite3.Connection, undone: int) -> None:
+    """Collect the run's credits in temp.undone_credits, which the functions below read."""
     make_temporary(connection, _CREDITS_TABLES)
     # Only then, as an undo of a million credits must not look for the last successor of each.
     card = find_last_successors(connection).of("transactions.card")
@@ -93,40 +82,37 @@ def _find_credits(connection: sqlite3.Connection, undone: int) -> _UndoneCredits
         FROM (
             SELECT
                 id, card, bucket, amount_minor,
-                iif(
-                    card IS NULL, 0,
-                    sum(amount_minor) OVER (PARTITION BY card, bucket ORDER BY id ROWS UNBOUNDED PRECEDING) - amount_minor
-                ) AS before_minor
-            FROM ({credits_})
+                iif(card IS NULL, 0, sum(amount_minor) OVER before - amount_minor) AS before_minor
+            FROM ({credits_}) WINDOW before AS (PARTITION BY card, bucket ORDER BY id ROWS UNBOUNDED PRECEDING)
         ) AS credit
         LEFT JOIN undone_balances ON undone_balances.card = credit.card AND undone_balances.bucket = credit.bucket
         ORDER BY id
         """,
         (undone,),
     )
-    return _UndoneCredits(connection, undone)
 
 
-def _post_removals(found: _UndoneCredits, reason: str | None, run_id: int) -> None:
-    found.connection.execute(
+def _post_removals(connection: sqlite3.Connection, undone: int, reason: str | None, run_id: int) -> None:
+    connection.execute(
         """
         INSERT INTO transactions (
             campaign, card, line, type, bucket, amount_minor, contra_account, reason, related_transaction, run_id
         )
         SELECT
-            campaign, undone_credits.card, line, 'CREDITS_REMOVAL', bucket, -taken_minor, contra_account, :reason, id, :run
+            campaign, undone_credits.card, line, 'CREDITS_REMOVAL', bucket, -taken_minor, contra_account, :reason, id,
+            :run
         FROM undone_credits CROSS JOIN transactions AS credit ON credit.id = undone_credits.credit
         WHERE taken_minor > 0
         ORDER BY credit
         """,
         {"reason": reason, "run": run_id},
     )
-    found.connection.execute(
+    connection.execute(
         """
         INSERT INTO undone_lines (line, undone_run, run_id)
         SELECT line, :undone, :run FROM transactions WHERE run_id = :undone AND entry = 1 ORDER BY line
         """,
-        {"undone": found.undone, "run": run_id},
+        {"undone": undone, "run": run_id},
     )
 
 
@@ -135,20 +121,21 @@ _CREDITS_TABLES = """
     CREATE TEMP TABLE undone_balances (
         card INTEGER NOT NULL, bucket TEXT NOT NULL, balance_minor INTEGER NOT NULL, PRIMARY KEY (card, bucket)
     ) WITHOUT ROWID;
+    -- the credits of the undone run, each with the card that has its money now, and what of it is taken back
     CREATE TEMP TABLE undone_credits (
         credit INTEGER PRIMARY KEY, card INTEGER, amount_minor INTEGER NOT NULL, taken_minor INTEGER NOT NULL
     );
 """
 _SPENT = """
-    SELECT card, sum(amount_minor - taken_minor) AS spent_minor, iif(card IS NULL, credit, NULL) AS debt FROM undone_credits
-    WHERE amount_minor > taken_minor GROUP BY card, debt
+    SELECT card, sum(amount_minor - taken_minor) AS spent_minor, iif(card IS NULL, credit, NULL) AS debt
+    FROM undone_credits WHERE amount_minor > taken_minor GROUP BY card, debt
 """
 
 
-def _told(found: _UndoneCredits) -> CreditsTakenBack | None:
+def _told(connection: sqlite3.Connection) -> CreditsTakenBack | None:
     buckets = ("paid", "bonus", "cash", "fee")
     sums = ", ".join(f"coalesce(sum(taken_minor) FILTER (WHERE bucket = '{name}'), 0)" for name in buckets)
-    refunds, currency, paid, bonus, cash, fee = found.connection.execute(
+    refunds, currency, paid, bonus, cash, fee = connection.execute(
         f"""
         SELECT count(DISTINCT line) FILTER (WHERE taken_minor > 0 AND bucket <> 'fee'), max(campaigns.currency), {sums}
         FROM undone_credits
@@ -159,6 +146,6 @@ def _told(found: _UndoneCredits) -> CreditsTakenBack | None:
     if currency is None:
         return None
     of_all = f"SELECT count(card), count(debt), coalesce(sum(spent_minor), 0) FROM ({_SPENT})"
-    cards, debts, minor = found.connection.execute(of_all).fetchone()
-    listed = [Spent(*row) for row in found.connection.execute(f"{_SPENT} ORDER BY card, debt LIMIT {MOST_LISTED}")]
+    cards, debts, minor = connection.execute(of_all).fetchone()
+    listed = [Spent(*row) for row in connection.execute(f"{_SPENT} ORDER BY card, debt LIMIT {MOST_LISTED}")]
     return CreditsTakenBack(refunds, currency, paid, bonus, cash, fee, cards, debts, minor, listed)

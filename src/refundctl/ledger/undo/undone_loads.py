@@ -1,10 +1,9 @@
 """Withdrawing the refund lines that a load brought, and giving those that it changed their earlier words back."""
 
 import sqlite3
-from dataclasses import dataclass
 
 from refundctl.ledger.bookings.line_versions import newest_version
-from refundctl.ledger.database.sql import make_temporary
+from refundctl.ledger.database.sql import make_temporary, one_value
 from refundctl.ledger.undo.undone_cards import Staying, Withdrawn
 from refundctl.ledger.undo.undone_runs import CONTRADICTING, FUNDED_BY, MOST_LISTED
 
@@ -15,7 +14,7 @@ def withdraw(connection: sqlite3.Connection, undone: int, run_id: int) -> Withdr
     Lines that another run has funded stay, as do changed ones that would contradict other lines of their booking. What
     a later file has said of a changed line counts.
     """
-    found = _find_lines(connection, undone)
+    overwritten = _find_lines(connection, undone)
     lines = connection.execute(
         """
         INSERT INTO undone_lines (line, undone_run, run_id)
@@ -23,13 +22,13 @@ def withdraw(connection: sqlite3.Connection, undone: int, run_id: int) -> Withdr
         """,
         (undone, run_id),
     ).rowcount
-    restored = _restore(found, run_id)
+    restored = _restore(connection, run_id)
     stay = """
         SELECT line, held_by FROM loaded_lines WHERE held_by IS NOT NULL
         UNION
         SELECT line, held_by FROM changed_lines WHERE held_by IS NOT NULL
     """
-    count = connection.execute(f"SELECT count(*) FROM ({stay})").fetchone()[0]
+    count = one_value(connection, f"SELECT count(*) FROM ({stay})")
     kept = connection.execute(
         f"""
         SELECT NULL, booking_id, refund_id, nullif(held_by, 0)
@@ -37,21 +36,14 @@ def withdraw(connection: sqlite3.Connection, undone: int, run_id: int) -> Withdr
         ORDER BY stay.line
         """
     )
-    return Withdrawn(lines, count, [Staying(*row) for row in kept], restored, found.overwritten)
+    return Withdrawn(lines, count, [Staying(*row) for row in kept], restored, overwritten)
 
 
-@dataclass(frozen=True, slots=True)
-class _LoadedLines:
-    """What a load brought and changed, in temp.loaded_lines and temp.changed_lines, which _find_lines() makes.
+def _find_lines(connection: sqlite3.Connection, undone: int) -> int:
+    """Collect what the load brought in temp.loaded_lines, and what it changed in temp.changed_lines.
 
-    Of `overwritten` lines a later file has the last word: they are in neither. withdraw() and _restore() read both.
+    Gives the number of lines of which a later file has the last word: they are in neither.
     """
-
-    connection: sqlite3.Connection
-    overwritten: int
-
-
-def _find_lines(connection: sqlite3.Connection, undone: int) -> _LoadedLines:
     make_temporary(connection, _LINES_TABLES)
     connection.execute(
         f"""
@@ -69,13 +61,13 @@ def _find_lines(connection: sqlite3.Connection, undone: int) -> _LoadedLines:
     _keep_in_its_currency(connection)
     _keep_contradicting(connection)
     said = "SELECT count(*) FROM line_versions WHERE run_id = ? AND version > 1"
-    return _LoadedLines(connection, connection.execute(said, (undone,)).fetchone()[0] - changed)
+    return int(one_value(connection, said, (undone,))) - changed
 
 
 _LINES_TABLES = """
     -- lines that the load brought in; held_by: the run that funds them
     CREATE TEMP TABLE loaded_lines (line INTEGER PRIMARY KEY, held_by INTEGER);
-    -- lines of which it has the last word: what they say now, and said before; held_by: the run for which they must stay
+    -- lines of which it has the last word, what they say now, and said before; held_by: the run for which they stay
     CREATE TEMP TABLE changed_lines (
         line INTEGER PRIMARY KEY, booking INTEGER NOT NULL, now INTEGER NOT NULL, before INTEGER NOT NULL,
         held_by INTEGER
@@ -164,9 +156,8 @@ def _keep_contradicting(connection: sqlite3.Connection) -> None:
     )
 
 
-def _restore(found: _LoadedLines, run_id: int) -> int:
-    connection = found.connection
-    before = connection.execute("SELECT coalesce(max(id), 0) FROM line_versions").fetchone()[0]
+def _restore(connection: sqlite3.Connection, run_id: int) -> int:
+    before = one_value(connection, "SELECT coalesce(max(id), 0) FROM line_versions")
     said = ", ".join(f"before.{name.strip()}" for name in _SAID.split(","))
     restored = connection.execute(
         f"""

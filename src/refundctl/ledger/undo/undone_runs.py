@@ -1,7 +1,6 @@
 """Runs that are taken back, except for what is spent: by new rows that name the old ones, never by erasing.
 
-What an undone run did is found by its number in each table. A run, or a step of one, is undone once; `reopen` lets its
-refund lines be funded again.
+What a run did is found by its number in each table. It, or a step, is undone once; `reopen` lets its lines be funded.
 """
 
 import sqlite3
@@ -80,8 +79,7 @@ def note_undoings(connection: sqlite3.Connection, undone: Sequence[int], reason:
 def reopen(connection: sqlite3.Connection, undone: Sequence[int], run_id: int) -> None:
     """Let the lines of undone runs be funded again.
 
-    Cash that was with the bank when its run was undone, and which the bank has rejected since, is taken back now: it is
-    owed anew, as the booking says by now.
+    Cash that was with the bank when its run was undone, and was rejected since, is taken back now, to be owed anew.
     """
     connection.executemany(
         "INSERT INTO reopenings (undone_run, run_id) VALUES (?, ?)", ((one, run_id) for one in sorted(undone))
@@ -140,7 +138,8 @@ def contradicting_booking(connection: sqlite3.Connection, run_id: int) -> str | 
                 WHERE undone_run IN (SELECT undone_run FROM reopenings WHERE reopenings.run_id = ?)
                     AND EXISTS (
                         SELECT 1 FROM line_versions AS other
-                        WHERE other.booking = line_versions.booking AND other.version = 1 AND other.id <> line_versions.id
+                        WHERE other.booking = line_versions.booking AND other.version = 1
+                            AND other.id <> line_versions.id
                     )
             ) AS reopened
             CROSS JOIN refund_lines ON refund_lines.booking = reopened.booking

@@ -13,8 +13,7 @@ from refundctl.ledger.journal.run_journal import RunFile, Totals
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source
-    from refundctl.files.bookings.bookings_csv import Block
-    from refundctl.files.tables.table_file import TableBlock
+    from refundctl.files.tables.table_file import Block
 
 Tick = Callable[[int, int], None]  # told how many bytes of the inputs, and how many rows, have been read so far
 
@@ -84,13 +83,11 @@ def read_plainly(_: str, __: BinaryIO) -> "tuple[str, Source]":
     return "default", Source()
 
 
-ReadBlock = TypeVar("ReadBlock", bound="Block | TableBlock")
-ReadBlock_co = TypeVar("ReadBlock_co", bound="Block | TableBlock", covariant=True)
 Rows = TypeVar("Rows", bound=StagedRows)
 Rows_co = TypeVar("Rows_co", bound=StagedRows, covariant=True)
 
 
-class OpenedFile(FileSettings, Protocol[ReadBlock_co]):
+class OpenedFile(FileSettings, Protocol):
     """A file that is read from its header on."""
 
     @property
@@ -101,7 +98,7 @@ class OpenedFile(FileSettings, Protocol[ReadBlock_co]):
     def sha256(self) -> str:
         """Of its bytes, once it is read to its end."""
 
-    def blocks(self) -> Iterable[ReadBlock_co]:
+    def blocks(self) -> Iterable["Block"]:
         """Its rows."""
 
 
@@ -177,8 +174,8 @@ def stage_files(
     inputs: Sequence[PlainFile],
     tick: Tick,
     rows: Rows,
-    open_file: Callable[[PlainFile], OpenedFile[ReadBlock]],
-    add: Callable[[int, ReadBlock], None],
+    open_file: Callable[[PlainFile], OpenedFile],
+    add: Callable[[int, "Block"], None],
 ) -> StagedFiles[Rows]:
     """Stage one input after another, by numbers from 1: `add` stages what a block accepts.
 

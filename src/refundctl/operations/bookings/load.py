@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.money import format_amount
-from refundctl.files.bookings.bookings_csv import Block
 from refundctl.files.bookings.second_process import open_ahead
+from refundctl.files.tables.table_file import Block
 from refundctl.ledger.bookings import comparing, line_totals, posting_bookings, withdrawing
 from refundctl.ledger.bookings.contradictions import find_contradictions
 from refundctl.ledger.bookings.staged_bookings import StagedBookings

@@ -9,11 +9,12 @@ from refundctl.domain.basics.definition_mistakes import folded
 from refundctl.domain.basics.errors import BadInput
 from refundctl.domain.basics.money import format_amount
 from refundctl.domain.bookings.booking_cells import FIELDS, WHITESPACE, RejectedRow
-from refundctl.files.bookings.bookings_csv import Block, BookingsFile
+from refundctl.files.bookings.bookings_csv import BookingsFile
 from refundctl.files.bookings.presets import header_names, presets
 from refundctl.files.bookings.suggested_source import as_yaml, from_preset, suggest
 from refundctl.files.tables.csv_rows import DELIMITERS, CsvRows, first_row
 from refundctl.files.tables.encoded_text import TextBytes, find_encoding
+from refundctl.files.tables.table_file import Block
 
 if TYPE_CHECKING:
     from refundctl.domain.bookings.source import Source

@@ -258,8 +258,9 @@ def _why(ledger: Ledger, terms: Terms, row: SettledLine, version: Version, defin
         case LineState.OFFER_NONE:
             return f"offer {_offer_rule(ledger, version, definition, NONE)} gives nothing"
         case _:
+            currency = version.values["currency"]
             found = {
-                LineState.OTHER_CURRENCY: f"it is in {version.values['currency']}, the campaign in {terms.stored.currency}",
+                LineState.OTHER_CURRENCY: f"it is in {currency}, the campaign in {terms.stored.currency}",
                 LineState.NOT_ACCEPTED: f"accepted is {version.values['accepted'] or 'blank'}",
                 **_WHY,
             }

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from refundctl.domain.basics.errors import Refused
-from refundctl.domain.basics.validity import Duration, expiry_forbidden, last_day_by_rule, last_valid_day, local_day
+from refundctl.domain.basics.validity import Duration, expiry_forbidden, last_valid_day, local_day
 from refundctl.domain.campaigns.conditions import Condition
 from refundctl.domain.campaigns.refund_policy import Budget, Policy
 from refundctl.domain.cards.codes import CodePattern
@@ -132,10 +132,8 @@ class Terms:
     def _last_day(self, today: date, duration: str | None, until_end_of: str | None, until: str | None) -> str | None:
         end = None if until is None else date.fromisoformat(until)
         try:
-            if duration is None:
-                day = last_valid_day(today, None, end)
-            else:
-                day = last_day_by_rule(today, Duration.parse(duration), until_end_of, end)
+            lasts = None if duration is None else Duration.parse(duration)
+            day = last_valid_day(today, lasts, end, until_end_of)
         except ValueError as error:
             raise CampaignOver(
                 f"{self.stored.name}: a card can't be valid for {duration} from {today}: {error}."

@@ -135,7 +135,8 @@ class _CellsByCard:
         if column == "card_id":
             reason = f"{named} is not a card of this ledger; check which card it was"
         elif lookalikes(self._connection, named):
-            reason = f"{mask(named)} is not the code of a card, but one looks like it; check whether each 0 is an O, each 1 an I or L"
+            check = "check whether each 0 is an O, each 1 an I or L"
+            reason = f"{mask(named)} is not the code of a card, but one looks like it; {check}"
         else:
             reason = f"{mask(named)} is not the code of a card; check each character"
         raise _Wrong(column, CardUnknown.code, f"{column} {reason}")

@@ -16,7 +16,7 @@ from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.ledger.people import erasing
 from refundctl.ledger.people.erasing import Erased
-from refundctl.ledger.people.finding_people import customer_number
+from refundctl.ledger.people.finding_people import customer_number, customers_at
 from refundctl.ledger.reading import whole_person
 from refundctl.ledger.reading.whole_person import Customer
 from refundctl.operations.campaigns.terms import consider, with_earlier
@@ -63,7 +63,7 @@ def _at_address(ledger: Ledger, text: str) -> int | None:
 
     read = read_email(text)
     email = read if isinstance(read, str) else text
-    found = whole_person.customers_at(ledger.connection, email)
+    found = customers_at(ledger.connection, email)
     if len(found) > 1:
         raise SeveralCustomers([customer_id for _, customer_id in found])
     # Of one who was erased, the address may have been the id.
