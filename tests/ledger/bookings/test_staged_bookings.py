@@ -48,15 +48,18 @@ def test_equal_values_of_one_source_are_one_segment_however_few_are_remembered(
     staged: StagedBookings, monkeypatch: pytest.MonkeyPatch, remembered: int
 ) -> None:
     monkeypatch.setattr(staged_bookings, "SEGMENTS_REMEMBERED", remembered)
-    for number, source in enumerate(("default", "shop", "default"), start=1):
+    brought = [("default", ["gold"]), ("default", ["gold", "silver"]), ("shop", ["gold"])]
+    for number, (source, tiers) in enumerate(brought, start=1):
         with staged.reading(number, source):
-            staged.add([2, 3, 4], rows([f"B{number}"] * 3, tier=["gold", "silver", "gold"]))
-    assert segments(staged) == [
-        (f"B{number}", source, tier)
-        for number, source in enumerate(("default", "shop", "default"), start=1)
-        for tier in ("gold", "silver", "gold")
+            staged.add(range(2, len(tiers) + 2), rows([f"B{number}"] * len(tiers), tier=tiers))
+    expected = [
+        ("B1", "default", "gold"),
+        ("B2", "default", "gold"),
+        ("B2", "default", "silver"),
+        ("B3", "shop", "gold"),
     ]
-    assert staged.connection.execute("SELECT count(*) FROM staged_segments").fetchone() == (4,)
+    assert segments(staged) == expected
+    assert staged.connection.execute("SELECT count(*) FROM staged_segments").fetchone() == (3,)
 
 
 def test_a_row_that_was_put_together_is_rejected_with_each_of_its_lines(staged: StagedBookings) -> None:
