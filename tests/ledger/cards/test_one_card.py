@@ -53,6 +53,7 @@ def test_it_is_bound_by_the_definition_that_counted_when_it_was_handed_out() -> 
     desk.load("booking_id,order_amount\nB2,10\n")
     desk.publish()
     assert [card_at(desk, number=number).rules.invoice_required for number in (1, 2)] == [False, True]
+    assert [card_at(desk, number=number).terms["invoice"] for number in (1, 2)] == ["optional", "required"]
     assert [card_at(desk, number=number).timezone for number in (1, 2)] == ["Asia/Tokyo"] * 2
 
 
