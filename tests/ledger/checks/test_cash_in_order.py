@@ -113,3 +113,13 @@ def test_a_debt_is_in_one_file_at_a_time_and_ends_after_it(desk: FundedDesk, don
     settle(desk, paid=OWED, rejected=2)
     damage(desk.connection, done)
     assert codes_found(desk.connection) == found
+
+
+def test_what_the_bank_rejects_only_later_was_not_to_be_cancelled(desk: FundedDesk) -> None:
+    request(desk)
+    export(desk, ASKED)
+    bank_files.reject(desk.connection, 1, None, begin(desk, "cashout settle"))
+    cashouts.cancel(desk.connection, ASKED, None, begin(desk, "cashout cancel"))
+    assert codes_found(desk.connection) == []
+    damage(desk.connection, f"UPDATE cash_rejections SET run_id = {begin(desk, 'cashout settle')}")
+    assert codes_found(desk.connection) == ["cash_outcome_wrong"]
