@@ -38,9 +38,15 @@ def test_cards_of_the_pool_go_first_and_those_that_are_blocked_stay() -> None:
 def test_a_new_card_is_its_holders_from_the_start_and_numbered_among_their_own() -> None:
     desk = with_ana()
     of_booking = Recipient(1, 1, 1, None)
-    assert [give(desk, to, [code]) for to, code in ((ANA, "A-1"), (of_booking, "B-2"), (ANA, "C-3"))] == [1, 2, 3]
-    assert desk.read(HELD) == [(1, 1, None, 1, "2020-12-31"), (2, 1, 1, 1, None), (3, 1, None, 2, "2020-12-31")]
-    assert desk.read("SELECT code_key FROM codes ORDER BY card") == [("A1",), ("B2",), ("C3",)]
+    given = [(ANA, "A-1"), (of_booking, "B-2"), (of_booking, "C-3"), (ANA, "D-4")]
+    assert [give(desk, to, [code]) for to, code in given] == [1, 2, 3, 4]
+    assert desk.read(HELD) == [
+        (1, 1, None, 1, "2020-12-31"),
+        (2, 1, 1, 1, None),
+        (3, 1, 1, 2, None),
+        (4, 1, None, 2, "2020-12-31"),
+    ]
+    assert desk.read("SELECT code_key FROM codes ORDER BY card") == [("A1",), ("B2",), ("C3",), ("D4",)]
 
 
 def test_a_new_card_of_a_bearer_is_nobodys_and_alive() -> None:
