@@ -27,6 +27,12 @@ def test_what_was_taken_of_a_booking_in_another_file_counts() -> None:
     assert (found["A1/A1-3"], found["B1/B1-2"]) == ((55_00, 0), (38_00, 12_00))
 
 
+def test_what_several_lines_have_given_is_added_up_for_the_next() -> None:
+    desk = FundingDesk(refund=FEE)
+    desk.load(f"{HEADER}A1,A1-1,10000,1000\nA1,A1-2,10000,1200\nA1,A1-3,10000,5000\n")
+    assert fees(desk) == {"A1/A1-1": (0, 10_00), "A1/A1-2": (0, 12_00), "A1/A1-3": (42_00, 8_00)}
+
+
 def test_lines_take_their_turn_by_their_ids_and_only_this_campaigns_fees_count() -> None:
     desk = FundingDesk(refund=FEE)
     desk.fund(MONDAY)

@@ -69,6 +69,16 @@ def test_what_is_spent_of_a_rules_bonus_is_told_by_rule_and_counts() -> None:
     assert again(desk) == (1000, 40, 0, 0)
 
 
+def test_a_bonus_that_comes_back_and_one_of_a_rule_are_told_apart() -> None:
+    desk = FundingDesk(**BONUS)
+    desk.fund(f"{HEADER}B1,1000,0,50\n")
+    spend(desk, 0, 120)
+    undo_and_reopen(desk)
+    # The 30 that were left were taken back of the bonus that comes back, as it was credited first.
+    assert desk.settled().reopened.rule_bonuses() == {1: {"gold": 100}}
+    assert again(desk) == (1000, 30, 0, 0)
+
+
 def test_a_fee_was_taken_back_whole_and_is_due_again() -> None:
     desk = FundingDesk(refund={"fees": [{"name": "late", "fixed": "1.00"}]})
     desk.fund("booking_id,order_amount\nB1,1000\n")

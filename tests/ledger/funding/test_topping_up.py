@@ -23,11 +23,11 @@ def test_each_part_and_each_rules_share_is_an_entry_of_its_own_and_posted_once()
     desk = FundingDesk(refund=REFUND)
     desk.load(
         "booking_id,order_amount,cash_amount,bonus_amount,tier\n"
-        "B1,1000,200,50,gold\nB2,80,0,0,\nB3,300,300,0,gold\nB4,100,0,20,\n"
+        "B1,1000,200,50,gold\nB2,80,0,0,\nB3,300,300,0,gold\nB4,100,0,20,\nB5,60,60,30,\n"
     )
     desk.publish()
     # B1: 10.00, less 2.00 in cash and a fee of 1.00. Of B2 and B4 the fee takes all, but B4 gets its bonus back.
-    assert post(desk) == PostedCredits(3, 1, 7_00, 70 + 50 + 20, 1_00 + 80 + 1_00, 2_00 + 3_00)
+    assert post(desk) == PostedCredits(4, 1, 7_00, 70 + 50 + 20 + 30, 1_00 + 80 + 1_00, 2_00 + 3_00 + 60)
     assert desk.read(POSTED) == [
         (1, 1, "paid", 7_00, 1, 1, None),
         (1, 1, "bonus", 50, BACK_SLOT, 1, None),
@@ -38,6 +38,8 @@ def test_each_part_and_each_rules_share_is_an_entry_of_its_own_and_posted_once()
         (None, 3, "cash", 3_00, 1, 1, None),
         (2, 4, "bonus", 20, 1, 1, None),
         (None, 4, "fee", 1_00, FEE_SLOT, 1, "late"),
+        (3, 5, "bonus", 30, 1, 1, None),
+        (None, 5, "cash", 60, CASH_SLOT, 1, None),
     ]
     assert post(desk) == NOTHING
 
