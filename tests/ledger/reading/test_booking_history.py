@@ -132,6 +132,10 @@ def test_a_booking_would_go_onto_its_customers_newest_live_card(pool: dict[str, 
         card_events.post_event(desk.ledger.connection, 1, "deactivated", None, run_id)
     desk.publish()
     assert card() == 2
+    with desk.run() as run_id:
+        made = "INSERT INTO cards (campaign, code, customer, booking, ordinal, run_id) VALUES (1, 'THIRD', 1, 1, 3, ?)"
+        third = desk.ledger.connection.execute(made, (run_id,)).lastrowid
+    assert card() == third
     desk.load(f"{HEADER}B1,,bo,100,100\n")
     assert card() is None
 
