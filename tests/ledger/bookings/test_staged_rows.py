@@ -2,7 +2,8 @@
 
 import pytest
 
-from refundctl.ledger.bookings.staged_rows import Reject, StagedRows
+from refundctl.domain.bookings.booking_cells import RejectedRow
+from refundctl.ledger.bookings.staged_rows import StagedRows
 from refundctl.ledger.people.staged_people import StagedPeople
 from support.desks.staging_desk import StagingDesk
 
@@ -12,8 +13,8 @@ def test_rejects_are_those_of_their_file_in_the_order_of_their_lines() -> None:
     rows.reject(1, [(10, "email", "malformed_email", "an address"), (9, "name", "formula", "a formula")])
     rows.reject(2, [(2, "email", "malformed_email", "an address")])
     assert list(rows.rejects_of(1)) == [
-        Reject(9, "name", "formula", "a formula"),
-        Reject(10, "email", "malformed_email", "an address"),
+        RejectedRow(9, "name", "formula", "a formula"),
+        RejectedRow(10, "email", "malformed_email", "an address"),
     ]
     assert list(rows.rejects_of(3)) == []
     assert rows.count_rejects() == {"formula": 1, "malformed_email": 2}

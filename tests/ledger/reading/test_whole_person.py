@@ -11,6 +11,7 @@ from refundctl.ledger.desk.card_details import Step
 from refundctl.ledger.desk.redeeming import NewRedemption
 from refundctl.ledger.desk.transferring import transfer
 from refundctl.ledger.people import erasing
+from refundctl.ledger.people.finding_people import customers_at
 from refundctl.ledger.reading import whole_person
 from refundctl.ledger.undo.undone_credits import take_back
 from refundctl.ledger.undo.undone_runs import note_undoings
@@ -28,12 +29,12 @@ def test_who_somebody_is_and_since_when_they_are_known(desk: FundedDesk) -> None
     ana = whole_person.customer(desk.connection, ANA)
     assert (ana.customer_id, ana.email, ana.known_since) == ("ana", "ana@example.com", known)
     assert (ana.erased, ana.erased_by) == (None, None)
-    assert whole_person.customers_at(desk.connection, "ANA@example.COM") == [(ANA, "ana")]
+    assert customers_at(desk.connection, "ANA@example.COM") == [(ANA, "ana")]
     erasing.erase(desk.connection, ANA, desk.run_id)
     gone = whole_person.customer(desk.connection, ANA)
     assert (gone.email, gone.name, gone.customer_id[:7]) == (None, None, "erased-")
     assert (gone.erased, gone.erased_by) == (Step("2020-06-01T12:00:00Z", desk.run_id), "ann@desk")
-    assert whole_person.customers_at(desk.connection, "ana@example.com") == []
+    assert customers_at(desk.connection, "ana@example.com") == []
 
 
 def test_a_line_is_whose_it_is_now_and_each_version_whose_it_was() -> None:
