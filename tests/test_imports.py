@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,10 @@ class Import:
     at_start: bool
 
 
-def imports_of(path: Path) -> Iterator[Import]:
+@cache
+def imports_of(path: Path) -> tuple[Import, ...]:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    return _walk(tree, _package_of(path), at_start=True)
+    return tuple(_walk(tree, _package_of(path), at_start=True))
 
 
 def _walk(node: ast.AST, package: str, *, at_start: bool) -> Iterator[Import]:
