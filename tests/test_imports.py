@@ -312,6 +312,12 @@ def test_version_loads_nothing_slow_and_no_command(tmp_path: Path) -> None:
 MODULES_FOR_THE_VERSION_MAX = 30  # of ours; each command's own come on top of these
 
 
+def test_a_new_ledger_does_not_wait_for_what_only_data_frames_need(tmp_path: Path) -> None:
+    """sqlite-utils would import them, and `sqlite_utils` itself is what makes the tables."""
+    loaded = modules_loaded_by(tmp_path, "init")
+    assert (loaded & {"pandas", "numpy"}, "sqlite_utils" in loaded) == (set(), True)
+
+
 def test_a_single_card_loads_nothing_about_funding(cli: CommandLine, tmp_path: Path, campaigns: Path) -> None:
     write_bookings(tmp_path / "bookings.csv", booking("B1"))
     cli("run", CAMPAIGN, "bookings.csv", "--out", "out").ok()
