@@ -1,8 +1,10 @@
 """Fixtures of every test: the command line, a small campaigns file, golden texts."""
 
 import gc
+import hashlib
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,8 @@ def pytest_configure() -> None:
     # How long an example takes is the machine's affair.
     settings.register_profile("refundctl", deadline=None)
     settings.load_profile("refundctl")
+    # A PIN's hash takes a third of a second on purpose: that of the same PIN and salt is reckoned once.
+    hashlib.scrypt = cache(hashlib.scrypt)  # type: ignore[assignment]
     _use_memory()
 
 

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,10 @@ class Import:
     at_start: bool
 
 
-def imports_of(path: Path) -> Iterator[Import]:
+@cache
+def imports_of(path: Path) -> tuple[Import, ...]:
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    return _walk(tree, _package_of(path), at_start=True)
+    return tuple(_walk(tree, _package_of(path), at_start=True))
 
 
 def _walk(node: ast.AST, package: str, *, at_start: bool) -> Iterator[Import]:
@@ -308,6 +310,12 @@ def test_version_loads_nothing_slow_and_no_command(tmp_path: Path) -> None:
 
 
 MODULES_FOR_THE_VERSION_MAX = 30  # of ours; each command's own come on top of these
+
+
+def test_a_new_ledger_does_not_wait_for_what_only_data_frames_need(tmp_path: Path) -> None:
+    """sqlite-utils would import them, and `sqlite_utils` itself is what makes the tables."""
+    loaded = modules_loaded_by(tmp_path, "init")
+    assert (loaded & {"pandas", "numpy"}, "sqlite_utils" in loaded) == (set(), True)
 
 
 def test_a_single_card_loads_nothing_about_funding(cli: CommandLine, tmp_path: Path, campaigns: Path) -> None:

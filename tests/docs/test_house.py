@@ -29,6 +29,7 @@ SAYS_NOTHING = {
 # --- Folders and files ---
 
 
+@cache
 def first_words(path: Path) -> str:
     """What a file or folder says of itself: the first paragraph of its docstring, or of the comment on top."""
     if path.name in SAYS_NOTHING:

@@ -184,7 +184,7 @@ def flights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Left, float
     return prepared, what_is_left(folder), time.monotonic() - began
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_run_of_thousands_that_was_killed_three_times_is_finished_by_the_same_command(
     tmp_path: Path, flights: tuple[Path, Left, float], seed: int
 ) -> None:

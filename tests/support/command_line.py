@@ -136,8 +136,10 @@ class _Surroundings:
 
 
 def _set_environment(environment: Mapping[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
+    """Make it the whole environment; what stays as it is isn't touched, as each change is made in the C library too."""
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment.items() - dict(os.environ).items())
 
 
 def _stream(content: io.BytesIO) -> io.TextIOWrapper:

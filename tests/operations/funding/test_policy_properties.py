@@ -323,7 +323,8 @@ def bulk_and_single_agree(new_desk: NewDesk, terms: Terms, rows: Sequence[Row]) 
         assert single.settled() == at_once
 
 
-@FEW
+@pytest.mark.slow
+@MANY
 @given(one_file())
 def test_bulk_and_single_agree(new_desk: NewDesk, batch: tuple[Terms, list[Row]]) -> None:
     bulk_and_single_agree(new_desk, *batch)

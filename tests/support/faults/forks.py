@@ -6,6 +6,7 @@ processes start at the same moment, and a user who may not read the interpreter'
 
 import atexit
 import ctypes
+import gc
 import json
 import os
 import resource
@@ -91,6 +92,9 @@ def get_ready() -> None:
         cli("run", CAMPAIGN, "bookings.csv", "--out", "out").ok()
         cli("runs").ok()
         cli("verify").ok()
+    # Else every child copies the whole memory, to count what refers to what, when it looks for garbage.
+    gc.collect()
+    gc.freeze()
 
 
 def leave_the_others_chance() -> None:

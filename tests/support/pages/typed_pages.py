@@ -24,6 +24,8 @@ from support.repository import ROOT
 #: Where a page says that it was typed, and by whom.
 HOME, WHO = "/home/ana/refunds", "ana@ops"
 _REFUNDCTL = 'refundctl() { "$PYTHON" -m refundctl "$@"; }\n'
+#: A command that a shell would only cut into words.
+_PLAIN = re.compile(r"refundctl [\w ./:=,@+-]+(?:\"[\w .,:-]+\"[\w ./=-]*)*")
 _EXIT = re.compile(r"exit=(\d+)")
 #: What the screen has before days that are reckoned from today.
 _BEFORE_A_DAY = r"next expiry\s+|last valid day\s+|valid through |until |EUR [\d,.]+\s+|flight-refunds\s+"
@@ -73,9 +75,8 @@ class TypedPage:
         (self.folder / block.title).write_text(f"{begins}{block.text}\n", encoding="utf-8")
 
     def _typed(self, commands: str) -> tuple[int, str]:
-        if re.fullmatch(r"refundctl [\w ./:=,-]+(?:\"[\w .]+\"[\w ./=-]*)*", commands):
-            result = ThisProcess(self.folder)(*shlex.split(commands)[1:], now=self._now)
-            return result.exit, self._as_shown(result.stderr + result.stdout)
+        if all(_PLAIN.fullmatch(command) for command in re.split(" && |\n", commands)):
+            return self._typed_here(commands)
         done = subprocess.run(
             ["bash", "-c", _REFUNDCTL + commands],
             cwd=self.folder,
@@ -87,6 +88,17 @@ class TypedPage:
             check=False,
         )
         return done.returncode, self._as_shown(done.stdout.decode())
+
+    def _typed_here(self, commands: str) -> tuple[int, str]:
+        """Commands that need no shell, one after the other; behind `&&` only where the one before has succeeded."""
+        code, said = 0, ""
+        for line in commands.split("\n"):
+            for command in line.split(" && "):
+                result = ThisProcess(self.folder)(*shlex.split(command)[1:], now=self._now)
+                code, said = result.exit, said + result.stderr + result.stdout
+                if code:
+                    break
+        return code, self._as_shown(said)
 
     def _as_shown(self, text: str) -> str:
         who = f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"

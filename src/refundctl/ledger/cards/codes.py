@@ -8,6 +8,9 @@ from refundctl.domain.cards.codes import code_key
 from refundctl.ledger.database.sql import make_temporary
 
 CODES_PER_DRAW = 20_000
+CODES_OF_FIRST_DRAW = (
+    50  # most commands make a few cards: thousands of codes for one took longer than all else it needs
+)
 FRUITLESS_ROUNDS = 10  # of drawing codes that all exist already, before a pattern counts as used up
 
 MakeCodes = Callable[[int], list[str]]
@@ -59,6 +62,7 @@ def index_codes(connection: sqlite3.Connection, before: int) -> int:
 
 def _drawn(make_codes: MakeCodes) -> Iterator[str]:
     """Codes without end, as they are drawn: one of a short pattern may come twice."""
+    yield from make_codes(CODES_OF_FIRST_DRAW)
     while True:
         yield from make_codes(CODES_PER_DRAW)
 

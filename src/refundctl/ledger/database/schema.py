@@ -2,6 +2,9 @@
 
 import secrets
 import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -146,7 +149,8 @@ def _sql(name: str) -> str:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    from sqlite_utils import Database, Migrations
+    with _nothing_found_of("pandas", "numpy"):
+        from sqlite_utils import Database, Migrations
 
     migrations = Migrations("refundctl")
     for name in MIGRATIONS:
@@ -154,3 +158,19 @@ def _migrate(connection: sqlite3.Connection) -> None:
     # Inside the caller's transaction each migration is a savepoint of its own.
     migrations.apply(Database(connection, recursive_triggers=True, execute_plugins=False))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+@contextmanager
+def _nothing_found_of(*names: str) -> Iterator[None]:
+    """Keep what is imported in the block from finding these libraries, unless they are there already.
+
+    sqlite-utils imports pandas wherever it is installed, for data frames that nobody gives it here. That takes half a
+    second, which is most of the time of a new ledger's first command.
+    """
+    kept_back = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(kept_back))  # type: ignore[arg-type] # None says that there is no such module
+    try:
+        yield
+    finally:
+        for name in kept_back:
+            del sys.modules[name]
