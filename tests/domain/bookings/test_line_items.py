@@ -134,12 +134,12 @@ def test_a_discount_is_taken_off(name: str, cells: tuple[str, ...], total: str) 
 @pytest.mark.parametrize(
     ("name", "cells", "reason"),
     [
-        ("order_amount", ("3.00", "-5.00"), "is not above zero: the rows of the booking come to -2.00; check them"),
-        ("order_amount", ("3.00", "-3"), "is not above zero: the rows of the booking come to 0.00; check them"),
-        ("order_amount", ("0.00", "0.00"), "is not above zero: the rows of the booking come to 0.00; check them"),
-        ("order_amount", ("-5.00", ""), "is not above zero: the rows of the booking come to -5.00; check them"),
-        ("refund_amount", ("$1", "-$1.5"), "is not above zero: the rows of the booking come to -0.5 $; check them"),
-        ("cash_amount", ("3.00", "-3.01"), "is below zero: the rows of the booking come to -0.01; check them"),
+        ("order_amount", ("3.00", "-5.00"), "is not above zero: the rows of the booking add up to -2.00; check them"),
+        ("order_amount", ("3.00", "-3"), "is not above zero: the rows of the booking add up to 0.00; check them"),
+        ("order_amount", ("0.00", "0.00"), "is not above zero: the rows of the booking add up to 0.00; check them"),
+        ("order_amount", ("-5.00", ""), "is not above zero: the rows of the booking add up to -5.00; check them"),
+        ("refund_amount", ("$1", "-$1.5"), "is not above zero: the rows of the booking add up to -0.5 $; check them"),
+        ("cash_amount", ("3.00", "-3.01"), "is below zero: the rows of the booking add up to -0.01; check them"),
     ],
 )
 def test_rows_that_come_to_nothing_are_to_be_checked_and_none_left_out(

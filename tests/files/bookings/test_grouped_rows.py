@@ -132,7 +132,7 @@ def test_all_rows_of_a_booking_are_rejected_for_what_is_wrong_with_one() -> None
         f"{HEADER}\nR-1,ana@example.org,10.00,EUR\nR-2,jan@example.org,1.00,EUR\nR-1,,-12.50,\nR-3,x,1.00,EUR\n"
     )
     assert found.amounts() == {"R-2": 100}
-    reason = "order_amount is not above zero: the rows of the booking come to -2.50; check them"
+    reason = "order_amount is not above zero: the rows of the booking add up to -2.50; check them"
     together = "lines 2 and 4 are one booking, and stand or fall together"
     assert [row for row in found.rejected if row.line != 5] == [
         RejectedRow(2, "order_amount", "amount_not_positive", f"{reason}; {together}"),
