@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from refundctl.ledger.bookings.comparing import ComparedBookings
 from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, OWED_OTHERWISE, SEGMENT_COLUMNS, StagedBookings
-from refundctl.ledger.database.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import make_temporary
 
 _CARRIED = {
     **{name: f"now.{name}" for name in LINE_COLUMNS},
@@ -27,8 +27,6 @@ _CHANGED_ROWS = """
 def carry_absent(compared: ComparedBookings) -> None:
     """Give changed lines what the ledger knows of columns that their file doesn't have."""
     connection = compared.connection
-    if not any_rows(connection, "known WHERE money_differs OR rest_differs"):
-        return
     for staged, absent in compared.staged.files():
         rows = {"first": staged.start, "last": staged.stop - 1}
         carried = {name: sql for name, sql in _CARRIED.items() if name in absent}

@@ -9,7 +9,7 @@ from refundctl.ledger.bookings.absent_columns import carry_absent
 from refundctl.ledger.bookings.booking_customers import BookingCustomers, post_customers
 from refundctl.ledger.bookings.comparing import NEW, SAYING, TAKEN, ComparedBookings, map_segments
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
-from refundctl.ledger.database.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.journal.salted_digests import METADATA_TEXT
 
 _DIGEST = (
@@ -54,12 +54,10 @@ def post(compared: ComparedBookings, run_id: int) -> PostedBookings:
     _post_segments(compared, run_id)
     customers = post_customers(compared, run_id)
     _carry_metadata(compared)
-    if metadata := any_rows(connection, "staged WHERE metadata IS NOT NULL"):
-        _salt_metadata(compared)
+    connection.execute("UPDATE staged SET metadata_salt = randomblob(16) WHERE metadata IS NOT NULL")
     loaded = _post_new_lines(compared, customers, run_id, bases)
     _post_changed_lines(compared, customers, run_id, bases)
-    if metadata:
-        _post_metadata(compared, bases)
+    _post_metadata(compared, bases)
     changed = f"""
         SELECT staged.id FROM known CROSS JOIN staged ON staged.id = known.staged_id
         WHERE (money_differs OR rest_differs OR customer IN (SELECT customer FROM changed_customers)) AND {TAKEN}
@@ -97,8 +95,6 @@ def _post_segments(compared: ComparedBookings, run_id: int) -> None:
 
 
 def _carry_metadata(compared: ComparedBookings) -> None:
-    if not any_rows(compared.connection, "line_metadata"):
-        return
     # A source that keeps no metadata doesn't wipe what another load has kept.
     compared.connection.execute(
         f"""
@@ -115,10 +111,6 @@ def _carry_metadata(compared: ComparedBookings) -> None:
     )
 
 
-def _salt_metadata(compared: ComparedBookings) -> None:
-    compared.connection.execute("UPDATE staged SET metadata_salt = randomblob(16) WHERE metadata IS NOT NULL")
-
-
 def _post_new_lines(compared: ComparedBookings, customers: BookingCustomers, run_id: int, bases: Bases) -> int:
     """Write bookings and first versions for rows that the ledger doesn't know; give their number."""
     connection = compared.connection
@@ -133,18 +125,17 @@ def _post_new_lines(compared: ComparedBookings, customers: BookingCustomers, run
         base,
     )
     make_temporary(connection, _WHOSE_BOOKING)
-    if any_rows(connection, "several_lines"):
-        connection.execute(
-            f"""
-            INSERT INTO whose_booking
-            SELECT staged.id, bookings.id
-            FROM staged
-            LEFT JOIN bookings AS own ON own.id = :booking + staged.id
-            CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
-            WHERE own.id IS NULL AND {new}
-            """,
-            base,
-        )
+    connection.execute(
+        f"""
+        INSERT INTO whose_booking
+        SELECT staged.id, bookings.id
+        FROM staged
+        LEFT JOIN bookings AS own ON own.id = :booking + staged.id
+        CROSS JOIN bookings ON bookings.booking_id = staged.booking_id
+        WHERE own.id IS NULL AND {new}
+        """,
+        base,
+    )
     return connection.execute(
         f"""
         INSERT INTO line_versions ({_LINE_COLUMNS})

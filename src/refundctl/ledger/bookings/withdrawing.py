@@ -4,7 +4,7 @@ Else they would be funded by what an earlier file has said of them. A row that i
 """
 
 from refundctl.ledger.bookings.staged_bookings import StagedBookings
-from refundctl.ledger.database.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import make_temporary
 
 _COLUMNS = """
     booking, refund_id, customer, order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor,
@@ -19,8 +19,6 @@ def post(staged: StagedBookings, run_id: int) -> int:
     A line that another row of the call speaks of is not withdrawn.
     """
     connection = staged.connection
-    if not any_rows(connection, "filtered_lines"):
-        return 0
     make_temporary(connection, "CREATE TEMP TABLE withdrawn_lines (line_version INTEGER PRIMARY KEY);")
     found = connection.execute(
         """

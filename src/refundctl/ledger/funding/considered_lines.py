@@ -12,7 +12,7 @@ from refundctl.domain.campaigns.conditions import Condition
 from refundctl.domain.campaigns.refund_policy import Policy
 from refundctl.ledger.bookings.line_versions import newest_version
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
-from refundctl.ledger.database.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.funding.matching import FieldValues, Matcher, matcher
 from refundctl.ledger.funding.owed import OWED_BONUS, OWED_IN_CASH, OWED_ON_CARD
@@ -266,20 +266,19 @@ def _as_known_now(connection: sqlite3.Connection, judge: Judge, matches: Matcher
     never_expires = "segment_rules.never_expires"
     if judge.never_expires is not None and _find_without_expiry(connection, judge.never_expires):
         never_expires = f"({never_expires} OR now.customer IN (SELECT customer FROM without_expiry))"
-    reopened = "AND credit.run_id NOT IN (SELECT undone_run FROM reopenings)"
     return f"""
         SELECT
             now.booking, first.id AS line, now.id AS line_version, now.customer, now.refund_amount_minor,
             now.cash_amount_minor, now.bonus_amount_minor, now.currency, now.withdrawn,
             segment_rules.rules AS segment_bits, {matches.sql} AS rules, {never_expires} AS never_expires,
             credit.campaign AS credit_campaign, credit.card, credit.bucket,
-            {_UNDONE if any_rows(connection, "undone_lines") else "FALSE"} AS undone
+            {_UNDONE} AS undone
         FROM ({lines}) AS looked_at
         CROSS JOIN line_versions AS first ON first.id = looked_at.line
         CROSS JOIN line_versions AS now ON now.id = {newest_version("first")}
         CROSS JOIN segment_rules ON segment_rules.segment = now.segment
         LEFT JOIN transactions AS credit ON credit.line = first.id AND credit.entry = 1
-            {reopened if any_rows(connection, "reopenings") else ""}
+            AND credit.run_id NOT IN (SELECT undone_run FROM reopenings)
     """
 
 

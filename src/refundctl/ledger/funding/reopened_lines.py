@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from refundctl.ledger.database.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.funding.line_state import IS_OPEN
 from refundctl.ledger.funding.owed import add_up_given
@@ -34,8 +34,6 @@ def find_reopened(considered: Considered) -> Reopened:
     """Collect what considered lines have kept, and take it off what they are owed."""
     connection = considered.connection
     make_temporary(connection, _TABLES)
-    if not any_rows(connection, "reopenings"):
-        return Reopened(connection, any=False)
     found = connection.execute(
         f"""
         INSERT INTO kept_lines (line)

@@ -80,12 +80,11 @@ class _CreditPosting:
         next_funding = self._funding("considered.line")
         paid = f"considered {newest.format(only='paid_minor > 0')}"
         post("paid", "paid_minor", paid, entry="1", funding=next_funding)
-        if any_rows(self.connection, "considered WHERE bonus_minor > rule_bonus_minor"):
-            entry, funding = f"iif(paid_minor > 0, {BACK_SLOT}, 1)", self._funding("considered.line", "paid_minor > 0")
-            back = f"considered {newest.format(only='bonus_minor - rule_bonus_minor > 0')}"
-            post("bonus", "bonus_minor - rule_bonus_minor", back, entry=entry, funding=funding)
+        entry, funding = f"iif(paid_minor > 0, {BACK_SLOT}, 1)", self._funding("considered.line", "paid_minor > 0")
+        back = f"considered {newest.format(only='bonus_minor - rule_bonus_minor > 0')}"
+        post("bonus", "bonus_minor - rule_bonus_minor", back, entry=entry, funding=funding)
         rules = self.settled.rules_giving("bonus")
-        for bonus in rules if any_rows(self.connection, "reopenings") else ():
+        for bonus in rules if self.settled.reopened.any else ():
             # A reopened line of which all that was paid is spent is funded by its bonus alone.
             only = f"{bonus.column} > 0 AND paid_minor = 0 AND bonus_minor = rule_bonus_minor AND NOT {_FUNDED_NOW}"
             alone = f"""
@@ -111,8 +110,6 @@ class _CreditPosting:
 
     def cash(self) -> None:
         """Note what is owed in cash: of lines that were just funded, and of those that nothing of goes onto a card."""
-        if not any_rows(self.connection, "considered WHERE cash_minor > 0"):
-            return
         rows = f"""
             considered
             WHERE cash_minor > 0
@@ -147,7 +144,7 @@ class _CreditPosting:
 
     def _funding(self, line: str, just_funded: str = "FALSE") -> str:
         """SQL for which funding of its line an entry belongs to; the next one, unless this run has begun it already."""
-        if not any_rows(self.connection, "reopenings"):
+        if not self.settled.reopened.any:
             return "1"
         highest = f"SELECT max(funding) FROM transactions AS before WHERE before.line = {line} AND before.entry = 1"
         return f"coalesce(({highest}), 0) + iif({just_funded}, 0, 1)"
