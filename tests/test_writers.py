@@ -39,7 +39,7 @@ ALSO_WRITES = {
         "assignments": "a card of the pool is given to somebody",
         "cards": "a goodwill card, or the successor of a lost one, is made at the desk",
         "extensions": "a card is made valid for longer",
-        "transactions": "what is bought, given back, corrected, has lapsed, or moves to the successor of a lost card",
+        "transactions": "the balance of expired cards is booked as breakage",
     },
     "undo": {
         "card_events": "the cards of an undone run are deactivated",

@@ -235,7 +235,7 @@ def test_every_fault_of_a_printed_code_is_explained() -> None:
 
 
 def test_every_reason_to_skip_a_booking_is_explained() -> None:
-    skipped = {state.label for state in LineState if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, pool.EMPTY}
+    skipped = {state.label for state in LineState if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, pool.NO_CARD_LEFT}
     lines = {reason: f"\n| `{reason}` | {in_words(reason)} | " for reason in skipped}  # in JSON, and on the screen
     assert sorted(reason for reason, line in lines.items() if line not in page("docs/commands.md")) == []
 

@@ -80,7 +80,7 @@ def table(room: Path, paths: Iterator[Path]) -> str:
 MAKES = re.compile(r"CREATE TEMP(?:ORARY)? (?:TABLE|VIEW) (?:IF NOT EXISTS )?(?:temp\.)?(\w+|\{.*?\})")
 #: Where a table's name stands in a statement; a text that begins with one is what an EXISTS asks for.
 USES = re.compile(
-    r"(?:\b(?:FROM|JOIN|INTO|UPDATE|IN)\s+(?:temp\.)?|\btemp\.|^(?=\w+ (?:WHERE|CROSS|JOIN|LEFT|AS)\b))(\w+|\{[^{}]*\})"
+    r"(?:\b(?:FROM|JOIN|INTO|UPDATE|IN)\s+(?:temp\.)?|\btemp\.|^\s*(?=\w+\s+(?:WHERE|CROSS|JOIN|LEFT|AS)\b))(\w+|\{[^{}]*\})"
 )
 
 
@@ -110,7 +110,7 @@ def statements_in(path: Path) -> Iterator[str]:
 
 def known_as(name: str) -> str:
     """A name that an object holds, such as `{group.table}`, is known by its field, whatever the object is called."""
-    return re.sub(r"^\{\w+(?=\.\w+\}$)", "{*", name)
+    return re.sub(r"^\{(?!self\.)\w+(?=\.\w+\}$)", "{*", name)
 
 
 @cache

@@ -12,7 +12,7 @@ from refundctl.operations.funding.topup import NOT_PUBLISHED
 from support.command_line import CAMPAIGN, CommandLine
 from support.desks.bookings_desk import booking, write_bookings
 
-REASONS = {state.label for state in LineState if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, pool.EMPTY}
+REASONS = {state.label for state in LineState if state.is_skipped} | {CASH_ONLY, NOT_PUBLISHED, pool.NO_CARD_LEFT}
 
 
 def test_each_reason_has_words_of_its_own() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from refundctl.ledger.cards.finding_cards import card_number, lookalikes
+from refundctl.ledger.cards.finding_cards import card_number, is_a_code, lookalikes
 from support.desks.funding_desk import FundingDesk
 
 
@@ -53,3 +53,8 @@ def test_a_code_of_too_many_such_signs_is_not_looked_for(desk: FundingDesk, sign
     with desk.run():
         desk.ledger.connection.execute("INSERT INTO codes VALUES (?, 1)", ("1" * signs,))
     assert lookalikes(desk.ledger.connection, "L" * signs) == found
+
+
+def test_a_code_that_is_typed_where_something_else_belongs_is_known(desk: FundingDesk) -> None:
+    assert is_a_code(desk.ledger.connection, "rf 10ab-c")
+    assert not is_a_code(desk.ledger.connection, "RF-10AB")

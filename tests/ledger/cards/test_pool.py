@@ -16,7 +16,7 @@ def test_cards_of_the_pool_are_taken_in_their_order_until_there_are_none() -> No
     connection = desk.ledger.connection
     assert (pool.made_beforehand(connection, 1), pool.free_cards(connection, 1)) == (2, 2)
     found = desk.publish()
-    assert (found.published, found.short, found.skipped_by_reason) == (2, 1, {pool.EMPTY: 1})
+    assert (found.published, found.short, found.skipped_by_reason) == (2, 1, {pool.NO_CARD_LEFT: 1})
     assert desk.read("SELECT card, booking FROM assignments ORDER BY card") == [(1, 1), (2, 2)]
     assert (pool.made_beforehand(connection, 1), pool.free_cards(connection, 1)) == (2, 0)
     desk.say(**{**STATIC, "vouchers_count": 3})
@@ -28,7 +28,7 @@ def test_printed_codes_are_told_from_known_ones_and_from_those_that_look_like_th
     connection = desk.ledger.connection
     with desk.run() as run_id:
         assert pool.compare_printed(connection, 1, [(2, "K7QD-2MXW"), (3, "Z3FG-8VJ0")], lookalike_key) == []
-        assert pool.take_in_printed(connection, 1, run_id) == 2
+        assert pool.import_printed(connection, 1, run_id) == 2
         again = [(2, "k7qd2mxw"), (3, "Z3FG-8VJO"), (4, "M9HX-4CRT")]
         [clash] = pool.compare_printed(connection, 1, again, lookalike_key)
         assert (clash.line, clash.card, clash.same) == (3, 2, False)

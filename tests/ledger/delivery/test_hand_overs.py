@@ -3,13 +3,14 @@
 import pytest
 
 from refundctl.domain.basics.errors import Busy
+from refundctl.ledger.cards.card_transactions import last_transaction
 from refundctl.ledger.delivery import hand_overs
 from refundctl.ledger.delivery.hand_overs import HandOver, NewCredits
 from support.desks.funded_desk import FundedDesk
 
 
 def new_credits(desk: FundedDesk, tool: str) -> NewCredits:
-    last = hand_overs.last_transaction(desk.connection)
+    last = last_transaction(desk.connection)
     return hand_overs.find_new_credits(desk.connection, 1, tool, fresh_after=last)
 
 

@@ -95,9 +95,3 @@ def test_what_a_till_was_refused_is_kept_once_for_each_reason(
     assert redeeming.post_refused(desk.connection, 1, "T-1", 75_00, "gift_amount_exceeded", desk.run_id)
     assert redeeming.post_refused(desk.connection, card, "T-1", minor, code, desk.run_id) is is_new
     assert len(desk.written("id", "refused_redemptions")) == 1 + is_new
-
-
-def test_a_code_that_is_typed_where_something_else_belongs_is_known(desk: FundedDesk) -> None:
-    [(key,)] = desk.read("SELECT code_key FROM codes WHERE card = 1")
-    assert redeeming.is_a_code(desk.connection, key)
-    assert not redeeming.is_a_code(desk.connection, key[:-1])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.cards.buckets import Buckets
+from refundctl.ledger.cards.card_transactions import last_transaction
 from refundctl.ledger.cash import cashouts
 from refundctl.ledger.delivery import hand_overs
 from refundctl.ledger.desk import redeeming
@@ -103,12 +104,12 @@ def test_purchases_are_those_with_somebodys_cards_and_those_that_they_made_with_
 
 def test_messages_are_the_hand_overs_with_a_credit_of_the_card_and_later_ones_for_everyone(desk: FundedDesk) -> None:
     def told(*cards: int) -> list[tuple[int, list[str], bool]]:
-        found = whole_person.messages_about(desk.connection, cards)
+        found = whole_person.hand_overs_about(desk.connection, cards)
         return [(each["batch"], each["cards"], each["delivered_at"] is not None) for each in found]
 
     assert told(1, 2) == [(1, ["c1", "c2"], True)]
     assert told(3) == []
-    last = hand_overs.last_transaction(desk.connection)
+    last = last_transaction(desk.connection)
     found = hand_overs.find_new_credits(desk.connection, 1, "generic", fresh_after=last)
     hand_overs.reserve(found, directory="/out", file_name="all.csv", everyone=True, run_id=desk.run_id)
     assert told(2) == [(1, ["c2"], True), (2, ["c2"], False)]

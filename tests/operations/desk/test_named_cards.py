@@ -16,7 +16,7 @@ def with_printed_codes() -> ClerkDesk:
     desk = ClerkDesk()
     with desk.run() as run_id:
         pool.compare_printed(desk.ledger.connection, 1, list(enumerate(PRINTED, start=2)), lookalike_key)
-        assert pool.take_in_printed(desk.ledger.connection, 1, run_id) == 3
+        assert pool.import_printed(desk.ledger.connection, 1, run_id) == 3
     return desk
 
 

@@ -21,7 +21,7 @@ def test_without_a_card_only_what_is_owed_in_cash_is_noted() -> None:
 def test_a_pool_that_has_none_left_is_told_as_such() -> None:
     desk = FundingDesk(type="STATIC", vouchers_count=1)
     found = desk.fund(ROWS)
-    assert (found.funded, found.short, found.skipped_by_reason) == (2, 1, {pool.EMPTY: 1})
+    assert (found.funded, found.short, found.skipped_by_reason) == (2, 1, {pool.NO_CARD_LEFT: 1})
 
 
 def test_where_fees_take_all_nothing_is_funded_and_the_fee_is_noted_once() -> None:

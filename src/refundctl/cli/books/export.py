@@ -14,8 +14,9 @@ from refundctl.domain.campaigns.conditions import Condition
 from refundctl.exports.books.finance import COLUMNS
 from refundctl.exports.csv_text import encode
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links
+from refundctl.ledger.cards.card_transactions import last_transaction
 from refundctl.ledger.database.connection import Ledger
-from refundctl.ledger.delivery.hand_overs import HandOver, last_handed, last_transaction
+from refundctl.ledger.delivery.hand_overs import HandOver, last_handed
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.operations.books import export as operation
 from refundctl.operations.campaigns.terms import consider, terms_of

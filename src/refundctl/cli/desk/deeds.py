@@ -10,9 +10,8 @@ from refundctl.cli.desk.typed_secrets import STDIN, one_line
 from refundctl.cli.shell.common import Common, existing_ledger, operator
 from refundctl.cli.shell.rendering import Report, Screen, warn
 from refundctl.domain.basics.errors import ExitCode, UsageError
-from refundctl.domain.cards.codes import code_key
+from refundctl.ledger.cards.finding_cards import is_a_code
 from refundctl.ledger.database.connection import Ledger
-from refundctl.ledger.desk.redeeming import is_a_code
 from refundctl.ledger.journal.run_journal import Journal, RunFile
 from refundctl.operations.desk import deeds
 from refundctl.operations.desk.deeds import CardDeed
@@ -96,6 +95,6 @@ def key_given(ledger: Ledger, key: str | None) -> str | None:
     if not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isprintable():
         raise UsageError(f"--key takes a text of 1 to {KEY_LENGTH_MAX} characters that can be printed.")
     with ledger.reading():
-        if is_a_code(ledger.connection, code_key(key)):
+        if is_a_code(ledger.connection, key):
             raise UsageError("--key is a card's code: take a text of your own, such as the number of the case.")
     return key

@@ -27,7 +27,7 @@ def left_out(
             f"`refundctl create {campaign}`, or import printed cards with `refundctl create {campaign} --codes FILE`; "
             "then publish again."
         )
-        found.append({"code": pool.EMPTY, "message": advice})
+        found.append({"code": pool.NO_CARD_LEFT, "message": advice})
     if capped:
         over = [f"{holder} over budget.{cap}" for cap, holder in _CAPS.items() if cap in skipped]
         advice = (

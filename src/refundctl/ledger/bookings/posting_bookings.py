@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from refundctl.ledger.bookings.absent_columns import carry_absent
 from refundctl.ledger.bookings.booking_customers import BookingCustomers, post_customers
 from refundctl.ledger.bookings.comparing import NEW, SAYING, TAKEN, ComparedBookings, map_segments
+from refundctl.ledger.bookings.line_versions import SAID
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
 from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.journal.salted_digests import METADATA_TEXT
@@ -15,12 +16,7 @@ from refundctl.ledger.journal.salted_digests import METADATA_TEXT
 _DIGEST = (
     f"CASE WHEN metadata IS NOT NULL THEN sha256({METADATA_TEXT.format(salt='metadata_salt', metadata='metadata')}) END"
 )
-# What the columns of `staged` and of a line's versions have in common.
-_SAID = """
-    order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor, currency, booked_at, cancelled_at,
-    tickets
-"""
-_LINE_COLUMNS = f"id, booking, refund_id, version, customer, {_SAID}, segment, metadata_digest, run_id"
+_LINE_COLUMNS = f"id, booking, refund_id, version, customer, {SAID}, segment, metadata_digest, run_id"
 # Rows for which no booking of their own was made, and to which they belong.
 _WHOSE_BOOKING = "CREATE TEMP TABLE whose_booking (staged_id INTEGER PRIMARY KEY, booking INTEGER NOT NULL);"
 
@@ -145,7 +141,7 @@ def _post_new_lines(compared: ComparedBookings, customers: BookingCustomers, run
             coalesce(refund_id, ''),
             1,
             {customers.of_row},
-            {_SAID}, staged_segments.segment, {_DIGEST}, :run
+            {SAID}, staged_segments.segment, {_DIGEST}, :run
         FROM staged
         CROSS JOIN staged_segments ON staged_segments.id = staged.segment
         LEFT JOIN whose_customer ON whose_customer.staged_id = staged.id
@@ -167,7 +163,7 @@ def _post_changed_lines(compared: ComparedBookings, customers: BookingCustomers,
             coalesce(refund_id, ''),
             known.version + 1,
             iif(money_differs, {customers.of_row}, known.customer),
-            {_SAID}, staged_segments.segment, {_DIGEST}, :run
+            {SAID}, staged_segments.segment, {_DIGEST}, :run
         FROM known
         CROSS JOIN staged ON staged.id = known.staged_id
         LEFT JOIN whose_customer ON whose_customer.staged_id = staged.id

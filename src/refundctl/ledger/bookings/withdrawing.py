@@ -3,13 +3,11 @@
 Else they would be funded by what an earlier file has said of them. A row that is taken again brings its line back.
 """
 
+from refundctl.ledger.bookings.line_versions import SAID
 from refundctl.ledger.bookings.staged_bookings import StagedBookings
 from refundctl.ledger.database.sql import make_temporary
 
-_COLUMNS = """
-    booking, refund_id, customer, order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor,
-    currency, booked_at, cancelled_at, tickets, segment, metadata_digest
-"""
+_COLUMNS = f"booking, refund_id, customer, {SAID}, segment, metadata_digest"
 
 
 def post(staged: StagedBookings, run_id: int) -> int:

@@ -1,4 +1,4 @@
-"""Posting one transaction on one card, as the desk does; those for refund lines are posted all at once."""
+"""One transaction on one card, as the desk posts it; those for refund lines are posted all at once. And which is last."""
 
 import sqlite3
 from dataclasses import astuple, dataclass
@@ -25,3 +25,8 @@ def post(connection: sqlite3.Connection, new: CardTransaction, run_id: int) -> i
     columns = "campaign, card, type, bucket, amount_minor, contra_account, reason, related_transaction, run_id"
     sql = f"INSERT INTO transactions ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
     return int(one_value(connection, sql, (*astuple(new), run_id)))
+
+
+def last_transaction(connection: sqlite3.Connection) -> int:
+    """The highest transaction id, 0 where there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0])

@@ -8,9 +8,7 @@ from refundctl.domain.cards.codes import code_key
 from refundctl.ledger.database.sql import make_temporary
 
 CODES_PER_DRAW = 20_000
-CODES_OF_FIRST_DRAW = (
-    50  # most commands make a few cards: thousands of codes for one took longer than all else it needs
-)
+CODES_OF_FIRST_DRAW = 50  # most commands make a few cards, and thousands of codes take longer than all else
 FRUITLESS_ROUNDS = 10  # of drawing codes that all exist already, before a pattern counts as used up
 
 MakeCodes = Callable[[int], list[str]]
@@ -24,9 +22,9 @@ class CodesExhausted(Refused, code="no_voucher_suitable_for_publication"):
 
 
 def post_cards(connection: sqlite3.Connection, make_codes: MakeCodes, post: Callable[[Iterator[str]], int]) -> int:
-    """Have `post` make cards, a code for each, and tell how many; their codes are like none that is there.
+    """Have `post` make cards of codes that are like none that is there; gives how many, as `post` does.
 
-    Gives that number. Raises CodesExhausted.
+    Raises CodesExhausted.
     """
     before = highest_card(connection)
     # Codes are drawn blindly first: among strong ones a collision is next to impossible.

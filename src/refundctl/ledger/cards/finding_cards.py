@@ -3,6 +3,7 @@
 import sqlite3
 
 from refundctl.domain.cards.codes import code_key, is_card_id
+from refundctl.ledger.database.sql import any_rows
 
 MOST_VARIANTS = 1_000  # of a code with signs that are taken for each other, looked up one by one
 _ALIKE = ("0O", "1IL")
@@ -15,6 +16,11 @@ def card_number(connection: sqlite3.Connection, named: str) -> int | None:
     else:
         row = connection.execute("SELECT card FROM codes WHERE code_key = ?", (code_key(named),)).fetchone()
     return None if row is None else int(row[0])
+
+
+def is_a_code(connection: sqlite3.Connection, text: str) -> bool:
+    """Whether a text is a card's code as somebody may type it, perhaps where something else belongs."""
+    return any_rows(connection, "codes WHERE code_key = ?", (code_key(text),))
 
 
 def lookalikes(connection: sqlite3.Connection, code: str) -> int:

@@ -7,9 +7,9 @@ from itertools import islice
 
 from refundctl.ledger.cards.codes import CODE_KEY, MakeCodes, highest_card, index_codes, post_cards
 from refundctl.ledger.cards.state import waiting
-from refundctl.ledger.database.sql import make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 
-EMPTY = "no_voucher_suitable_for_publication"  # Voucherify's name for it
+NO_CARD_LEFT = "no_voucher_suitable_for_publication"  # Voucherify's name for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,7 @@ def made_beforehand(connection: sqlite3.Connection, campaign: int) -> int:
 
 def has_pool(connection: sqlite3.Connection, campaign: int) -> bool:
     """Whether cards of the campaign were made beforehand or printed, taken or not."""
-    found = "SELECT EXISTS (SELECT 1 FROM cards WHERE campaign = ? AND customer IS NULL)"
-    return bool(connection.execute(found, (campaign,)).fetchone()[0])
+    return any_rows(connection, "cards WHERE campaign = ? AND customer IS NULL", (campaign,))
 
 
 def free_cards(connection: sqlite3.Connection, campaign: int) -> int:
@@ -88,7 +87,7 @@ def compare_printed(
     return [Clash(line, code, card, bool(same)) for line, code, card, same in rows]
 
 
-def take_in_printed(connection: sqlite3.Connection, campaign: int, run_id: int) -> int:
+def import_printed(connection: sqlite3.Connection, campaign: int, run_id: int) -> int:
     """Add the printed codes that compare_printed() noted to the pool, in order of their lines; give the number of
     new ones."""
     before = highest_card(connection)

@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-from refundctl.ledger.database.sql import any_rows
+from refundctl.ledger.database.sql import any_rows, make_temporary
 
 
 def with_replaced(cards: str) -> str:
@@ -78,8 +78,7 @@ def find_last_successors(connection: sqlite3.Connection) -> LastSuccessors:
     """Collect them; where nothing was ever transferred, there is nothing to look up."""
     if not any_rows(connection, "transfers"):
         return LastSuccessors(any=False)
-    connection.execute("DROP TABLE IF EXISTS temp.last_successors")
-    connection.execute("CREATE TEMP TABLE last_successors (card INTEGER PRIMARY KEY, last INTEGER NOT NULL)")
+    make_temporary(connection, "CREATE TEMP TABLE last_successors (card INTEGER PRIMARY KEY, last INTEGER NOT NULL);")
     connection.execute(
         """
         INSERT INTO last_successors

@@ -149,28 +149,6 @@ def lapsed_with(connection: sqlite3.Connection, request: int) -> int:
     return int(one_value(connection, lapsed, (request,)))
 
 
-@dataclass(frozen=True, slots=True)
-class CashedOut:
-    """What cards were changed into, net of what was cancelled, in minor units: cash owed or paid, and bonus lapsed."""
-
-    cash_minor: int
-    lapsed_minor: int
-
-
-def cashed_out(connection: sqlite3.Connection, campaign: int) -> CashedOut:
-    """What has left a campaign's cards for cash."""
-    row = connection.execute(
-        """
-        SELECT
-            coalesce(-sum(amount_minor) FILTER (WHERE contra_account = 'cash_owed'), 0),
-            coalesce(-sum(amount_minor) FILTER (WHERE contra_account = 'lapsed'), 0)
-        FROM transactions WHERE campaign = ? AND contra_account IN ('cash_owed', 'lapsed')
-        """,
-        (campaign,),
-    ).fetchone()
-    return CashedOut(*row)
-
-
 def pay(connection: sqlite3.Connection, debt: int, reference: str | None, run_id: int) -> None:
     """A debt was paid, for good."""
     connection.execute(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from refundctl.domain.basics.errors import BadInput, Busy, Interrupted, RefundctlError, UsageError, WriteFailed
 from refundctl.ledger.database import schema
+from refundctl.ledger.database.schema import LedgerForeign
 
 CACHE_KIBIBYTES = 96 * 1024
 TEMPORARY_CACHE_KIBIBYTES = 32 * 1024
@@ -25,12 +26,8 @@ POLL_SECONDS = 0.02  # between looks whether another process has finished writin
 OLDEST_SQLITE = (3, 38, 0)
 
 
-class LedgerForeign(BadInput, code="ledger_foreign"):
-    """The file is no ledger of this program, or of a newer version of it."""
-
-
 class LedgerDamaged(BadInput, code="ledger_damaged"):
-    """SQLite itself can't read the file, or its schema was altered."""
+    """SQLite itself can't read the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,8 @@ class Ledger:
         `bulk` leaves the references of rows unchecked, which is a sixth of the time of a million rows: for statements
         that take every parent from a join or from rows that they have just made. `verify` checks them all.
         Makes the tables where the file is new. Raises Busy when another process keeps the lock for longer than the
-        connection waits, LedgerForeign or LedgerDamaged when the file is not what it should be.
+        connection waits; LedgerDamaged, and what schema.ensure() raises, where the file is not what it should be; and
+        UsageError where the clock says a moment before the last run.
         """
         with translated(self.path):
             self.connection.execute(f"PRAGMA foreign_keys = {'OFF' if bulk else 'ON'}")

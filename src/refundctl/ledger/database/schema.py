@@ -33,15 +33,17 @@ class LedgerOlder(BadInput, code="ledger_older"):
     """The ledger was written by a program that was never released."""
 
 
-class NotALedger(BadInput, code="ledger_foreign"):
-    """The file is some other program's SQLite database."""
+class LedgerForeign(BadInput, code="ledger_foreign"):
+    """The file is no ledger: some other program's database, or none at all."""
 
 
 def check_identity(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise NotALedger, LedgerNewer or LedgerOlder where this file is not for this program."""
+    """Raise LedgerForeign, LedgerNewer or LedgerOlder where this file is not for this program."""
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     if application_id != APPLICATION_ID:
-        raise NotALedger(f"{path} is no refundctl ledger but another program's database: name another with --ledger.")
+        raise LedgerForeign(
+            f"{path} is no refundctl ledger but another program's database: name another with --ledger."
+        )
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise LedgerNewer(

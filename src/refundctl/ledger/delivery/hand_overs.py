@@ -119,11 +119,6 @@ def last_handed(connection: sqlite3.Connection, campaign: int, tool: str) -> int
     )
 
 
-def last_transaction(connection: sqlite3.Connection) -> int:
-    """The highest transaction id, 0 where there is none."""
-    return int(connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0])
-
-
 @dataclass(frozen=True, slots=True)
 class NewCredits:
     """A campaign's credits that a tool has not been handed yet; `found` says whether there are any.
@@ -161,7 +156,7 @@ def find_new_credits(
             parameters,
         )
     if _any_left(connection, parameters):
-        asked_for = f"AND card IN ({_asked_for(connection)})" if considered else ""
+        asked_for = f"AND card IN ({with_successors(_ASKED_FOR)} SELECT card FROM moved_to)" if considered else ""
         _collect(connection, parameters, f"id <= :after AND NOT ({HANDED}) {asked_for} {mailed}")
     return NewCredits(connection, campaign, tool, any_rows(connection, "new_ranges"))
 
@@ -213,7 +208,6 @@ def untold(connection: sqlite3.Connection, card: str) -> str | None:
 class UnreachableCards:
     """A campaign's cards whose holder has no e-mail address: `cards` is SQL for them, of temp.unreachable_cards."""
 
-    campaign: int
     cards: str = "SELECT card FROM unreachable_cards"
 
 
@@ -232,17 +226,13 @@ def find_unreachable(connection: sqlite3.Connection, campaign: int) -> Unreachab
         """,
         (campaign,),
     ).rowcount
-    return UnreachableCards(campaign) if found else None
+    return UnreachableCards() if found else None
 
 
 _CREDIT = "campaign = :campaign AND type = 'CREDITS_ADDITION' AND card IS NOT NULL"
 
 
-def _asked_for(connection: sqlite3.Connection) -> str:
-    """SQL for the cards that a run mails: those of its refund lines, and those of which nobody was told by the desk."""
-    return f"{with_successors(_ASKED_FOR)} SELECT card FROM moved_to"
-
-
+# The cards that a run mails: those of its refund lines, and those of which nobody was told by the desk.
 _ASKED_FOR = f"""
     SELECT card FROM transactions
     WHERE card IS NOT NULL AND line IN (
@@ -306,8 +296,7 @@ def reserve(new: NewCredits, *, directory: str, file_name: str, everyone: bool, 
 
 def is_delivered(connection: sqlite3.Connection, hand_over: HandOver) -> bool:
     """Whether its files were marked as in place, perhaps by another process."""
-    found = "SELECT EXISTS (SELECT 1 FROM deliveries WHERE batch = ?)"
-    return bool(connection.execute(found, (hand_over.hand_over_id,)).fetchone()[0])
+    return any_rows(connection, "deliveries WHERE batch = ?", (hand_over.hand_over_id,))
 
 
 def mark_delivered(

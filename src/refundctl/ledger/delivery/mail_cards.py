@@ -22,7 +22,6 @@ class MailCards:
     """
 
     connection: sqlite3.Connection
-    hand_over_id: int
     campaign: StoredCampaign
     tool: str
     last_transaction: int
@@ -131,7 +130,7 @@ def find_mail_cards(connection: sqlite3.Connection, hand_over_id: int) -> MailCa
         connection.execute(f"DELETE FROM batch_cards WHERE {left_out}")
     count = int(connection.execute("SELECT count(*) FROM batch_cards").fetchone()[0])
     stored = campaign_numbered(connection, campaign)
-    return MailCards(connection, hand_over_id, stored, tool, last_transaction, count)
+    return MailCards(connection, stored, tool, last_transaction, count)
 
 
 _MAILED_BOOKINGS = "group_concat(bookings.booking_id, ';')"

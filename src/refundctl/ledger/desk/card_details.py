@@ -64,7 +64,7 @@ def transactions_of(connection: sqlite3.Connection, card: int) -> list[dict[str,
 
 
 def contra_accounts_of(connection: sqlite3.Connection, card: int) -> list[str]:
-    """Where the money of each of these came from or went to."""
+    """Where the money of each transaction came from or went to."""
     return first_column(connection, "SELECT contra_account FROM transactions WHERE card = ? ORDER BY id", (card,))
 
 

@@ -12,7 +12,7 @@ from refundctl.domain.campaigns.conditions import AMOUNT_FIELDS, Condition
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.bookings.line_versions import is_newest_version
 from refundctl.ledger.cards.state import CARDS_OF_CUSTOMER, many_cards, stands_among
-from refundctl.ledger.database.sql import first_column
+from refundctl.ledger.database.sql import first_column, make_temporary
 from refundctl.ledger.funding.matching import matcher
 from refundctl.ledger.people.finding_people import customer_number, customers_at
 
@@ -64,8 +64,7 @@ def _day_sql(today: Mapping[int, str]) -> str:
 
 def _find_candidates(connection: sqlite3.Connection, wanted: AskedFor) -> bool:
     """Collect the cards of who or what was named, in `asked_cards`; False where neither was."""
-    connection.execute("DROP TABLE IF EXISTS temp.asked_cards")
-    connection.execute("CREATE TEMP TABLE asked_cards (card INTEGER PRIMARY KEY)")
+    make_temporary(connection, "CREATE TEMP TABLE asked_cards (card INTEGER PRIMARY KEY);")
     demands: list[tuple[str, str | None]] = []
     if wanted.customer_id is not None:
         number = customer_number(connection, wanted.customer_id)
@@ -117,8 +116,7 @@ _OF_LINES = """
 
 def _find_lines(connection: sqlite3.Connection, where: Condition) -> None:
     """Collect the bookings and customers of the refund lines, as they are known now, for which a condition holds."""
-    connection.execute("DROP TABLE IF EXISTS temp.asked_lines")
-    connection.execute("CREATE TEMP TABLE asked_lines (booking INTEGER NOT NULL, customer INTEGER NOT NULL)")
+    make_temporary(connection, "CREATE TEMP TABLE asked_lines (booking INTEGER NOT NULL, customer INTEGER NOT NULL);")
     for currency in _currencies(connection, where):
         matches = matcher(connection, [where], currency, "asked_segments")
         connection.execute(

@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
+from refundctl.ledger.cards.card_transactions import last_transaction
 from refundctl.ledger.cards.state import many_cards
 
 
@@ -23,7 +24,7 @@ def post_breakage(
     Whatever else the card is: blocked, deactivated, locked. A card without a last day is never among them, and of one
     that is dead or frozen by moving its balance nothing is left.
     """
-    before = connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0]
+    before = last_transaction(connection)
     connection.execute(
         f"""
         INSERT INTO transactions (campaign, card, type, bucket, amount_minor, contra_account, reason, run_id)

@@ -3,8 +3,8 @@
 import sqlite3
 from dataclasses import dataclass
 
-from refundctl.domain.cards.codes import code_key
 from refundctl.ledger.cards.codes import MakeCodes, drawn_distinct, highest_card, index_codes
+from refundctl.ledger.cards.finding_cards import is_a_code
 from refundctl.ledger.cards.state import waiting
 from refundctl.ledger.desk import card_events
 
@@ -103,5 +103,4 @@ def _parameters(to: Recipient, run_id: int) -> dict[str, int | str | None]:
 
 def _new_code(connection: sqlite3.Connection, make_codes: MakeCodes) -> str:
     [code] = make_codes(1)
-    taken = connection.execute("SELECT 1 FROM codes WHERE code_key = ?", (code_key(code),)).fetchone()
-    return code if taken is None else next(drawn_distinct(connection, make_codes, 1))
+    return next(drawn_distinct(connection, make_codes, 1)) if is_a_code(connection, code) else code

@@ -165,8 +165,3 @@ def post_refused(
             (card, invoice, amount_minor, error_code, run_id, error_code in MADE_BY_OTHERS),
         ).rowcount
     )
-
-
-def is_a_code(connection: sqlite3.Connection, key: str) -> bool:
-    """Whether this is the key of a card's code, typed where something else belongs."""
-    return connection.execute("SELECT 1 FROM codes WHERE code_key = ?", (key,)).fetchone() is not None

@@ -2,7 +2,7 @@
 
 The policy becomes one statement of SQL (policy_as_sql); lines that no rule is for are not looked at again. What every
 rule gives a line stands in a temporary table `settled_N` for each definition (settled_lines). What a rule gives in all
-is limited later, in bonus_totals.
+is limited later, in bonus_limits.
 """
 
 import sqlite3
@@ -112,14 +112,14 @@ def _has_several_lines(connection: sqlite3.Connection) -> bool:
 
 def _settle_group(connection: sqlite3.Connection, judge: Judge, group: PolicyLines) -> None:
     columns = ", ".join(f"{name} INTEGER NOT NULL" for name in group.columns)
-    make_temporary(connection, f"CREATE TEMP TABLE {group.name} ({columns});")
-    insert = f"INSERT INTO {group.name} {settled(group)}"
+    make_temporary(connection, f"CREATE TEMP TABLE {group.table} ({columns});")
+    insert = f"INSERT INTO {group.table} {settled(group)}"
     if not group.in_turn:
         connection.execute(insert)
         return
     turns = find_turns(connection, judge.campaign, group.affected)
     for turn in range(1, turns.highest + 1):
-        before = connection.execute(f"SELECT coalesce(max(rowid), 0) FROM {group.name}").fetchone()[0]
+        before = connection.execute(f"SELECT coalesce(max(rowid), 0) FROM {group.table}").fetchone()[0]
         connection.execute(insert, {"turn": turn})
         turns.note(group.fees, before)
 
@@ -141,9 +141,9 @@ def _note(connection: sqlite3.Connection, group: PolicyLines) -> None:
                 WHEN {fees} > 0 THEN {LineState.NOTHING_LEFT:d}
                 ELSE {LineState.FUNDED:d}  -- reopened, with all of it spent before
             END
-        FROM {group.name} AS settled
+        FROM {group.table} AS settled
         WHERE considered.booking = settled.booking AND considered.line = settled.line
         """
     )
-    if group.policy.bonuses and any_rows(connection, f"{group.name} WHERE typeof(back + {bonuses}) <> 'integer'"):
+    if group.policy.bonuses and any_rows(connection, f"{group.table} WHERE typeof(back + {bonuses}) <> 'integer'"):
         raise BadInput("A bonus is more than can be counted: look for a wrong amount or rule.", code="overflow")

@@ -25,13 +25,13 @@ def limit_totals(settled: Settled, funded: str = "TRUE", parameters: Mapping[str
     left = _left(settled, tables, funded, parameters)
     if all(minor <= left[name] for name, minor in _wanted(connection, tables).items()):
         return
-    changed: dict[str, list[tuple[int, ...]]] = {table.name: [] for table in tables}
+    changed: dict[str, list[tuple[int, ...]]] = {table.table: [] for table in tables}
     kept = settled.reopened.rule_bonuses()
     for table, row, line, amounts in _in_order(connection, tables, funded, parameters):
-        changed[table.name].append((*_share_out(table.policy, amounts, left, kept.get(line, {})), row))
+        changed[table.table].append((*_share_out(table.policy, amounts, left, kept.get(line, {})), row))
     for table in tables:
         settings = ", ".join(f"{bonus.column} = ?" for bonus in table.bonuses)
-        connection.executemany(f"UPDATE {table.name} SET {settings} WHERE rowid = ?", changed[table.name])
+        connection.executemany(f"UPDATE {table.table} SET {settings} WHERE rowid = ?", changed[table.table])
         _note_bonuses(connection, table)
 
 
@@ -118,7 +118,7 @@ def _in_order(
         f"""
         SELECT booking_id, refund_id, {at}, settled.rowid AS row, settled.line,
             {", ".join([*(bonus.raw for bonus in table.bonuses), *["0"] * (width - len(table.bonuses))])}
-        FROM {table.name} AS settled
+        FROM {table.table} AS settled
         CROSS JOIN considered ON considered.booking = settled.booking AND considered.line = settled.line
         CROSS JOIN bookings ON bookings.id = settled.booking
         CROSS JOIN line_versions ON line_versions.id = settled.line
@@ -139,7 +139,7 @@ def _note_bonuses(connection: sqlite3.Connection, table: SettledTable) -> None:
             bonus_minor = back + {bonuses}, rule_bonus_minor = {bonuses},
             -- Of a reopened line, nothing may be left to give.
             state = iif(paid_minor + back + {bonuses} + cash_minor + fee_minor = 0, {LineState.FUNDED:d}, state)
-        FROM {table.name} AS settled
+        FROM {table.table} AS settled
         WHERE considered.booking = settled.booking AND considered.line = settled.line
             AND state = {LineState.OPEN:d} AND {_limited(table)} > 0 AND rule_bonus_minor <> {bonuses}
         """

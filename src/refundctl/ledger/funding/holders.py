@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from refundctl.ledger.cards.pool import has_pool
 from refundctl.ledger.cards.state import live
-from refundctl.ledger.database.sql import make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class HeldCards:
 
     def any(self, condition: str = "TRUE", latest: str | None = None) -> bool:
         """Whether there is any card of the campaign's for which `condition` (SQL, with :latest) holds."""
-        found = f"SELECT EXISTS (SELECT 1 FROM {self.sql} WHERE campaign = :campaign AND {condition})"
-        return bool(self.connection.execute(found, {**self.holding.parameters(), "latest": latest}).fetchone()[0])
+        asked = {**self.holding.parameters(), "latest": latest}
+        return any_rows(self.connection, f"{self.sql} WHERE campaign = :campaign AND {condition}", asked)
 
 
 def cards_of(connection: sqlite3.Connection, holding: Holding) -> HeldCards:

@@ -21,7 +21,7 @@ from refundctl.domain.campaigns.conditions import (
     Test,
 )
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
-from refundctl.ledger.database.sql import make_temporary
+from refundctl.ledger.database.sql import any_rows, make_temporary
 
 SEGMENT_FIELDS = frozenset({"source", *SEGMENT_COLUMNS})
 FieldValues = Mapping[str, str | int | None]
@@ -160,7 +160,7 @@ def matcher(
     Whether cards never expire in a country says `never_expires`. Where files of people gave a country, a segment alone
     doesn't decide that one.
     """
-    by_person = connection.execute("SELECT EXISTS (SELECT 1 FROM customers WHERE country IS NOT NULL)").fetchone()[0]
+    by_person = any_rows(connection, "customers WHERE country IS NOT NULL")
     fields = SEGMENT_FIELDS - {"country"} if by_person else SEGMENT_FIELDS
     matches = Matcher(conditions, currency, segments, fields)
     if any(CUSTOMER_TOTAL in condition.fields for condition in conditions):

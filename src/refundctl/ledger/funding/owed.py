@@ -19,8 +19,8 @@ FUNDED = f"({_FUNDED})"
 GIVEN = f"({_FUNDED} OR contra_account = 'adjustments')"
 #: Joined to `transactions`: the credit that each is, or takes something back of.
 CREDIT = "JOIN transactions AS credit ON credit.id = coalesce(transactions.related_transaction, transactions.id)"
-# The three indexes by which all transactions of a line are found.
-_ENTRIES = ("transactions.entry = 1", "transactions.entry > 1", "transactions.entry IS NULL")
+#: The conditions of the three indexes by which all transactions of a line are found.
+ENTRIES = ("transactions.entry = 1", "transactions.entry > 1", "transactions.entry IS NULL")
 
 
 def add_up_given(
@@ -31,7 +31,7 @@ def add_up_given(
     All are SQL: `lines` what they are read from, `line` the number of each; `columns`, the key of `table`, and
     `condition` may name `transactions` and the `credit` that each is part of.
     """
-    for entry in _ENTRIES:
+    for entry in ENTRIES:
         connection.execute(
             f"""
             INSERT INTO {table}

@@ -37,8 +37,8 @@ class SettledTable:
     policy: Policy
 
     @property
-    def name(self) -> str:
-        """As SQL names it."""
+    def table(self) -> str:
+        """Its name in SQL."""
         return f"settled_{self.at}"
 
     @property
@@ -52,7 +52,7 @@ class SettledTable:
         return self._columns("fee", self.policy.fees, FEE_SLOT)
 
     def _columns(self, bucket: str, rules: Sequence[Rule], slot: int) -> list[RuleColumn]:
-        return [RuleColumn(self.name, f"{bucket}_{at}", bucket, rule, slot + at) for at, rule in enumerate(rules)]
+        return [RuleColumn(self.table, f"{bucket}_{at}", bucket, rule, slot + at) for at, rule in enumerate(rules)]
 
     @property
     def columns(self) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from refundctl.ledger.cards.card_transactions import last_transaction
 from refundctl.ledger.cards.state import live
 from refundctl.ledger.database.sql import any_rows
 from refundctl.ledger.funding.bonus_limits import limit_totals
@@ -177,7 +178,7 @@ def top_up(settled: Settled, holding: Holding | None, run_id: int) -> PostedCred
     a card: so whether cards could still be used doesn't matter.
     """
     connection = settled.connection
-    before = _highest(connection)
+    before = last_transaction(connection)
     parameters = {"campaign": settled.judge.campaign} if holding is None else holding.parameters()
     posting = _CreditPosting(settled, {**parameters, "run": run_id})
     cards = None if holding is None else cards_of(connection, holding)
@@ -189,10 +190,6 @@ def top_up(settled: Settled, holding: Holding | None, run_id: int) -> PostedCred
     if cards is not None:
         _extend(cards, run_id, before)
     return _posted(connection, before)
-
-
-def _highest(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0])
 
 
 def _posted(connection: sqlite3.Connection, before: int) -> PostedCredits:

@@ -8,7 +8,7 @@ from typing import Any
 
 from refundctl import __version__
 from refundctl.domain.basics.errors import RefundctlError
-from refundctl.ledger.database.connection import Ledger, translated
+from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.database.sql import one_value
 from refundctl.ledger.journal import seals
 
@@ -115,7 +115,7 @@ class Journal:
 
     def record_attempt(self, error: RefundctlError, campaign: str | None) -> None:
         """Keep what was refused, in a transaction of its own: it must not vanish with the rollback of what it tried."""
-        with self.ledger.writing(), translated(self.ledger.path):
+        with self.ledger.writing():
             self.post_attempt(error, campaign)
 
     def post_attempt(self, error: RefundctlError, campaign: str | None, card: int | None = None) -> None:

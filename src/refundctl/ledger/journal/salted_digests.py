@@ -11,7 +11,7 @@ METADATA_TEXT = "json_array(hex({salt}), {metadata})"
 
 
 def register_sha256(connection: sqlite3.Connection) -> None:
-    """Give the connection sha256(TEXT), the one function that SQLite lacks for us."""
+    """Give the connection sha256(TEXT)."""
     connection.create_function("sha256", 1, _sha256, deterministic=True)
 
 

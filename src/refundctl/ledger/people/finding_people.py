@@ -55,7 +55,7 @@ def _of_id(connection: sqlite3.Connection, customer_id: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class CustomersThere:
-    """The door to `customers_there`: who lives or travels where something holds."""
+    """The door to `customers_there`: whose country is among those asked for."""
 
     connection: sqlite3.Connection
 

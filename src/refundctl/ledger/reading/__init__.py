@@ -1,1 +1,1 @@
-"""Figures and lists that several rooms go into."""
+"""Figures and lists that draw on several folders."""

@@ -13,6 +13,7 @@ from refundctl.domain.campaigns.conditions import CUSTOMER_TOTAL, METADATA_PREFI
 from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
 from refundctl.ledger.cards.state import live
 from refundctl.ledger.funding.matching import FieldValues, customer_total
+from refundctl.ledger.funding.owed import ENTRIES
 
 _SEGMENT_NAMES = ("source", *SEGMENT_COLUMNS)
 _AMOUNTS = ("order_amount", "refund_amount", "cash_amount", "bonus_amount")
@@ -75,7 +76,7 @@ class LineCard:
 class Posted:
     """A transaction for a refund line, in minor units; `funding` is None where it takes one back.
 
-    `reason` is the name of the rule that made it; `undo_reason` why the run that takes back was typed.
+    `reason` is the name of the rule that made it; `undo_reason` the operator's reason for the undo.
     """
 
     run: RunSeen
@@ -184,19 +185,14 @@ def fields_of(connection: sqlite3.Connection, version: Version, *, with_total: b
 def posted(connection: sqlite3.Connection, line: int) -> list[Posted]:
     """Every transaction for a refund line, in order."""
     rows = connection.execute(
-        """
+        f"""
         SELECT
             runs.id, runs.started_at, runs.operator || '@' || runs.host,
             held_cards.id, held_cards.code, held_cards.run_id, transactions.id, transactions.campaign, campaigns.name,
             bucket, amount_minor, funding, transactions.reason, related_transaction,
             (SELECT undoings.reason FROM undoings WHERE undoings.run_id = runs.id ORDER BY undoings.id LIMIT 1)
         FROM (
-            -- Each has its own index.
-            SELECT id FROM transactions WHERE line = :line AND entry = 1
-            UNION ALL
-            SELECT id FROM transactions WHERE line = :line AND entry > 1
-            UNION ALL
-            SELECT id FROM transactions WHERE line = :line AND entry IS NULL
+            {" UNION ALL ".join(f"SELECT id FROM transactions WHERE line = :line AND {entry}" for entry in ENTRIES)}
         ) AS found
         CROSS JOIN transactions ON transactions.id = found.id
         CROSS JOIN campaigns ON campaigns.id = transactions.campaign

@@ -9,6 +9,7 @@ from typing import Any
 from refundctl.ledger.cards.state import CARDS_OF_CUSTOMER
 from refundctl.ledger.database.sql import first_column
 from refundctl.ledger.desk.card_details import Step
+from refundctl.ledger.funding.owed import ENTRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +153,13 @@ def _of_lines(*names: str) -> str:
     return " UNION ALL ".join(
         f"""
         SELECT {columns} FROM json_each(:lines) AS wanted
-        CROSS JOIN transactions ON transactions.line = wanted.value AND transactions.{kind}
+        CROSS JOIN transactions ON transactions.line = wanted.value AND {entry}
         """
-        for kind in ("entry = 1", "entry > 1", "entry IS NULL")
+        for entry in ENTRIES
     )
 
 
-def messages_about(connection: sqlite3.Connection, cards: Sequence[int]) -> list[dict[str, Any]]:
+def hand_overs_about(connection: sqlite3.Connection, cards: Sequence[int]) -> list[dict[str, Any]]:
     """The batches that credits of these cards were handed over in, the oldest first.
 
     `delivered_at` is when the files were in place; None where that is still to come. A batch that an undo closed is

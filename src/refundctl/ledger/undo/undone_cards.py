@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger.cards.state import endings
+from refundctl.ledger.cards.successors import with_replaced
 from refundctl.ledger.database.sql import any_rows, make_temporary, one_value
 from refundctl.ledger.undo.undone_runs import FUNDED_BY, MOST_LISTED
 
@@ -111,14 +112,7 @@ _STANDS_IN = """
     SELECT card FROM stands_in
 """
 # The card and those whose successor it is: where its money came from.
-_LINEAGE = """
-    WITH RECURSIVE replaced (card) AS (
-        SELECT undone_cards.card
-        UNION
-        SELECT transfers.card FROM replaced CROSS JOIN transfers ON transfers.successor = replaced.card
-    )
-    SELECT card FROM replaced
-"""
+_LINEAGE = f"{with_replaced('SELECT undone_cards.card')} SELECT card FROM lineage"
 
 
 def _undo_published_lines(connection: sqlite3.Connection, undone: int, run_id: int) -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from refundctl.ledger.bookings.line_versions import newest_version
+from refundctl.ledger.bookings.line_versions import SAID, newest_version
 from refundctl.ledger.database.sql import make_temporary, one_value
 from refundctl.ledger.undo.undone_cards import Staying, Withdrawn
 from refundctl.ledger.undo.undone_runs import CONTRADICTING, FUNDED_BY, MOST_LISTED
@@ -73,10 +73,7 @@ _LINES_TABLES = """
         held_by INTEGER
     );
 """
-_SAID = """
-    customer, order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor, currency, booked_at,
-    cancelled_at, tickets, segment, metadata_digest, withdrawn
-"""
+_SAID = f"customer, {SAID}, segment, metadata_digest, withdrawn"
 _SAME = " AND ".join(f"{{one}}.{name.strip()} IS {{other}}.{name.strip()}" for name in _SAID.split(","))
 _BY_AN_UNDO = "(SELECT command = 'undo' FROM runs WHERE runs.id = {version}.run_id)"
 

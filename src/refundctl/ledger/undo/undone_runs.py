@@ -57,7 +57,7 @@ def past_run(connection: sqlite3.Connection, run_id: int) -> PastRun | None:
 def steps_of(connection: sqlite3.Connection, run_id: int) -> list[PastRun]:
     """The steps of a run that can be undone, the last one first, as they are to be undone."""
     rows = connection.execute(
-        f"{_PAST_RUNS} WHERE parent_run_id = ? AND command IN ('load', 'publish', 'topup') ORDER BY runs.id DESC",
+        f"{_PAST_RUNS} WHERE parent_run_id = ? AND command IN {STEPS} ORDER BY runs.id DESC",
         (run_id,),
     )
     return [PastRun(*row) for row in rows]

@@ -155,5 +155,5 @@ def _take_in(ledger: Ledger, campaign_id: int, run_id: int, printed: PrintedFile
             for clash in clashes
         ]
         raise BadCodes(printed.file.path, faults)
-    taken = pool.take_in_printed(ledger.connection, campaign_id, run_id)
+    taken = pool.import_printed(ledger.connection, campaign_id, run_id)
     return taken, len(printed.checked.codes) - taken

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.bookings.booking_cells import Fault, RejectCode
-from refundctl.domain.cards.codes import code_key, mask
+from refundctl.domain.cards.codes import mask
 from refundctl.domain.cards.redemption_columns import is_ahead, moment_of_purchase, other_currency, read_amount
 from refundctl.files.desk.redemptions_csv import RedemptionsFile
-from refundctl.ledger.cards.finding_cards import card_number, lookalikes
+from refundctl.ledger.cards.finding_cards import card_number, is_a_code, lookalikes
 from refundctl.ledger.cards.one_card import Card, read_card
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import redeeming, staged_till_rows
@@ -110,7 +110,7 @@ class _CellsByCard:
             raise _wrong("currency", other_currency(row.currency or "", currency))
         amount_minor = _amount("amount", row.amount, currency)
         order_total_minor = None if row.order_total is None else _amount("order_total", row.order_total, currency)
-        if redeeming.is_a_code(self._connection, code_key(row.invoice)):
+        if is_a_code(self._connection, row.invoice):
             raise _wrong("invoice", _CODE_AS_INVOICE)
         self._rows.judge(
             row,

@@ -7,8 +7,8 @@ from typing import Any
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.basics.payment_card_numbers import holds_card_number
 from refundctl.domain.cards.buckets import Buckets, taken
-from refundctl.domain.cards.codes import code_key
 from refundctl.domain.cards.redemption_rules import INVOICE_LENGTH_MAX
+from refundctl.ledger.cards.finding_cards import is_a_code
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.desk import redeeming
@@ -114,6 +114,6 @@ def invoice_given(ledger: Ledger, text: str | None) -> str | None:
             "--invoice holds the number of a payment card, which must not be kept: give the number of the invoice.",
             code="invoice_malformed",
         )
-    if redeeming.is_a_code(ledger.connection, code_key(invoice)):
+    if is_a_code(ledger.connection, invoice):
         raise UsageError("--invoice is a card's code: give the number of the invoice.", code="invoice_malformed")
     return invoice

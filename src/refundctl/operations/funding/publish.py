@@ -85,7 +85,7 @@ def publish(
         without = publishing.bookings_without_cards(considered, holding)
     short = without if posted.short else 0
     if short:
-        skipped[pool.EMPTY] = short
+        skipped[pool.NO_CARD_LEFT] = short
     return PublishResult(
         eligible, posted.published, without - short, short, skipped, why, capped, left_out, nearly_used
     )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from refundctl.ledger.cards.card_transactions import last_transaction
 from refundctl.ledger.database.connection import Ledger
-from refundctl.ledger.delivery.hand_overs import HandOver, last_transaction
+from refundctl.ledger.delivery.hand_overs import HandOver
 from refundctl.ledger.funding.settled_lines import Settled
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.operations.bookings import input_files, load, rejects_files

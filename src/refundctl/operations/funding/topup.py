@@ -79,7 +79,7 @@ def top_up(ledger: Ledger, terms: Terms, settled: Settled, run_id: int) -> TopUp
     without = open_lines - posted.funded
     short = without and not terms.makes_codes and not pool.free_cards(ledger.connection, terms.stored.campaign_id)
     if without:
-        skipped[pool.EMPTY if short else NOT_PUBLISHED] = without
+        skipped[pool.NO_CARD_LEFT if short else NOT_PUBLISHED] = without
     return TopUpResult(
         **asdict(posted),
         currency=terms.stored.currency,

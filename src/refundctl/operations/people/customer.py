@@ -134,7 +134,7 @@ def view(ledger: Ledger, found: Customer) -> View:
         [_card(ledger, read_card(connection, number, ledger.clock.now)) for number in numbers],
         sorted(transactions, key=lambda row: int(row["id"])),
         [_debt(debt) for debt in _debts(ledger, numbers, transactions)],
-        whole_person.messages_about(connection, numbers),
+        whole_person.hand_overs_about(connection, numbers),
         whole_person.redemptions_by(connection, found.number, numbers),
         whole_person.attempts_with(connection, numbers),
     )
