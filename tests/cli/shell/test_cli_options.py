@@ -414,9 +414,9 @@ def test_a_suggestion_for_what_is_mistyped(argv: list[str], suggestion: str, run
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_can_be_had_for_the_usual_shells(shell: str, run_in_process: CommandLine) -> None:
+def test_completion_can_be_had_for_the_usual_shells(shell: str, cli: CommandLine) -> None:
     env = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
-    result = run_in_process("--show-completion", shell, env=env).ok()
+    result = cli("--show-completion", shell, env=env).ok()
     assert "refundctl" in result.stdout
 
 

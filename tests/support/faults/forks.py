@@ -7,6 +7,7 @@ processes start at the same moment, and a user who may not read the interpreter'
 import atexit
 import ctypes
 import gc
+import grp
 import json
 import os
 import resource
@@ -85,7 +86,7 @@ def get_ready() -> None:
         cli = ThisProcess(Path(name))
         (cli.folder / "campaigns.yaml").write_text(small_campaigns(approval={"above": "100.00"}), encoding="utf-8")
         (cli.folder / "bookings.csv").write_text(bookings(2), encoding="utf-8")
-        cli("init").ok()
+        cli("init", "--group", grp.getgrgid(os.getgid()).gr_name).ok()
         cli("plan", CAMPAIGN, "bookings.csv", "-o", "plan.json").ok()
         assert cli("approve", "plan.json").exit == 4
         cli("apply", "plan.json", "--out", "out").ok()
