@@ -53,7 +53,8 @@ NAMES_PUT_IN = {"bookings", "funding"}
 
 HOLE = "{}"  # where an f-string puts something in
 _SQL = re.compile(
-    r"\b(SELECT\s.+\sFROM|INSERT\s.*INTO|REPLACE\s+INTO|DELETE\s+FROM|PRAGMA\s|UPDATE\s+\S+\s+SET)\b", re.S
+    r"\b(SELECT\s.+\sFROM|INSERT\s.*INTO|REPLACE\s+INTO|DELETE\s+FROM|PRAGMA\s|SAVEPOINT\s|ROLLBACK\sTO\s|UPDATE\s+\S+\s+SET)\b",
+    re.S,
 )
 _WRITE = re.compile(
     r"\b(?:INSERT(?:\s+OR\s+\w+)?\s+INTO|REPLACE\s+INTO|DELETE\s+FROM|UPDATE(?:\s+OR\s+\w+)?)\s+(?P<table>[\w.]+|\{\})",

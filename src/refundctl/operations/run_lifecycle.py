@@ -18,7 +18,7 @@ from refundctl.ledger.journal.seals import Seal
 class OpenRun:
     """A run that has begun. Whoever works for it sets `outcome`, or leaves it: then nothing is to be kept.
 
-    `seal` is there once it has ended; `kept` says whether its transaction is committed with it.
+    `seal` is there once it has ended.
     """
 
     begun: Run
@@ -32,7 +32,7 @@ class OpenRun:
 
     @property
     def kept_id(self) -> int | None:
-        """Its number for who asks afterwards; None where nothing of it was kept."""
+        """Its number for who asks afterwards; None where nothing was to be kept."""
         return None if self.seal is None else self.run_id
 
     def after_steps(self, journal: Journal) -> None:

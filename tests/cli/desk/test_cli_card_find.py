@@ -203,3 +203,8 @@ def test_what_can_not_be_asked(till: Till, asked_for: list[str], exit_code: int,
 def test_no_code_is_shown(till: Till) -> None:
     every: list[Any] = [till.call("card", "find", "--state", "active", *more) for more in ([], ["--json"])]
     till.show_no_code(*every)
+
+
+def test_a_limit_that_nobody_reaches_lists_all(till: Till) -> None:
+    found = till.call("card", "find", "--customer", "ANA", "--limit", "9" * 20, "--json").ok().json()
+    assert [card["card_id"] for card in found["cards"]] == ["c1", "c2"]

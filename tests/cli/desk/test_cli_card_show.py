@@ -169,7 +169,19 @@ def test_what_was_refused_lately_is_counted(till: Till) -> None:
         till.redeem(customer=customer)
     failed = shown(till)["failed_attempts"]
     assert failed == {"count": 2, "days": 30, "last_code": "customer_rules_violated", "last_at": MAY_DAY}
+    assert "  refused         2 times in 30 days" in (said := till.call("card", "show", "c1").ok().stdout)
+    assert said.count(": only for its holder\n") == 1
     assert shown(till, now=JUNE)["failed_attempts"]["count"] == 0
+
+
+def test_what_was_refused_is_told_in_words_that_fit_any_deed(till: Till) -> None:
+    till.open()
+    till.call("card", "extend", "c1", "--until", "2030-01-01")
+    till.call("card", "assign", "c1", "--customer", "nobody")
+    assert (
+        f"  refused         once in 30 days, last at {MAY_DAY}: not found\n"
+        in till.call("card", "show", "c1").ok().stdout
+    )
 
 
 # --- Whose it is ---

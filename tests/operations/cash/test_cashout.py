@@ -3,7 +3,7 @@
 import pytest
 
 from refundctl.domain.basics.errors import Refused
-from refundctl.ledger.cash import debts as cash_lists
+from refundctl.ledger.cash import debts
 from refundctl.ledger.cash.debts import DebtState
 from refundctl.operations.campaigns.terms import CampaignUnknown
 from refundctl.operations.cash.cashout import DebtUnknown, NotCancellable, Request, cancel, listed
@@ -93,7 +93,7 @@ def test_what_is_with_the_bank_or_paid_is_not_taken_back_nor_what_nobody_asked_f
     desk.order(ordered)
     assert "is in /pay/may.csv for the bank" in not_cancellable(desk, ordered)
     with desk.run() as run_id:
-        cash_lists.pay(desk.ledger.connection, paid, None, run_id)
+        debts.pay(desk.ledger.connection, paid, None, run_id)
     assert "was paid" in not_cancellable(desk, paid)
     assert desk.stands(2) == "cashed_out"
     desk.refuses_to(DebtUnknown, "resource_not_found", lambda: take_back(desk, 1))

@@ -63,7 +63,7 @@ def export(
 
 
 def _refuse_output(common: Common, kind: str, output: str, *, force: bool) -> None:
-    """Raises UsageError where codes or two outputs would mix on stdout, and FileExists."""
+    """Raises UsageError for codes on a terminal, or two outputs on stdout, and FileExists."""
     if output != STDOUT:
         refuse_existing(Path(output), force=force, own=encode([COLUMNS[kind]]))
     elif kind == "cards" and sys.stdout.isatty():

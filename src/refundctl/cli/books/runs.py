@@ -7,9 +7,8 @@ import typer
 from refundctl.cli.shell.common import Common, command, reading_ledger
 from refundctl.cli.shell.rendering import Report, Screen, amount, number, table
 from refundctl.domain.basics.errors import Refused
+from refundctl.ledger.database.sql import LARGEST_ID
 from refundctl.ledger.journal.journal_entries import journal
-
-LARGEST_ID = 2**63 - 1  # of SQLite
 
 
 @command("runs", short="Show who ran what, when, with what outcome.")

@@ -8,7 +8,7 @@ from refundctl.cli.desk import deeds as take
 from refundctl.cli.desk.card_words import Facts, balance, totals
 from refundctl.cli.shell.common import Common, command
 from refundctl.cli.shell.rendering import Report, Screen, amount, figures, in_a_column, table
-from refundctl.cli.shell.wording import in_words
+from refundctl.cli.shell.wording import in_words, refusal_in_words
 from refundctl.domain.cards.card_state import CardState
 from refundctl.operations.desk.looking_at_cards import look
 from refundctl.operations.desk.show import Shown
@@ -85,7 +85,7 @@ def _attempts(failed: Facts) -> str:
     if not failed["count"]:
         return ""
     times = "once" if failed["count"] == 1 else f"{failed['count']} times"
-    return f"{times} in {failed['days']} days, last at {failed['last_at']}: {in_words(failed['last_code'])}"
+    return f"{times} in {failed['days']} days, last at {failed['last_at']}: {refusal_in_words(failed['last_code'])}"
 
 
 _COLUMNS = ("id", "when", "what", "bucket", "amount", "balance", "for", "reason", "run")

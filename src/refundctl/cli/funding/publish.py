@@ -10,12 +10,11 @@ from refundctl.cli.shell import arguments as take
 from refundctl.cli.shell.common import Common, command, writing_ledger
 from refundctl.cli.shell.rendering import Report, Screen, figures, number, plural, reasons
 from refundctl.domain.basics.errors import ExitCode
+from refundctl.ledger.database.sql import LARGEST_ID
 from refundctl.ledger.journal.run_journal import Outcome
 from refundctl.operations.campaigns.terms import consider, terms_of
 from refundctl.operations.funding import publish as operation
 from refundctl.operations.run_lifecycle import writing_run
-
-MOST_CARDS = 2**63 - 1  # that SQLite can count
 
 
 @command("publish", writes=True, short="Give each eligible booking's customer a card.")
@@ -26,7 +25,7 @@ def publish(
     where: take.Where = None,
 ) -> int:
     """Give each eligible booking's customer a card. Cards are empty until `topup`."""
-    limit = None if limit is None else min(limit, MOST_CARDS)
+    limit = None if limit is None else min(limit, LARGEST_ID)
     wanted = take.where_condition(where)
     given = {"campaign": campaign, "limit": limit, "where": take.where_kept(where)}
     with (

@@ -51,7 +51,7 @@ def run_and_hand_over(
     *,
     rejects: str | None = None,
 ) -> tuple[operation.RunResult, HandedOver | None]:
-    """One transaction for all steps, then the files; see batch.run()."""
+    """One transaction for all steps, then the files; see operations.funding.run.run()."""
     folder = target.place.folder
     paths = _rejects_paths(task.staged, folder, rejects)
 

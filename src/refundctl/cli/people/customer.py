@@ -23,7 +23,7 @@ from refundctl.cli.shell.rendering import (
     table,
     warn,
 )
-from refundctl.cli.shell.wording import in_words
+from refundctl.cli.shell.wording import in_words, refusal_in_words
 from refundctl.domain.basics.errors import RefundctlError
 from refundctl.files.safe_write import STDOUT, refuse_existing, refuse_links, write_whole
 from refundctl.ledger.database.connection import Ledger
@@ -317,4 +317,4 @@ def _message(batch: Facts) -> tuple[str, ...]:
 
 
 def _attempt(row: Facts) -> tuple[str, ...]:
-    return (row["at"], row["command"], row["card_id"], row["code"])
+    return (row["at"], row["command"], row["card_id"], refusal_in_words(row["code"]))

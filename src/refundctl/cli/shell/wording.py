@@ -32,7 +32,21 @@ _WORDS = {
     "voucher_not_active": "card not active",
 }
 
+# What was refused with a card or for a person may have been any deed, so these say no more than the code does.
+_OF_ANY_DEED = {
+    "customer_rules_violated": "only for its holder",
+    "no_voucher_suitable_for_publication": "no suitable card",
+    "resource_not_found": "not found",
+    "voucher_disabled": "blocked",
+    "voucher_expired": "expired",
+}
+
 
 def in_words(code: str) -> str:
     """A code, such as a state, a reason or a column, as people read it."""
     return _WORDS.get(code, code.replace("_", " "))
+
+
+def refusal_in_words(code: str) -> str:
+    """The code of what was refused, whatever was to be done."""
+    return _OF_ANY_DEED.get(code, in_words(code))

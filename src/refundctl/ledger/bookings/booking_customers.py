@@ -94,7 +94,7 @@ def _merge_people(compared: ComparedBookings, base: int) -> None:
         SELECT customer FROM known CROSS JOIN staged ON staged.id = known.staged_id WHERE person_differs AND {TAKEN}
         """
     )
-    if not any_rows(connection, "differing_customers"):
+    if not any_rows(connection, "differing_customers"):  # else 1.6% of a run
         return
     said = connection.execute(
         f"""

@@ -2,7 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -19,11 +20,17 @@ def run_script(connection: sqlite3.Connection, script: str) -> None:
             statement = ""
 
 
+LARGEST_ID = 2**63 - 1  # of SQLite
+
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 def any_rows(connection: sqlite3.Connection, rows: str, parameters: Parameters = ()) -> bool:
-    """Whether there is any row of `rows`: SQL such as `cards`, or `cards WHERE printed`."""
+    """Whether there is any row of `rows`: SQL such as `cards`, or `cards WHERE printed`.
+
+    Where it only saves work, the share of a command's instructions that it saves stands beside it: as counted by
+    `valgrind --tool=callgrind`, over what a run of 10,000 bookings takes beyond one of two.
+    """
     return bool(one_value(connection, f"SELECT EXISTS (SELECT 1 FROM {rows})", parameters))
 
 
@@ -35,6 +42,20 @@ def one_value(connection: sqlite3.Connection, sql: str, parameters: Parameters =
 def first_column(connection: sqlite3.Connection, sql: str, parameters: Parameters = ()) -> list[Any]:
     """The first value of each row."""
     return [row[0] for row in connection.execute(sql, parameters)]
+
+
+@contextmanager
+def savepoint(connection: sqlite3.Connection) -> Iterator[None]:
+    """Where the block raises, what it has written is taken back; the transaction around it goes on."""
+    connection.execute("SAVEPOINT block")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # a full disk has ended it
+            connection.execute("ROLLBACK TO block")
+            connection.execute("RELEASE block")
+        raise
+    connection.execute("RELEASE block")
 
 
 def make_temporary(connection: sqlite3.Connection, tables: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_numbered
 from refundctl.ledger.cards.last_days import LAST_DAY_HELD
 from refundctl.ledger.cards.successors import with_replaced
-from refundctl.ledger.database.sql import any_rows, make_temporary
+from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.delivery.hand_overs import HANDED, find_unreachable, untold
 
 CARDS_PER_READ = 5_000
@@ -45,23 +45,20 @@ class MailCards:
         not be told of it. Where later credits had to be spent for what is gone of these, nothing is left of them, and
         never less.
         """
-        bookings, since = _MAILED_BOOKINGS, _TAKEN_SINCE
-        if any_rows(self.connection, "transfers"):
-            bookings, since = _MAILED_BOOKINGS_MOVED, _TAKEN_SINCE_MOVED
         after = cards.start - 1
         while True:
             rows = self.connection.execute(
                 f"""
                 SELECT
                     customers.email, customers.name, cards.code, max(0, sum(transactions.amount_minor)),
-                    {LAST_DAY_HELD.format(cards="cards")}, {bookings}, customers.customer_id, customers.locale, cards.id
+                    {LAST_DAY_HELD.format(cards="cards")}, {_MAILED_BOOKINGS}, customers.customer_id, customers.locale, cards.id
                 FROM (
                     SELECT card FROM batch_cards WHERE card > :after AND card < :stop ORDER BY card LIMIT :limit
                 ) AS page
                 CROSS JOIN held_cards AS cards ON cards.id = page.card
                 CROSS JOIN customers ON customers.id = cards.customer
                 CROSS JOIN transactions
-                    ON transactions.card = cards.id AND (transactions.id <= :last OR ({since}))
+                    ON transactions.card = cards.id AND (transactions.id <= :last OR ({_TAKEN_SINCE}))
                 LEFT JOIN line_versions
                     ON line_versions.id = transactions.line AND transactions.entry IS NOT NULL
                     AND transactions.run_id NOT IN (SELECT undone_run FROM undoings)
@@ -125,18 +122,14 @@ def find_mail_cards(connection: sqlite3.Connection, hand_over_id: int) -> MailCa
         """,
         (hand_over_id,),
     )
-    left_out = untold(connection, "batch_cards.card")
-    if left_out:
-        connection.execute(f"DELETE FROM batch_cards WHERE {left_out}")
+    connection.execute(f"DELETE FROM batch_cards WHERE {untold(connection, 'batch_cards.card')}")
     count = int(connection.execute("SELECT count(*) FROM batch_cards").fetchone()[0])
     stored = campaign_numbered(connection, campaign)
     return MailCards(connection, stored, tool, last_transaction, count)
 
 
-_MAILED_BOOKINGS = "group_concat(bookings.booking_id, ';')"
-_TAKEN_SINCE = "transactions.type = 'CREDITS_REMOVAL' AND transactions.related_transaction <= :last"
 # Of a card that others were replaced by, the bookings whose credits were theirs; where nothing has moved, its own.
-_MAILED_BOOKINGS_MOVED = f"""
+_MAILED_BOOKINGS = f"""
     coalesce(
         iif(
             EXISTS (SELECT 1 FROM transfers WHERE successor = cards.id),
@@ -158,8 +151,8 @@ _MAILED_BOOKINGS_MOVED = f"""
     )
 """
 # What was taken back of a credit on a card that this one has replaced counts if the money had come here by then.
-_TAKEN_SINCE_MOVED = f"""
-    {_TAKEN_SINCE} AND (
+_TAKEN_SINCE = """
+    transactions.type = 'CREDITS_REMOVAL' AND transactions.related_transaction <= :last AND (
         cards.id = (SELECT card FROM transactions AS credit WHERE credit.id = transactions.related_transaction)
         OR EXISTS (
             WITH RECURSIVE moved (card, run_id) AS (

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger.cash.debts import WITH_THE_BANK
-from refundctl.ledger.database.sql import any_rows
+from refundctl.ledger.database.sql import LARGEST_ID, any_rows
 
 STEPS = ("load", "publish", "topup")  # that can be undone, in the order in which they are done
 GOODWILL = "card issue"  # can be undone too: it publishes a card and puts money on it, for no refund line
 WHOLE_RUNS = ("run", "apply")  # that consist of them
 MOST_LISTED = 1_000  # of what is spent, or stays
-LARGEST_ID = 2**63 - 1  # of SQLite
 
 # The run that funds a line, the last one that was not undone; NULL where there is none.
 FUNDED_BY = """

@@ -111,7 +111,6 @@ class StagedFile:
     opened: FileSettings
     read: RunFile
     filtered: int
-    rejected: int
     source_name: str
     source: "Source"
 
@@ -185,17 +184,16 @@ def stage_files(
     bytes_before = rows_before = 0
     for number, given in enumerate(inputs, start=1):
         opened = open_file(given)
-        count = filtered = rejected = 0
+        count = filtered = 0
         with rows.reading(number, given.source_name):
             for block in opened.blocks():
                 add(number, block)
                 rows.reject(number, [(row.line, row.field, row.code, row.reason) for row in block.rejected])
                 count += block.rows
                 filtered += block.filtered
-                rejected += len(block.rejected)
                 tick(bytes_before + opened.bytes_read, rows_before + count)
         read = RunFile(given.input.name, count, given.sha256 or opened.sha256)
-        files.append(StagedFile(number, given.input, opened, read, filtered, rejected, given.source_name, given.source))
+        files.append(StagedFile(number, given.input, opened, read, filtered, given.source_name, given.source))
         bytes_before += given.size_bytes
         rows_before += count
     return StagedFiles(files, rows)

@@ -111,7 +111,7 @@ def create(ledger: Ledger, campaign: "Campaign", run_id: int, printed: PrintedFi
     if creation is not Creation.UNCHANGED:
         post_definition(ledger.connection, campaign_id, campaign.definition(), run_id)
     made = _fill_pool(ledger, campaign, campaign_id, run_id)
-    taken, known = (0, 0) if printed is None else _take_in(ledger, campaign_id, run_id, printed)
+    taken, known = (0, 0) if printed is None else _import_printed(ledger, campaign_id, run_id, printed)
     return CreateResult(creation, made, taken, known)
 
 
@@ -146,7 +146,7 @@ def read_printed(stream: BinaryIO, name: str, campaign: "Campaign") -> PrintedFi
     return PrintedFile(RunFile(name, len(checked.codes), unpacked.sha256 or file.sha256), checked)
 
 
-def _take_in(ledger: Ledger, campaign_id: int, run_id: int, printed: PrintedFile) -> tuple[int, int]:
+def _import_printed(ledger: Ledger, campaign_id: int, run_id: int, printed: PrintedFile) -> tuple[int, int]:
     """Give the numbers of codes that are new and known."""
     clashes = pool.compare_printed(ledger.connection, campaign_id, printed.checked.accepted, lookalike_key)
     if clashes:

@@ -9,8 +9,7 @@ from refundctl.domain.basics.errors import Refused
 from refundctl.domain.cards.buckets import Buckets
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.cards.one_card import Card, read_card
-from refundctl.ledger.cash import cashouts
-from refundctl.ledger.cash import debts as cash_lists
+from refundctl.ledger.cash import cashouts, debts
 from refundctl.ledger.cash.bank_files import orders_of
 from refundctl.ledger.cash.debts import Debt, DebtSource, DebtState
 from refundctl.ledger.database.connection import Ledger
@@ -131,7 +130,7 @@ def _card_of(ledger: Ledger, number: int) -> Card:
 
 
 def _found(ledger: Ledger, number: int) -> Debt:
-    debt = cash_lists.debts_numbered(ledger.connection, [number]).get(number)
+    debt = debts.debts_numbered(ledger.connection, [number]).get(number)
     if debt is None:
         raise DebtUnknown(
             f"There is no debt in cash {number} in {ledger.path}: `refundctl cashout list` shows them all."
@@ -154,7 +153,7 @@ class _Cancel:
         """See CardDeed."""
         debt = _found(desk.ledger, self.number)
         _refuse_cancelling(desk.ledger, debt)
-        amount = Buckets(debt.amount_minor, cash_lists.lapsed_with(desk.ledger.connection, debt.debt_id))
+        amount = Buckets(debt.amount_minor, debts.lapsed_with(desk.ledger.connection, debt.debt_id))
         changed = debt.state is DebtState.OPEN
         given = cashouts.cancel(desk.ledger.connection, debt.debt_id, self.reason, desk.run_id) if changed else []
         return Answer(
@@ -231,7 +230,7 @@ def _as_json(debt: Debt) -> dict[str, Any]:
 def listed(ledger: Ledger, campaign: str | None, states: Collection[DebtState]) -> CashoutList:
     """The debts in these states; the caller reads or writes. Raises CampaignUnknown."""
     refuse_unknown_campaign(ledger, campaign)
-    return CashoutList(cash_lists.debts(ledger.connection, campaign, states))
+    return CashoutList(debts.debts(ledger.connection, campaign, states))
 
 
 def refuse_unknown_campaign(ledger: Ledger, campaign: str | None) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.domain.cash.payment_ids import OtherLedger, PaymentId, parse_message_id, parse_payment_id
 from refundctl.files.cash.bank_answers import BankAnswer, Said, Statement
-from refundctl.ledger.cash import bank_files
-from refundctl.ledger.cash import debts as cash_lists
+from refundctl.ledger.cash import bank_files, debts
 from refundctl.ledger.cash.bank_files import CashOrder
 from refundctl.ledger.cash.debts import Debt, DebtState
 from refundctl.ledger.database.connection import Ledger
@@ -107,7 +106,7 @@ class _Settling:
         """Read what is spoken of, and find payments of which two things are said."""
         named = {statement.payment: parse_payment_id(statement.payment, self.own_id) for statement in statements}
         numbers = [one.debt for one in named.values() if isinstance(one, PaymentId)]
-        self.debts = cash_lists.debts_numbered(self.ledger.connection, numbers)
+        self.debts = debts.debts_numbered(self.ledger.connection, numbers)
         orders = bank_files.orders_of(self.ledger.connection, numbers)
         self.orders = {debt: list(of_debt) for debt, of_debt in orders.items()}
         said: defaultdict[PaymentId | str, set[Said]] = defaultdict(set)
@@ -169,7 +168,7 @@ class _Settling:
         if debt.state is DebtState.CANCELLED:
             raise _Rejected("cancelled_before", "it was cancelled, and is not owed any more: ask for it back", "status")
         _refuse_unfinished(live)
-        cash_lists.pay(self.ledger.connection, debt.debt_id, statement.reference, run_id)
+        debts.pay(self.ledger.connection, debt.debt_id, statement.reference, run_id)
         self._ended(debt, PAID)
 
     def _open_again(
@@ -188,7 +187,7 @@ class _Settling:
         self._ended(debt, REOPENED)
 
     def _ended(self, debt: Debt, count: str) -> None:
-        self.debts |= cash_lists.debts_numbered(self.ledger.connection, [debt.debt_id])
+        self.debts |= debts.debts_numbered(self.ledger.connection, [debt.debt_id])
         self.counts[count] += 1
         self.totals[debt.currency][count] += debt.amount_minor
 

@@ -203,7 +203,7 @@ def _hand_over(ledger: Ledger, journal: Journal, reserved: HandOver, tick: Tick)
     files = [mail]
     totals = {stored.currency: figures.total_minor}
     if entries[0]["command"] in {"run", "apply"}:
-        summary = summary_of(entries, figures, stored.currency)
+        summary = _summary_of(entries, figures, stored.currency)
         written = write_whole(folder / SUMMARY_FILE, _json(summary))
         files += [RunFile(**file) for file in entries[0]["files"] if file.get("output")]
         files.append(RunFile(SUMMARY_FILE, 1, written.sha256, output=True))
@@ -226,7 +226,7 @@ def _write_mail(ledger: Ledger, reserved: HandOver, tick: Tick) -> tuple[RunFile
     return RunFile(path.name, figures.rows, out.sha256, output=True), figures
 
 
-def summary_of(entries: Sequence[Mapping[str, Any]], figures: MailFigures, currency: str) -> dict[str, Any]:
+def _summary_of(entries: Sequence[Mapping[str, Any]], figures: MailFigures, currency: str) -> dict[str, Any]:
     """The account of a run for people and scripts, from the journal alone: the same whenever it is written."""
     run, *steps = entries
     return {

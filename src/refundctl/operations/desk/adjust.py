@@ -55,7 +55,7 @@ class Adjust:
         return moved(desk, _after(card, amount), "adjusted", "adjusted", amount, posted, warnings=warnings)
 
     def _given(self, desk: Desk, card: Card, minor: int) -> Buckets:
-        refuse_giving(desk, card)
+        _refuse_giving(desk, card)
         return in_bucket(minor, self.bucket or PAID)
 
     def _taken(self, card: Card, minor: int) -> Buckets:
@@ -87,7 +87,7 @@ def _after(card: Card, amount: Buckets) -> Card:
     return replace(card, balance=Buckets(card.balance.paid + amount.paid, card.balance.bonus + amount.bonus))
 
 
-def refuse_giving(desk: Desk, card: Card) -> None:
+def _refuse_giving(desk: Desk, card: Card) -> None:
     """Raise NotActive, Disabled or CardExpired where nothing may come onto a card; one blocked for now may get it."""
     _refuse_ended(card)
     if card.state is CardState.DEACTIVATED:

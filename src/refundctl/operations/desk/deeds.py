@@ -15,6 +15,7 @@ from refundctl.domain.cards.card_state import CardState
 from refundctl.domain.cards.codes import is_card_id
 from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.database.connection import Ledger
+from refundctl.ledger.database.sql import savepoint
 from refundctl.ledger.desk import card_details
 from refundctl.ledger.journal.run_journal import Journal
 from refundctl.operations.desk.card_facts import card_facts
@@ -34,7 +35,7 @@ class Refusal:
     def about(self, card: Card, asked: Mapping[str, Any]) -> None:
         """Note the card, and what was asked for."""
         self.card, self.campaign = card.number, card.campaign_name
-        self.arguments = {"card": None, **asked} | {"card": card.card_id}
+        self.arguments = {**asked, "card": card.card_id}
 
 
 class CardDeed(Protocol):
@@ -160,12 +161,11 @@ def in_one_transaction(
     """Work in a transaction, kept where something was changed; what is refused is kept as an attempt, and raised."""
     refusal, refused = Refusal(arguments=journal.arguments), None
     with ledger.writing() as writing:
-        ledger.connection.execute("SAVEPOINT deed")
         try:
-            answer = work(journal, refusal)
+            with savepoint(ledger.connection):
+                answer = work(journal, refusal)
             writing.keep = keep and answer.changed and not answer.repeated
         except Refused as error:
-            ledger.connection.execute("ROLLBACK TO deed")
             refused = error
             error.campaign = refusal.campaign
             if refusal.card is not None:

@@ -1,10 +1,12 @@
 """Booking the balance of cards that have expired as breakage, as a nightly job does."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from refundctl.ledger.campaigns.stored_campaigns import campaigns
 from refundctl.ledger.database.connection import Ledger
+from refundctl.ledger.database.sql import savepoint
 from refundctl.ledger.desk.expiring import PostedBreakage, post_breakage
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.operations.campaigns.terms import Terms, terms_of, with_earlier
@@ -53,15 +55,18 @@ def expire(ledger: Ledger, journal: Journal, campaign: str | None, reason: str |
 def _expire(ledger: Ledger, journal: Journal, terms: Terms, reason: str | None) -> CampaignExpiry | None:
     connection, stored = ledger.connection, terms.stored
     today = terms.today(ledger.clock.now).isoformat()
-    connection.execute("SAVEPOINT expiry")
-    with one_run(journal, campaign=stored.name) as run:
+    with suppress(_NothingExpired), savepoint(connection), one_run(journal, campaign=stored.name) as run:
         posted = post_breakage(connection, stored.campaign_id, today, reason, run.run_id)
         if not posted.cards:
-            connection.execute("ROLLBACK TO expiry")
-            return None
+            raise _NothingExpired
         found = CampaignExpiry(stored.name, stored.currency, run.run_id, posted)
         run.outcome = Outcome(found.counts, found.totals)
-    return found
+        return found
+    return None
+
+
+class _NothingExpired(Exception):
+    """There is nothing to book, so there was no run."""
 
 
 def summed(found: Sequence[CampaignExpiry]) -> tuple[dict[str, int], Mapping[str, Mapping[str, int]]]:

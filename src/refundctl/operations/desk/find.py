@@ -11,6 +11,7 @@ from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.campaigns.stored_campaigns import campaigns
 from refundctl.ledger.cards.one_card import read_card
 from refundctl.ledger.database.connection import Ledger
+from refundctl.ledger.database.sql import LARGEST_ID
 from refundctl.ledger.desk import card_details, card_search
 from refundctl.operations.campaigns.terms import terms_of
 from refundctl.operations.desk.card_facts import card_facts
@@ -53,6 +54,7 @@ def find(ledger: Ledger, search: Search, limit: int) -> FoundCards:
         stored.campaign_id: local_day(ledger.clock.now, stored.terms["timezone"]).isoformat()
         for stored in campaigns(ledger.connection)
     }
+    limit = min(limit, LARGEST_ID - 1)  # one more is asked for
     numbers = card_search.find(ledger.connection, wanted, today, limit + 1)
     return FoundCards([_found(ledger, number) for number in numbers[:limit]], more=len(numbers) > limit)
 

@@ -53,7 +53,7 @@ def refuse_redeeming(
             f"{card.campaign_name} is paused {card.pause}: nothing is redeemed until "
             f"`refundctl resume {card.campaign_name}`."
         )
-    refuse_unusable(card, now)
+    _refuse_unusable(card, now)
     _refuse_hour(card, now)
     if whole or bought.customer is not None or card.customer is None:
         _refuse_customer(card, bought.customer)
@@ -79,7 +79,7 @@ _WHAT_NEXT = {
 }
 
 
-def refuse_unusable(card: Card, now: datetime) -> None:
+def _refuse_unusable(card: Card, now: datetime) -> None:
     """Raise NotActive, Disabled, CardExpired or Locked where the card can't be used on this day."""
     expired_then = card.has_expired(now)
     if card.state is not CardState.ACTIVE and not (card.state is CardState.EXPIRED and not expired_then):

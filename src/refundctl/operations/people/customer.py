@@ -1,4 +1,4 @@
-"""The command `customer`, of the capability people: all that is held on a person, a copy of it, and erasing them."""
+"""all that is held on a person, a copy of it, and erasing them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,10 +8,10 @@ from refundctl.domain.basics.errors import Refused, UsageError
 from refundctl.domain.cards.card_state import CardState
 from refundctl.ledger.campaigns.stored_campaigns import campaigns
 from refundctl.ledger.cards.one_card import Card, read_card
-from refundctl.ledger.cash import debts as cash_lists
+from refundctl.ledger.cash import debts
 from refundctl.ledger.cash.debts import DebtState
 from refundctl.ledger.database.connection import Ledger
-from refundctl.ledger.desk import card_details as card_lists
+from refundctl.ledger.desk import card_details
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.ledger.people import erasing
@@ -126,8 +126,8 @@ def view(ledger: Ledger, found: Customer) -> View:
     bookings = _bookings(ledger, found)
     numbers = whole_person.cards_of(connection, found.number)
     lines = [booking["line"] for booking in bookings]
-    transactions = [row for number in numbers for row in card_lists.transactions_of(connection, number)]
-    transactions += card_lists.transactions(connection, whole_person.without_card(connection, lines))
+    transactions = [row for number in numbers for row in card_details.transactions_of(connection, number)]
+    transactions += card_details.transactions(connection, whole_person.without_card(connection, lines))
     return View(
         found,
         [{name: value for name, value in booking.items() if name != "line"} for booking in bookings],
@@ -157,24 +157,22 @@ def _bookings(ledger: Ledger, found: Customer) -> list[dict[str, Any]]:
 
 
 def _card(ledger: Ledger, card: Card) -> dict[str, Any]:
-    published = card_lists.publication_of(ledger.connection, card)
+    published = card_details.publication_of(ledger.connection, card)
     return {
         **card_facts(card),
-        "booking_ids": card_lists.bookings_of(ledger.connection, card),
+        "booking_ids": card_details.bookings_of(ledger.connection, card),
         "published_at": None if published is None else published.at,
     }
 
 
-def _debts(
-    ledger: Ledger, numbers: Sequence[int], transactions: Sequence[Mapping[str, Any]]
-) -> Sequence[cash_lists.Debt]:
+def _debts(ledger: Ledger, numbers: Sequence[int], transactions: Sequence[Mapping[str, Any]]) -> Sequence[debts.Debt]:
     """The person's debts in cash: of cash-outs, and of refund lines."""
     owed = [row["id"] for row in transactions if row["bucket"] == "cash"]
     owed += whole_person.cashouts_of(ledger.connection, numbers)
-    return list(cash_lists.debts_numbered(ledger.connection, owed).values())
+    return list(debts.debts_numbered(ledger.connection, owed).values())
 
 
-def _debt(debt: cash_lists.Debt) -> dict[str, Any]:
+def _debt(debt: debts.Debt) -> dict[str, Any]:
     return {
         "id": debt.debt_id,
         "campaign": debt.campaign,

@@ -187,7 +187,7 @@ def undo(ledger: Ledger, journal: Journal, run_id: int, reason: str | None) -> U
 def _take_back(
     connection: sqlite3.Connection, steps: Sequence[PastRun], reason: str | None, run_id: int
 ) -> tuple[CreditsTakenBack | None, Withdrawn, Withdrawn]:
-    """Take back the credits, cards and refund lines of these steps, as far as each still stands."""
+    """Take back the credits, cards and refund lines of these steps, where each still stands."""
     taken, cards, lines = None, NOTHING, NOTHING
     for step in steps:
         goodwill = step.command == undone_runs.GOODWILL
@@ -223,7 +223,7 @@ def _with_steps(target: PastRun, steps: Sequence[PastRun]) -> list[PastRun]:
 
 
 _INSTEAD = {
-    "create": "A campaign stays: describe it otherwise and take that in with `refundctl create`, or stop it with "
+    "create": "A campaign stays: describe it otherwise and store that with `refundctl create`, or stop it with "
     "`refundctl pause`.",
     "load-customers": "People stay as files say: load a file that says otherwise.",
     "handover": "A file that was written can't be called back: undo the run that put the money on the cards.",
@@ -248,7 +248,7 @@ _INSTEAD = {
     "card unlock": "Block the card with `refundctl card disable`.",
     "cashout request": "Give the balance back to the card with `refundctl cashout cancel`.",
     "cashout cancel": "Ask for the cash again with `refundctl cashout request`.",
-    "cashout export": "A file for the bank can't be called back: tell the bank, and take its answer in with "
+    "cashout export": "A file for the bank can't be called back: tell the bank, and load its answer with "
     "`refundctl cashout settle`.",
     "cashout settle": "What the bank has paid is paid.",
     "expire": "What has lapsed is booked for good: `refundctl card issue` makes a goodwill card.",
@@ -302,7 +302,7 @@ def _open_folders(ledger: Ledger, run_id: int) -> list[Path]:
         if target is None or target.campaign is None:
             return []
         stored = stored_campaigns.campaign_named(ledger.connection, target.campaign)
-        found = hand_overs.open_hand_overs(ledger.connection, "campaign = ?", (stored.campaign_id if stored else 0,))
+        found = hand_overs.open_hand_overs_of_campaign(ledger.connection, stored.campaign_id) if stored else []
     return sorted({Path(hand_over.directory) for hand_over in found})
 
 
