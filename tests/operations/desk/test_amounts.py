@@ -4,7 +4,7 @@ import pytest
 
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.cards.buckets import Buckets
-from refundctl.operations.desk.amounts import amount_of, balance_by_bucket
+from refundctl.operations.desk.amounts import amount_of, balance_by_bucket, summed, summed_by_currency
 from refundctl.operations.desk.refusals import OtherCurrency
 
 
@@ -49,3 +49,13 @@ def test_another_currency_than_the_cards() -> None:
 def test_a_balance_says_what_of_it_is_bonus() -> None:
     assert balance_by_bucket(Buckets(1_000, 250), "EUR") == "EUR 12.50, of it EUR 2.50 bonus"
     assert balance_by_bucket(Buckets(1_000), "JPY") == "JPY 1,000"
+
+
+def test_sums_keep_the_order_in_which_figures_come_first() -> None:
+    assert list(summed([{"adjusted": 1}, {"issued": 2, "adjusted": 3}]).items()) == [("adjusted", 4), ("issued", 2)]
+    assert summed([]) == {}
+
+
+def test_currencies_are_never_added_up() -> None:
+    found = summed_by_currency([{"EUR": {"paid": 5}}, {"USD": {"paid": 7}}, {"EUR": {"paid": 1, "bonus": 2}}])
+    assert found == {"EUR": {"paid": 6, "bonus": 2}, "USD": {"paid": 7}}

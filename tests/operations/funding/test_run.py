@@ -34,10 +34,10 @@ def test_the_same_file_again_is_no_run_and_a_corrected_name_no_hand_over() -> No
     desk.run(ROWS)
     before = runs(desk)
     again = desk.run(ROWS)
-    assert (again.changed, again.batch, again.steps.posted) == (False, None, False)
+    assert (again.changed, again.reserved, again.steps.posted) == (False, None, False)
     assert runs(desk) == before
     corrected = desk.run(ROWS.replace("Ana", "Anna"))
-    assert (corrected.changed, corrected.batch, corrected.steps.load.updated) == (True, None, 1)
+    assert (corrected.changed, corrected.reserved, corrected.steps.load.updated) == (True, None, 1)
     assert desk.read("SELECT count(*) FROM batches") == [(1,)]
 
 

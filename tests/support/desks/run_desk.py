@@ -67,8 +67,8 @@ class RunDesk(StagingDesk):
             journal = self.journal("run")
             result = run.run(self.ledger, journal, task, target, lambda step: None, lambda hands_over: [], guard)
             writing.keep = result.changed
-        if result.batch is not None:
-            self._deliver(result.batch)
+        if result.reserved is not None:
+            self._deliver(result.reserved)
         return result
 
     def plan(self, text: str) -> Plan:

@@ -115,7 +115,7 @@ def _export_mail(
                 considered=considered,
                 everyone=everyone,
                 force=force,
-                finished=None if handed is None else handed.batch,
+                finished=None if handed is None else handed.reserved,
             )
             reserved = handover.reserve(ledger, wanted, run.run_id)
             if reserved is not None:
@@ -145,9 +145,9 @@ def _finish(
     return handover.preview(ledger, batch) if common.dry_run else _hand_over(common, ledger, journal, batch)
 
 
-def _hand_over(common: Common, ledger: Ledger, journal: Journal, batch: HandOver) -> handover.HandedOver:
+def _hand_over(common: Common, ledger: Ledger, journal: Journal, reserved: HandOver) -> handover.HandedOver:
     with progress(common, "Writing the mail file") as bar:
-        return handover.hand_over(ledger, journal, batch, lambda done, total: bar.of(done, total, done))
+        return handover.hand_over(ledger, journal, reserved, lambda done, total: bar.of(done, total, done))
 
 
 def _mail_report(campaign: str, handed: handover.HandedOver) -> Report:
@@ -155,10 +155,10 @@ def _mail_report(campaign: str, handed: handover.HandedOver) -> Report:
     return Report(
         human=lambda out: out.print(
             f"Wrote {plural(found.rows, 'card')} with {amount(found.total_minor, handed.currency)} to "
-            f"{handed.batch.directory}/{handed.batch.file_name}; left out, without an e-mail address: "
+            f"{handed.reserved.directory}/{handed.reserved.file_name}; left out, without an e-mail address: "
             f"{number(found.unreachable)}."
         ),
-        run_id=handed.batch.run_id,
+        run_id=handed.reserved.run_id,
         campaign=campaign,
         counts={"rows": found.rows, "unreachable": found.unreachable},
         totals={handed.currency: {"balance": found.total_minor, "unreachable": found.unreachable_minor}},

@@ -81,7 +81,7 @@ def _apply(
             operation.refuse_changed_reading(staged, plan, name)
             wanted = loading.Expected(plan.options.expect_count, plan.options.expect_total)
             task = Task(applying.campaign, staged, wanted, plan.options.strict)
-            target = Target(place, force, None if resumed is None else resumed.batch)
+            target = Target(place, force, None if resumed is None else resumed.reserved)
             result, handed = run_and_hand_over(common, ledger, journal, task, target, applying.guard(ledger))
     found = run_report(common, plan.campaign, result, handed or resumed, staged.sources)
     applied = {"plan": plan_json(plan), "applied_by": found.run_id}
@@ -112,7 +112,9 @@ def _nothing(applying: operation.Applying, already: operation.AppliedAlready, ha
         if handed is None:
             out.print("Nothing to do.")
         else:
-            out.print(f"Finished the files of run {handed.batch.run_id}, which was cut off: {handed.batch.directory}")
+            out.print(
+                f"Finished the files of run {handed.reserved.run_id}, which was cut off: {handed.reserved.directory}"
+            )
             out.print(f"Seal: {handed.seal}")
         if already.partial:
             out.print(f"Something was left for a person to fix: `refundctl runs {already.run_id}` shows it.")

@@ -39,7 +39,7 @@ def run(
         resumed = resume_hand_over(common, ledger, journal, campaign, place)
         with staged_bookings(common, ledger, inputs, choose, encoding) as staged:
             task = operation.Task(definition, staged, wanted, strict)
-            target = operation.Target(place, force, None if resumed is None else resumed.batch)
+            target = operation.Target(place, force, None if resumed is None else resumed.reserved)
             guard = _approval_guard(ledger, campaign, files)
             result, handed = run_and_hand_over(common, ledger, journal, task, target, guard, rejects=rejects)
     return run_report(common, campaign, result, handed or resumed, staged.sources).tell(common)

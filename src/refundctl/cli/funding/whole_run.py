@@ -67,12 +67,14 @@ def run_and_hand_over(
     with progress(common, "Posting") as bar, ledger.writing(bulk=True) as writing:
         result = operation.run(ledger, journal, task, target, bar.say, write_rejects, guard)
         writing.keep = result.changed and not common.dry_run
-        if common.dry_run and result.batch is not None:
-            return result, handover.preview(ledger, result.batch)
-    if result.batch is None:
+        if common.dry_run and result.reserved is not None:
+            return result, handover.preview(ledger, result.reserved)
+    if result.reserved is None:
         return result, None
     with progress(common, "Writing the mail file") as bar:
-        return result, handover.hand_over(ledger, journal, result.batch, lambda done, total: bar.of(done, total, done))
+        return result, handover.hand_over(
+            ledger, journal, result.reserved, lambda done, total: bar.of(done, total, done)
+        )
 
 
 def _short(path: Path, folder: Path) -> str:
@@ -124,7 +126,7 @@ def mail_json(handed: HandedOver | None) -> dict[str, Any] | None:
         return None
     found = handed.figures
     return {
-        "folder": handed.batch.directory,
+        "folder": handed.reserved.directory,
         "rows": found.rows,
         "unreachable": found.unreachable,
         "totals": {handed.currency: {"balance": found.total_minor, "unreachable": found.unreachable_minor}},
@@ -140,7 +142,7 @@ def _title(result: operation.RunResult, handed: HandedOver | None) -> str:
             return "no new refunds; cards that had waited are handed over"
         return in_short(steps)
     if handed is not None:
-        return f"nothing new; finished the files of run {handed.batch.run_id}, which was cut off"
+        return f"nothing new; finished the files of run {handed.reserved.run_id}, which was cut off"
     return "nothing new"
 
 
@@ -159,7 +161,7 @@ def _describe(out: Screen, campaign: str, result: operation.RunResult, handed: H
     figures(out, rows)
     if handed is not None and handed.files:
         names = [*(Path(file.path).name for file in handed.files), "manifest.json"]
-        out.print(f"Files in {handed.batch.directory}: {', '.join(names)}")
+        out.print(f"Files in {handed.reserved.directory}: {', '.join(names)}")
         out.print(f"Seal: {handed.seal}")
     for told in left_out_by(campaign, steps):
         out.print(told["message"])

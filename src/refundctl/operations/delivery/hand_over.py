@@ -32,7 +32,7 @@ from refundctl.ledger.funding.considered_lines import Considered
 from refundctl.ledger.journal import journal_entries
 from refundctl.ledger.journal.run_journal import Journal, Outcome, RunFile
 from refundctl.ledger.journal.seals import seal_of_run
-from refundctl.operations.delivery.mail_rendering import Tick, figures_of, render
+from refundctl.operations.delivery.mail_rendering import CardsTick, figures_of, render
 from refundctl.operations.run_lifecycle import one_run
 
 MAIL_FILE = "mail.csv"
@@ -62,7 +62,7 @@ class Place:
 class HandedOver:
     """What was written: the files with their rows and digests, and what the mail file says, in minor units."""
 
-    batch: HandOver
+    reserved: HandOver
     files: Sequence[RunFile]
     figures: MailFigures
     currency: str
@@ -176,7 +176,7 @@ def preview(ledger: Ledger, reserved: HandOver) -> HandedOver:
     return HandedOver(reserved, (), figures_of(ledger, reserved.hand_over_id), stored.currency, None)
 
 
-def hand_over(ledger: Ledger, journal: Journal, reserved: HandOver, tick: Tick) -> HandedOver:
+def hand_over(ledger: Ledger, journal: Journal, reserved: HandOver, tick: CardsTick) -> HandedOver:
     """Write its files, the manifest last, then mark it delivered, as a run of its own.
 
     One process at a time writes to a folder; where the same command runs twice at once, the second finds all done.
@@ -193,7 +193,7 @@ def hand_over(ledger: Ledger, journal: Journal, reserved: HandOver, tick: Tick) 
         return _hand_over(ledger, journal, reserved, tick)
 
 
-def _hand_over(ledger: Ledger, journal: Journal, reserved: HandOver, tick: Tick) -> HandedOver:
+def _hand_over(ledger: Ledger, journal: Journal, reserved: HandOver, tick: CardsTick) -> HandedOver:
     folder = Path(reserved.directory)
     with ledger.reading():
         stored = campaign_numbered(ledger.connection, reserved.campaign)
@@ -218,7 +218,7 @@ def _hand_over(ledger: Ledger, journal: Journal, reserved: HandOver, tick: Tick)
     return HandedOver(reserved, files, figures, stored.currency, seal)
 
 
-def _write_mail(ledger: Ledger, reserved: HandOver, tick: Tick) -> tuple[RunFile, MailFigures]:
+def _write_mail(ledger: Ledger, reserved: HandOver, tick: CardsTick) -> tuple[RunFile, MailFigures]:
     path = Path(reserved.directory) / reserved.file_name
     with replacing(path) as out, ledger.unlocked():
         out.write(encode([MAIL_COLUMNS]))

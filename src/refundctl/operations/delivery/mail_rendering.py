@@ -23,11 +23,11 @@ from refundctl.ledger.delivery.mail_cards import MailCards, find_mail_cards
 WORTHWHILE_CARDS = 50_000
 WAIT_SECONDS = 30.0
 
-Tick = Callable[[int, int], None]  # told how many cards are written, of how many
+CardsTick = Callable[[int, int], None]  # told how many cards are written, of how many
 Write = Callable[[bytes], Any]
 
 
-def render(ledger: Ledger, hand_over_id: int, folder: Path, write: Write, tick: Tick) -> MailFigures:
+def render(ledger: Ledger, hand_over_id: int, folder: Path, write: Write, tick: CardsTick) -> MailFigures:
     """Write the lines of a mail file, in order of the cards. `folder` takes temporary files, which have no name."""
     cards = find_mail_cards(ledger.connection, hand_over_id)
     if cards.count < WORTHWHILE_CARDS:

@@ -1,4 +1,6 @@
-"""Amounts as they are typed at the desk, and as people read them."""
+"""Amounts as they are typed at the desk, as people read them, and added up."""
+
+from collections.abc import Iterable, Mapping
 
 from refundctl.domain.basics.errors import UsageError
 from refundctl.domain.basics.money import AmountError, amount_for_people, example_amount, is_currency, parse_amount
@@ -40,3 +42,21 @@ def _without_currency(text: str, currency: str, option: str) -> str:
 def balance_by_bucket(balance: Buckets, currency: str) -> str:
     """A balance in words: what of it is bonus."""
     return money(balance.total, currency) + (f", of it {money(balance.bonus, currency)} bonus" if balance.bonus else "")
+
+
+def summed(found: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The sum of each figure, in the order in which they come first."""
+    sums: dict[str, int] = {}
+    for figures in found:
+        for name, figure in figures.items():
+            sums[name] = sums.get(name, 0) + figure
+    return sums
+
+
+def summed_by_currency(found: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """The sum of each figure in each currency."""
+    sums: dict[str, dict[str, int]] = {}
+    for totals in found:
+        for currency, figures in totals.items():
+            sums[currency] = summed((sums.get(currency, {}), figures))
+    return sums

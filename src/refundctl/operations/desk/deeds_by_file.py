@@ -1,11 +1,12 @@
 """One deed for each card of a file: all of them in one run, or nothing of it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from refundctl.domain.basics.errors import Refused, RowProblem, UsageError
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.journal.run_journal import Journal, RunFile
+from refundctl.operations.desk.amounts import summed, summed_by_currency
 from refundctl.operations.desk.deeds import CardDeed, Refusal, in_one_transaction
 from refundctl.operations.desk.kept_answers import Answer, Desk, once
 from refundctl.operations.desk.named_cards import find_card
@@ -88,21 +89,3 @@ def _together(found: Sequence[Answer]) -> Answer:
         changed=any(answer.changed for answer in found),
         warnings=tuple(dict.fromkeys(warning for answer in found for warning in answer.warnings)),
     )
-
-
-def summed(found: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """The sum of each figure, in the order in which they come first."""
-    sums: dict[str, int] = {}
-    for figures in found:
-        for name, figure in figures.items():
-            sums[name] = sums.get(name, 0) + figure
-    return sums
-
-
-def summed_by_currency(found: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
-    """The sum of each figure in each currency."""
-    sums: dict[str, dict[str, int]] = {}
-    for totals in found:
-        for currency, figures in totals.items():
-            sums[currency] = summed((sums.get(currency, {}), figures))
-    return sums

@@ -10,7 +10,7 @@ from refundctl.ledger.database.sql import savepoint
 from refundctl.ledger.desk.expiring import PostedBreakage, post_breakage
 from refundctl.ledger.journal.run_journal import Journal, Outcome
 from refundctl.operations.campaigns.terms import Terms, terms_of, with_earlier
-from refundctl.operations.desk.deeds_by_file import summed_by_currency
+from refundctl.operations.desk.amounts import summed_by_currency
 from refundctl.operations.run_lifecycle import one_run
 
 

@@ -106,13 +106,13 @@ class RunResult:
 
     run_id: int
     steps: Steps
-    batch: HandOver | None
+    reserved: HandOver | None
     rejects: Sequence[RunFile]
 
     @property
     def changed(self) -> bool:
         """Whether anything is to be kept."""
-        return bool(self.steps.posted or self.steps.load.changed or self.batch)
+        return bool(self.steps.posted or self.steps.load.changed or self.reserved)
 
 
 @dataclass(frozen=True, slots=True)
