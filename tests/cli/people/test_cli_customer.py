@@ -152,7 +152,7 @@ def test_one_screen_for_a_person(desk: CommandLine, tmp_path: Path) -> None:
         "Messages:\n"
         f"  batch 1  {NOW}  generic  c1  {tmp_path}/out/mail.csv\n"
         "Refused:\n"
-        f"  {LATER}  card redeem  c1  gift_amount_exceeded\n"
+        f"  {LATER}  card redeem  c1  above the balance\n"
     )
 
 

@@ -6,8 +6,8 @@ from refundctl.ledger.bookings.staged_bookings import StagedBookings
 
 
 def new_line_totals(connection: sqlite3.Connection, versions_before: int) -> dict[str, dict[str, int]]:
-    """Per currency, what the refund lines that came in after `versions_before` are owed (`total`), and their orders' amounts
-    (`order_amount`), in minor units."""
+    """Per currency, in minor units: what refund lines that came in after `versions_before` are owed (`total`), and what
+    their orders were for (`order_amount`)."""
     return _totals(connection, f"line_versions WHERE id > {versions_before:d} AND version = 1")
 
 

@@ -1,4 +1,4 @@
-"""One transaction on one card, as the desk posts it; those for refund lines are posted all at once. And which is last."""
+"""Single transactions: one on one card, as the desk posts it, and which is the last of all."""
 
 import sqlite3
 from dataclasses import astuple, dataclass

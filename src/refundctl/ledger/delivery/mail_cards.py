@@ -51,7 +51,8 @@ class MailCards:
                 f"""
                 SELECT
                     customers.email, customers.name, cards.code, max(0, sum(transactions.amount_minor)),
-                    {LAST_DAY_HELD.format(cards="cards")}, {_MAILED_BOOKINGS}, customers.customer_id, customers.locale, cards.id
+                    {LAST_DAY_HELD.format(cards="cards")}, {_MAILED_BOOKINGS}, customers.customer_id, customers.locale,
+                    cards.id
                 FROM (
                     SELECT card FROM batch_cards WHERE card > :after AND card < :stop ORDER BY card LIMIT :limit
                 ) AS page

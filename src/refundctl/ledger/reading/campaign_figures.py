@@ -133,7 +133,7 @@ def _moved(connection: sqlite3.Connection, campaign: int) -> dict[str, int]:
 
 def _not_dead(connection: sqlite3.Connection) -> str:
     """SQL for whether `cards` were not deactivated; other dead cards hold nothing."""
-    if not any_rows(connection, "card_events WHERE event = 'deactivated'"):
+    if not any_rows(connection, "card_events WHERE event = 'deactivated'"):  # else 5% of `status`
         return "TRUE"
     return f"NOT {DEACTIVATED}".format(card="cards.id")
 

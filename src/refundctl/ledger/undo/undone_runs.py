@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refundctl.ledger.cash.debts import WITH_THE_BANK
-from refundctl.ledger.database.sql import LARGEST_ID, any_rows
+from refundctl.ledger.database.sql import LARGEST_ID
 
 STEPS = ("load", "publish", "topup")  # that can be undone, in the order in which they are done
 GOODWILL = "card issue"  # can be undone too: it publishes a card and puts money on it, for no refund line
@@ -83,8 +83,6 @@ def reopen(connection: sqlite3.Connection, undone: Sequence[int], run_id: int) -
     connection.executemany(
         "INSERT INTO reopenings (undone_run, run_id) VALUES (?, ?)", ((one, run_id) for one in sorted(undone))
     )
-    if not any_rows(connection, "cash_rejections"):
-        return
     connection.execute(
         f"""
         INSERT INTO transactions (

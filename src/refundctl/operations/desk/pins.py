@@ -57,7 +57,7 @@ class SetPin:
 
     @classmethod
     def of(cls, pin: str, key: str | None = None) -> Self:
-        """The deed for a PIN as domain.cards.pins.parse_pin() gives it, under a salt of the operating system's randomness."""
+        """The deed for a PIN as parse_pin() gives it, under a salt of the operating system's randomness."""
         salt = os.urandom(SALT_BYTES)
         return cls(PinTyped(pin), salt, hashed(pin, salt), key)
 

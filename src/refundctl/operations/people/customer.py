@@ -1,4 +1,4 @@
-"""all that is held on a person, a copy of it, and erasing them."""
+"""All that is held on a person, a copy of it, and erasing them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
