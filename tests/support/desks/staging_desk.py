@@ -10,7 +10,8 @@ from typing import Any
 
 from refundctl.ledger.bookings import comparing, posting_bookings, withdrawing
 from refundctl.ledger.bookings.contradictions import find_contradictions
-from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, PERSON_COLUMNS, SEGMENT_COLUMNS, StagedBookings
+from refundctl.ledger.bookings.line_versions import SEGMENT_COLUMNS
+from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, PERSON_COLUMNS, StagedBookings
 from refundctl.ledger.bookings.staged_rows import StagedRows
 from refundctl.ledger.database.connection import Clock, in_memory
 from refundctl.ledger.journal.run_journal import Journal, Operator

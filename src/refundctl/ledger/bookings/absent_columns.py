@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from refundctl.ledger.bookings.comparing import ComparedBookings
-from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, OWED_OTHERWISE, SEGMENT_COLUMNS, StagedBookings
+from refundctl.ledger.bookings.line_versions import SEGMENT_COLUMNS
+from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, OWED_OTHERWISE, StagedBookings
 from refundctl.ledger.database.sql import make_temporary
 
 _CARRIED = {

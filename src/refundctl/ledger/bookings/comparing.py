@@ -7,14 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from refundctl.ledger.bookings.contradictions import settle_repeats
-from refundctl.ledger.bookings.line_versions import newest_version
-from refundctl.ledger.bookings.staged_bookings import (
-    LINE_COLUMNS,
-    OWED_OTHERWISE,
-    PERSON_COLUMNS,
-    SEGMENT_COLUMNS,
-    StagedBookings,
-)
+from refundctl.ledger.bookings.line_versions import SEGMENT_COLUMNS, newest_version
+from refundctl.ledger.bookings.staged_bookings import LINE_COLUMNS, OWED_OTHERWISE, PERSON_COLUMNS, StagedBookings
 from refundctl.ledger.database.sql import any_rows, make_temporary, one_value
 
 _TABLES = """

@@ -5,6 +5,8 @@ through, SQLite would first put all rows of the view into a table: there these f
 rest on two partial indexes, of first versions and of later ones, of which most lines have none.
 """
 
+#: What a segment says, beside its source.
+SEGMENT_COLUMNS = ("status", "channel", "category", "tier", "country", "accepted")
 #: What a version says beside whose line it is, of which segment and with which metadata.
 SAID = """
     order_amount_minor, refund_amount_minor, cash_amount_minor, bonus_amount_minor, currency, booked_at, cancelled_at,

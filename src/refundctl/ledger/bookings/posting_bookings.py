@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from refundctl.ledger.bookings.absent_columns import carry_absent
 from refundctl.ledger.bookings.booking_customers import BookingCustomers, post_customers
 from refundctl.ledger.bookings.comparing import NEW, SAYING, TAKEN, ComparedBookings, map_segments
-from refundctl.ledger.bookings.line_versions import SAID
-from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
+from refundctl.ledger.bookings.line_versions import SAID, SEGMENT_COLUMNS
 from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.journal.salted_digests import METADATA_TEXT
 

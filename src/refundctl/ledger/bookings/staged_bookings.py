@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, ClassVar
 
+from refundctl.ledger.bookings.line_versions import SEGMENT_COLUMNS
 from refundctl.ledger.bookings.staged_rows import StagedRows
 
-SEGMENT_COLUMNS = ("status", "channel", "category", "tier", "country", "accepted")
 PERSON_COLUMNS = ("email", "name", "phone", "locale", "marketing_consent")
 LINE_COLUMNS = ("booked_at", "cancelled_at", "tickets")
 OWED_OTHERWISE = ("cash_amount", "bonus_amount")

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import repeat
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from refundctl.domain.bookings.booking_cells import RejectedRow
 from refundctl.ledger.database.sql import make_temporary
+
+if TYPE_CHECKING:
+    from refundctl.domain.bookings.booking_cells import RejectedRow
 
 _REJECTED = """
     -- rows that can't be taken, whether the file or the ledger shows it
@@ -55,8 +57,10 @@ class StagedRows:
         rows = self.connection.execute(f"SELECT code, count(*) FROM ({self.rejects}) GROUP BY 1 ORDER BY 1")
         return dict(rows.fetchall())
 
-    def rejects_of(self, file: int) -> Iterator[RejectedRow]:
+    def rejects_of(self, file: int) -> Iterator["RejectedRow"]:
         """All rejected rows of input number `file` in the order of their lines."""
+        from refundctl.domain.bookings.booking_cells import RejectedRow  # figures need no cells
+
         rows = self.connection.execute(
             f"SELECT physical_line, field, code, reason FROM ({self.rejects}) WHERE file = ? ORDER BY 1", (file,)
         )

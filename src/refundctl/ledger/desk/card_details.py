@@ -4,11 +4,13 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from refundctl.ledger.cards.one_card import Card
 from refundctl.ledger.cards.successors import with_successors
 from refundctl.ledger.database.sql import first_column
+
+if TYPE_CHECKING:  # `status` asks for no single card
+    from refundctl.ledger.cards.one_card import Card
 
 BALANCE_AFTER = """
     (
@@ -81,7 +83,7 @@ class Holder:
     email: str | None
 
 
-def holder_of(connection: sqlite3.Connection, card: Card) -> Holder | None:
+def holder_of(connection: sqlite3.Connection, card: "Card") -> Holder | None:
     """The holder of a card, None where it has none."""
     found = "SELECT customer_id, name, email FROM customers WHERE id = ?"
     row = connection.execute(found, (card.customer,)).fetchone()
@@ -96,7 +98,7 @@ class Step:
     run_id: int
 
 
-def publication_of(connection: sqlite3.Connection, card: Card) -> Step | None:
+def publication_of(connection: sqlite3.Connection, card: "Card") -> Step | None:
     """When a card got its holder."""
     return _step(
         connection,
@@ -110,17 +112,17 @@ def publication_of(connection: sqlite3.Connection, card: Card) -> Step | None:
     )
 
 
-def activation_of(connection: sqlite3.Connection, card: Card) -> Step | None:
+def activation_of(connection: sqlite3.Connection, card: "Card") -> Step | None:
     """When a card of the pool came alive before it had a holder."""
     return _step(connection, "SELECT run_id FROM activations WHERE card = ?", card)
 
 
-def _step(connection: sqlite3.Connection, run: str, card: Card) -> Step | None:
+def _step(connection: sqlite3.Connection, run: str, card: "Card") -> Step | None:
     row = connection.execute(f"SELECT started_at, id FROM runs WHERE id = ({run})", (card.number,)).fetchone()
     return None if row is None else Step(*row)
 
 
-def bookings_of(connection: sqlite3.Connection, card: Card) -> list[str]:
+def bookings_of(connection: sqlite3.Connection, card: "Card") -> list[str]:
     """The booking that a card is for; of a customer's, those that it, or a card that it replaced, was topped up for."""
     if card.booking is not None:
         return first_column(connection, "SELECT booking_id FROM bookings WHERE id = ?", (card.booking,))
@@ -141,7 +143,7 @@ def bookings_of(connection: sqlite3.Connection, card: Card) -> list[str]:
     )
 
 
-def cashout_of(connection: sqlite3.Connection, card: Card) -> int | None:
+def cashout_of(connection: sqlite3.Connection, card: "Card") -> int | None:
     """The newest cash-out of a card that was not cancelled: the transaction that made the debt."""
     row = connection.execute(
         """
@@ -163,7 +165,7 @@ class FailedAttempts:
     last_at: str | None
 
 
-def failed_attempts(connection: sqlite3.Connection, card: Card, since: str) -> FailedAttempts:
+def failed_attempts(connection: sqlite3.Connection, card: "Card", since: str) -> FailedAttempts:
     """What was refused with a card since a moment (RFC 3339)."""
     row = connection.execute(
         """

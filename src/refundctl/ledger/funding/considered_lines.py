@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from refundctl.domain.campaigns.conditions import Condition
 from refundctl.domain.campaigns.refund_policy import Policy
-from refundctl.ledger.bookings.line_versions import newest_version
-from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
+from refundctl.ledger.bookings.line_versions import SEGMENT_COLUMNS, newest_version
 from refundctl.ledger.database.sql import make_temporary
 from refundctl.ledger.funding.line_state import LineState
 from refundctl.ledger.funding.matching import FieldValues, Matcher, matcher

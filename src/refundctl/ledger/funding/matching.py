@@ -20,7 +20,7 @@ from refundctl.domain.campaigns.conditions import (
     DateRange,
     Test,
 )
-from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
+from refundctl.ledger.bookings.line_versions import SEGMENT_COLUMNS
 from refundctl.ledger.database.sql import any_rows, make_temporary
 
 SEGMENT_FIELDS = frozenset({"source", *SEGMENT_COLUMNS})

@@ -11,6 +11,8 @@ OWED_ON_CARD, OWED_IN_CASH, OWED_BONUS = (
     "bonus_amount_minor",
 )
 
+#: What a line is given is of these, or kept as a fee.
+BUCKETS = ("paid", "bonus", "fee", "cash")
 _FUNDED = "contra_account = 'refunds_owed' OR contra_account = 'bonuses_owed' OR contra_account = 'goodwill'"
 #: Transactions that give something for refund lines or out of goodwill, and those that take it back. OR rather than IN,
 #: see the schema.

@@ -14,9 +14,9 @@ from refundctl.ledger.database.sql import any_rows
 from refundctl.ledger.funding.bonus_limits import limit_totals
 from refundctl.ledger.funding.holders import HeldCards, Holding, cards_of, day_of
 from refundctl.ledger.funding.line_state import LineState
+from refundctl.ledger.funding.owed import BUCKETS
 from refundctl.ledger.funding.settled_lines import RuleColumn, Settled
 
-BUCKETS = ("paid", "bonus", "fee", "cash")
 BACK_SLOT, CASH_SLOT = 2, 3  # entries of bonuses given back and of cash, where they don't come first
 
 

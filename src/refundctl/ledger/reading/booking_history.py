@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundctl.domain.campaigns.conditions import CUSTOMER_TOTAL, METADATA_PREFIX
-from refundctl.ledger.bookings.staged_bookings import SEGMENT_COLUMNS
+from refundctl.ledger.bookings.line_versions import SEGMENT_COLUMNS
 from refundctl.ledger.cards.state import live
 from refundctl.ledger.funding.matching import FieldValues, customer_total
 from refundctl.ledger.funding.owed import ENTRIES

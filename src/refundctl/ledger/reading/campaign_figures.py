@@ -17,8 +17,7 @@ from refundctl.ledger.cash.debts import count_open
 from refundctl.ledger.database.sql import any_rows, first_column, one_value
 from refundctl.ledger.desk.card_details import refused_redemptions_open
 from refundctl.ledger.funding.budgets import published_cards
-from refundctl.ledger.funding.owed import FUNDED
-from refundctl.ledger.funding.topping_up import BUCKETS
+from refundctl.ledger.funding.owed import BUCKETS, FUNDED
 
 
 @dataclass(frozen=True, slots=True)

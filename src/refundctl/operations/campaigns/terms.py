@@ -7,13 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from refundctl.domain.basics.errors import Refused
 from refundctl.domain.basics.validity import Duration, expiry_forbidden, last_valid_day, local_day
 from refundctl.domain.campaigns.conditions import Condition
 from refundctl.domain.campaigns.refund_policy import Budget, Policy
-from refundctl.domain.cards.codes import CodePattern
 from refundctl.ledger.campaigns.stored_campaigns import StoredCampaign, campaign_named, campaigns, earlier_definitions
 from refundctl.ledger.database.connection import Ledger
 from refundctl.ledger.funding import considered_lines
@@ -23,6 +22,9 @@ from refundctl.ledger.funding.considered_lines import DEFINITION_STEP, Definitio
 from refundctl.ledger.funding.holders import Holding
 from refundctl.ledger.funding.matching import SEGMENT_FIELDS, FieldValues
 from refundctl.ledger.funding.settled_lines import Settled
+
+if TYPE_CHECKING:
+    from refundctl.domain.cards.codes import CodePattern
 
 EVERYTHING = Condition()
 
@@ -53,8 +55,10 @@ class Terms:
         return bool(self.stored.terms["type"] == "AUTO_UPDATE")
 
     @property
-    def code_pattern(self) -> CodePattern:
+    def code_pattern(self) -> "CodePattern":
         """How new codes look."""
+        from refundctl.domain.cards.codes import CodePattern
+
         return CodePattern.build(**self.stored.terms["voucher"]["code_config"])
 
     def today(self, now: datetime) -> date:
