@@ -18,7 +18,6 @@ SAME_OF_SEVERAL_CAPABILITIES = {"pins"}
 WITHOUT_RULES = {
     "ledger/cards/card_transactions",  # one INSERT for all that the desk posts
     "ledger/checks/findings",  # what a check is
-    "ledger/database/sql",  # what every statement goes through
     "ledger/funding/line_state",  # names of states
     "operations/desk/card_facts",  # names of fields
 }

@@ -29,4 +29,4 @@ def post(connection: sqlite3.Connection, new: CardTransaction, run_id: int) -> i
 
 def last_transaction(connection: sqlite3.Connection) -> int:
     """The highest transaction id, 0 where there is none."""
-    return int(connection.execute("SELECT coalesce(max(id), 0) FROM transactions").fetchone()[0])
+    return int(one_value(connection, "SELECT coalesce(max(id), 0) FROM transactions"))
